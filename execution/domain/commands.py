@@ -1,0 +1,158 @@
+"""What the trader tells the hands to do, and what the hands report back.
+
+Law: a command is durable before it is sent, an outcome comes back as an event, and `Unknown` is an answer.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from markets.domain.events import Side
+from markets.domain.units import AssetId, Cash, ConditionId, Millis, Nanos, Price, Size
+from strategies.domain.intents import OrderType
+
+ClientOrderId: TypeAlias = int
+
+
+class Strategy(StrEnum):
+    SPREAD = "spread"
+    DUTCH_BOOK = "dutch_book"
+
+
+class NewOrder(msgspec.Struct, frozen=True, gc=False):
+    """An order decided and approved. `client_order_id` (at most 2**53 - 1) becomes the salt, so the venue's id follows from it."""
+
+    client_order_id: ClientOrderId
+    condition_id: ConditionId
+    asset: AssetId
+    side: Side
+    price: Price
+    size: Size
+    tick: Price
+    order_type: OrderType = OrderType.GTC
+    post_only: bool = True
+    expires_ms: Millis = 0
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Send these orders as one plan. `plan_id` repeated places nothing twice."""
+
+    plan_id: str
+    strategy: Strategy
+    orders: tuple[NewOrder, ...]
+    decided_ns: Nanos
+    trace: str = ""
+
+
+class CancelReason(StrEnum):
+    REQUOTE = "requote"
+    UNTRUSTED = "book not verified"
+    STOPPED = "stopped"
+    REFUSED = "refused by the gate"
+    DISABLED = "off by operator"
+    OFF_GRID = "tick changed"
+    SHUTDOWN = "engine stopping"
+    FOREIGN = "left by an earlier run"
+
+
+class Cancel(msgspec.Struct, frozen=True, gc=False):
+    order_ids: tuple[ClientOrderId, ...]
+    reason: CancelReason
+    decided_ns: Nanos
+
+
+class Resync(msgspec.Struct, frozen=True, gc=False):
+    """Ask the feed for fresh snapshots."""
+
+    assets: tuple[AssetId, ...]
+    reason: str
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """The gate or a breaker said no. `codes` are stable words, `detail` is for people."""
+
+    condition_id: ConditionId
+    strategy: Strategy
+    codes: tuple[str, ...]
+    detail: str
+    at_ns: Nanos
+
+
+Command: TypeAlias = Place | Cancel | Resync | Refusal
+
+
+class Ack(StrEnum):
+    """How the venue answered a submit (dossier 4.4)."""
+
+    LIVE = "live"
+    MATCHED = "matched"
+    DELAYED = "delayed"
+
+
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    client_order_id: ClientOrderId
+    order_id: str
+    ack: Ack
+    at_ns: Nanos
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """Proof that the order does not rest and did not trade."""
+
+    client_order_id: ClientOrderId
+    code: str
+    detail: str
+    at_ns: Nanos
+
+
+class Unknown(msgspec.Struct, frozen=True, gc=False):
+    """No proof either way: exposure stays reserved until reconciliation has proved what happened."""
+
+    client_order_id: ClientOrderId
+    detail: str
+    at_ns: Nanos
+
+
+class Cancelled(msgspec.Struct, frozen=True, gc=False):
+    """The venue says the order no longer rests (asked by us, expired, or the venue's own doing)."""
+
+    client_order_id: ClientOrderId
+    detail: str
+    at_ns: Nanos
+
+
+class CancelFailed(msgspec.Struct, frozen=True, gc=False):
+    """The venue would not or could not cancel: already matched, unknown, or unreachable."""
+
+    client_order_id: ClientOrderId
+    detail: str
+    at_ns: Nanos
+
+
+class TradeStatus(StrEnum):
+    MATCHED = "MATCHED"
+    MINED = "MINED"
+    CONFIRMED = "CONFIRMED"
+    RETRYING = "RETRYING"
+    FAILED = "FAILED"
+
+
+class Fill(msgspec.Struct, frozen=True, gc=False):
+    """One execution of one of our orders. (`trade_id`, `order_id`, `bucket`) makes it idempotent; `fee` is what we paid."""
+
+    client_order_id: ClientOrderId
+    trade_id: str
+    bucket: int
+    condition_id: ConditionId
+    asset: AssetId
+    side: Side
+    price: Price
+    size: Size
+    fee: Cash
+    maker: bool
+    status: TradeStatus
+    at_ns: Nanos
+
+
+Outcome: TypeAlias = Accepted | Rejected | Unknown | Cancelled | CancelFailed | Fill

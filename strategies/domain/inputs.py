@@ -1,0 +1,49 @@
+"""What a strategy may look at: frozen views of a verified book, our inventory and the clock.
+
+Law: a strategy sees values, never the book or ledger themselves; feedback from execution arrives as `Inventory`.
+"""
+
+import msgspec
+
+from markets.domain.events import Level
+from markets.domain.market import Market
+from markets.domain.units import Cash, Nanos, Price, Size
+
+
+class BookView(msgspec.Struct, frozen=True, gc=False):
+    """The YES-oriented top of a VERIFIED book, best level first on both sides. Empty tuples mean an empty side."""
+
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    updated_ns: Nanos
+    last_trade: Price | None = None
+
+    @property
+    def two_sided(self) -> bool:
+        return bool(self.bids) and bool(self.asks)
+
+
+class Inventory(msgspec.Struct, frozen=True, gc=False):
+    """Held shares of one market. `sellable` excludes what is reserved or not settled yet; `cost` is what was paid."""
+
+    yes: Size = 0
+    no: Size = 0
+    yes_sellable: Size = 0
+    no_sellable: Size = 0
+    yes_cost: Cash = 0
+    no_cost: Cash = 0
+
+    @property
+    def net_yes(self) -> Size:
+        """Signed direction: YES + NO pairs are worth one pUSD whatever happens."""
+        return self.yes - self.no
+
+
+FLAT = Inventory()
+
+
+class MarketInput(msgspec.Struct, frozen=True, gc=False):
+    market: Market
+    book: BookView
+    inventory: Inventory
+    now_ns: Nanos

@@ -1,0 +1,90 @@
+"""What a strategy would like to do, and why: quote sets, baskets and the trace of the decision.
+
+Law: an intent is a wish. It names no order id and reaches nothing; the gate judges it whole.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from markets.domain.events import Side
+from markets.domain.units import AssetId, Cash, ConditionId, Price, Size
+
+
+class OrderType(StrEnum):
+    GTC = "GTC"
+    GTD = "GTD"
+    FOK = "FOK"
+    FAK = "FAK"
+
+
+class NoQuote(StrEnum):
+    """Why a strategy offers nothing. The value is what the operator reads."""
+
+    DISABLED = "off by operator"
+    BOOK_UNTRUSTED = "book not verified"
+    BOOK_ONE_SIDED = "book one-sided"
+    BOOK_STALE = "book stale"
+    SPREAD_UNPRICEABLE = "no price on the grid"
+    SIZE_BELOW_MINIMUM = "size below the market minimum"
+    NOT_ACCEPTING = "market not accepting orders"
+    INVENTORY_FULL = "inventory at its maximum"
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False):
+    """One wanted resting order, in the token's own price (a NO quote carries the NO price)."""
+
+    asset: AssetId
+    side: Side
+    price: Price
+    size: Size
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """One line of a decision's trace: `name` moved a value from `before` to `after` (price units unless named)."""
+
+    name: str
+    before: int
+    after: int
+
+
+class QuoteSet(msgspec.Struct, frozen=True, gc=False):
+    """Every order the strategy wants resting in one market; empty `quotes` with `reason` means none, and why."""
+
+    condition_id: ConditionId
+    quotes: tuple[Quote, ...]
+    fair_x2: int = 0
+    trace: tuple[Step, ...] = ()
+    reason: NoQuote | None = None
+
+
+class Route(StrEnum):
+    """How a full set turns into cash."""
+
+    BUY_BOTH_AND_MERGE = "buy YES and NO, merge"
+    BUY_ALL_YES = "buy every YES, hold to resolution"
+    BUY_ALL_NO_AND_CONVERT = "buy every NO, convert"
+
+
+class Leg(msgspec.Struct, frozen=True, gc=False):
+    """A marketable order of a basket. `price` is its limit; `fee` the taker fee planned for."""
+
+    condition_id: ConditionId
+    asset: AssetId
+    side: Side
+    price: Price
+    size: Size
+    cost: Cash
+    fee: Cash
+
+
+class Basket(msgspec.Struct, frozen=True, gc=False):
+    """A Dutch-book set judged and sent as one plan. `edge` is the profit in 1e-6 pUSD after fees if all legs fill."""
+
+    plan_id: str
+    event_id: str
+    route: Route
+    size: Size
+    legs: tuple[Leg, ...]
+    edge: Cash
+    order_type: OrderType = OrderType.FOK
