@@ -1,0 +1,94 @@
+"""System checks: every wrong setting has an id, a sentence and a hint naming the variable.
+
+One law: a check reads values and says what is wrong; it repairs nothing and never shows a value.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from polyweb.env import Env, Problem, Profile
+
+
+def problem_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
+    return [Error(f"{p.variable}: {p.message}", hint=p.hint, id="polyweb.E001") for p in problems]
+
+
+def unknown_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
+    return [Warning(f"{p.variable} {p.message}", hint=p.hint, id="polyweb.W001") for p in problems]
+
+
+def env_messages(env: Env) -> list[CheckMessage]:
+    """What is well-formed by itself and wrong together."""
+    messages = [*_relayer(env), *_redis(env), *_keys(env)]
+    if env.profile is Profile.LIVE:
+        messages += _live(env)
+    return messages
+
+
+def _relayer(env: Env) -> Iterator[CheckMessage]:
+    if env.relayer == "real":
+        yield Error(
+            "The real relayer is not available yet: this version cannot send orders to the venue.",
+            hint="Set POLYWEB_RELAYER to paper (fills against the public book) or fake.",
+            id="polyweb.E002",
+        )
+
+
+def _redis(env: Env) -> Iterator[CheckMessage]:
+    for variable, value, code in (
+        ("POLYWEB_CHANNEL_LAYER", env.channel_layer, "polyweb.E003"),
+        ("POLYWEB_BROKER", env.broker, "polyweb.E004"),
+    ):
+        if value == "redis" and env.redis_url is None:
+            hint = f"Set POLYWEB_REDIS_URL, for example redis://127.0.0.1:6379/0, or change {variable}."
+            yield Error(f"{variable} is redis but no Redis is named.", hint=hint, id=code)
+
+
+def _keys(env: Env) -> Iterator[CheckMessage]:
+    if env.keystore is not None and not env.keystore.is_file():
+        hint = "Point POLYWEB_KEYSTORE at an existing keystore v3 file."
+        yield Error("POLYWEB_KEYSTORE names no file.", hint=hint, id="polyweb.E006")
+    if env.keystore is not None and env.keystore_passphrase_file is None:
+        hint = "Set POLYWEB_KEYSTORE_PASSPHRASE_FILE; passphrases are read from files only."
+        yield Error("POLYWEB_KEYSTORE is set without its passphrase file.", hint=hint, id="polyweb.E007")
+    if env.keystore_passphrase_file is not None and not env.keystore_passphrase_file.is_file():
+        hint = "Point POLYWEB_KEYSTORE_PASSPHRASE_FILE at an existing file."
+        yield Error("POLYWEB_KEYSTORE_PASSPHRASE_FILE names no file.", hint=hint, id="polyweb.E008")
+
+
+def _live(env: Env) -> Iterator[CheckMessage]:
+    key = env.secret_key.get_secret_value() if env.secret_key else ""
+    if len(key) < 50:
+        hint = "Set POLYWEB_SECRET_KEY_FILE (or POLYWEB_SECRET_KEY) to 50 or more random characters."
+        yield Error("The live profile needs a secret key of its own.", hint=hint, id="polyweb.E005")
+    if not env.allowed_hosts or "*" in env.allowed_hosts:
+        hint = "Set POLYWEB_ALLOWED_HOSTS to the site's host names, comma-separated."
+        yield Error("The live profile needs the host names it answers to.", hint=hint, id="polyweb.E009")
+    if env.database.vendor == "sqlite":
+        hint = "Set POLYWEB_DATABASE_URL to postgresql://user:password@host/name."
+        yield Warning("The live profile runs on SQLite.", hint=hint, id="polyweb.W002")
+    if env.channel_layer == "memory":
+        hint = "Set POLYWEB_CHANNEL_LAYER to redis: web and engine are two processes."
+        yield Warning("This live channel layer serves one process.", hint=hint, id="polyweb.W003")
+    if not env.https:
+        hint = "Unset POLYWEB_HTTPS unless only a private network reaches the site."
+        yield Warning("The live profile serves plain HTTP.", hint=hint, id="polyweb.W004")
+
+
+@register()
+def check_environment(**_: Any) -> Sequence[CheckMessage]:
+    messages = problem_messages(settings.POLYWEB_PROBLEMS)
+    return [*messages, *unknown_messages(settings.POLYWEB_UNKNOWN), *env_messages(settings.POLYWEB)]
+
+
+def stop_on_errors() -> None:
+    """For processes that start without Django's command line (ASGI server): one clear line each, then stop."""
+    errors = [message for message in check_environment() if message.is_serious()]
+    for message in errors:
+        print(f"polyweb: ({message.id}) {message.msg} {message.hint}", file=sys.stderr)  # noqa: T201
+    if errors:
+        raise SystemExit(1)

@@ -1,0 +1,1 @@
+"""Settings profiles: dev, demo, test and live share base; each names only what it changes."""
