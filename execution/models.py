@@ -1,0 +1,223 @@
+"""Rows for what we did: plans, orders, their events, fills, audits, positions, and the engine's own lease and heartbeat.
+
+Law: the order row with its signed payload is committed before the request leaves; event and audit tables are append-only.
+"""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from execution.domain.orders import OrderState
+from markets.models import CASH, PRICE, SHARES, Market
+
+
+class Plan(models.Model):
+    """One decision that was carried out. A repeated `plan_id` places nothing twice."""
+
+    plan_id = models.CharField(max_length=64, unique=True)
+    strategy = models.CharField(max_length=16, db_index=True)
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.PROTECT, related_name="plans")
+    trace = models.TextField(blank=True, help_text="Steps of the decision, as JSON.")
+    decided_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.plan_id
+
+
+class Order(models.Model):
+    """One order for its whole life. `order_id` is the EIP-712 hash, which is the venue's own id."""
+
+    client_order_id = models.BigIntegerField(unique=True)
+    order_id = models.CharField(max_length=66, unique=True)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="orders")
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="orders")
+    asset_id = models.CharField(max_length=80)
+    outcome = models.CharField(max_length=8, help_text="YES or NO")
+    side = models.CharField(max_length=4)
+    price = models.DecimalField(**PRICE)
+    size = models.DecimalField(**SHARES)
+    filled = models.DecimalField(**SHARES, default=0)
+    order_type = models.CharField(max_length=4)
+    post_only = models.BooleanField()
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in OrderState])
+    relayer = models.CharField(max_length=16)
+    dry_run = models.BooleanField(default=False)
+    payload = models.TextField(help_text="The signed request body, exactly as sent.")
+    fencing_token = models.BigIntegerField()
+    detail = models.CharField(max_length=500, blank=True, help_text="Newest answer or reason.")
+    decided_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["market", "state"], name="order_by_market_state"),
+            models.Index(fields=["state", "updated_at"], name="order_by_state_updated"),
+            models.Index(fields=["-created_at"], name="order_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.size} @ {self.price} {self.order_id[:10]}"
+
+
+class OrderEvent(models.Model):
+    """Append-only: one transition of one order."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events")
+    event = models.CharField(max_length=24)
+    before = models.CharField(max_length=16, blank=True)
+    after = models.CharField(max_length=16)
+    detail = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.before} -> {self.after}"
+
+
+class Fill(models.Model):
+    """One execution of one of our orders; (trade, order, bucket) makes it idempotent."""
+
+    trade_id = models.CharField(max_length=80)
+    bucket = models.PositiveIntegerField(default=0)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="fills")
+    asset_id = models.CharField(max_length=80)
+    outcome = models.CharField(max_length=8)
+    side = models.CharField(max_length=4)
+    price = models.DecimalField(**PRICE)
+    size = models.DecimalField(**SHARES)
+    fee = models.DecimalField(**CASH, default=0)
+    maker = models.BooleanField()
+    status = models.CharField(max_length=12)
+    relayer = models.CharField(max_length=16)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trade_id", "order", "bucket"], name="fill_once_per_trade_order_bucket"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["market", "at"], name="fill_by_market_at"),
+            models.Index(fields=["-at"], name="fill_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trade_id}/{self.bucket}"
+
+
+class ExecAudit(models.Model):
+    """Append-only: one request to the relayer and what came of it. Durations in microseconds."""
+
+    request_id = models.CharField(max_length=64, unique=True)
+    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="audits")
+    action = models.CharField(max_length=16, help_text="place, cancel or cancel_all")
+    relayer = models.CharField(max_length=16)
+    dry_run = models.BooleanField(default=False)
+    orders = models.PositiveIntegerField()
+    accepted = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    unknown = models.PositiveIntegerField(default=0)
+    decision_us = models.PositiveIntegerField(default=0, help_text="Newest input to decision.")
+    queue_us = models.PositiveIntegerField(default=0, help_text="Decision to the hands picking it up.")
+    sign_us = models.PositiveIntegerField(default=0)
+    journal_us = models.PositiveIntegerField(default=0)
+    call_us = models.PositiveIntegerField(default=0, help_text="Request out to answer in.")
+    answer = models.TextField(blank=True)
+    error = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.request_id}"
+
+
+class PositionSnapshot(models.Model):
+    """Newest holdings of one market as the engine's ledger has them; the row is overwritten, fills are the history."""
+
+    market = models.OneToOneField(Market, on_delete=models.CASCADE, related_name="position")
+    yes = models.DecimalField(**SHARES, default=0)
+    no = models.DecimalField(**SHARES, default=0)
+    yes_cost = models.DecimalField(**CASH, default=0)
+    no_cost = models.DecimalField(**CASH, default=0)
+    realised = models.DecimalField(**CASH, default=0)
+    unrealised = models.DecimalField(**CASH, default=0)
+    fees = models.DecimalField(**CASH, default=0)
+    mark = models.DecimalField(**PRICE, null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"position of {self.market_id}"
+
+
+class PnlPoint(models.Model):
+    """Append-only: profit and inventory every few seconds, for the charts. `market` empty is the whole account."""
+
+    market = models.ForeignKey(
+        Market, null=True, blank=True, on_delete=models.CASCADE, related_name="pnl_points"
+    )
+    at = models.DateTimeField()
+    pnl = models.DecimalField(**CASH)
+    net_yes = models.DecimalField(**SHARES, default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["market", "at"], name="pnl_by_market_at")]
+
+    def __str__(self) -> str:
+        return f"{self.market_id or 'all'} {self.at:%F %T}"
+
+
+class ReconcileReport(models.Model):
+    """One comparison of our open orders and positions with the venue's."""
+
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+    source = models.CharField(max_length=16, help_text="start, task or cli")
+    relayer = models.CharField(max_length=16)
+    available = models.BooleanField(help_text="False: the venue could not be read, nothing was concluded.")
+    corrections = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"reconcile {self.at:%F %T}"
+
+
+class AllowanceReport(models.Model):
+    """What the wallet has approved, against what trading needs. Reported, never sent."""
+
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+    wallet = models.CharField(max_length=42, blank=True)
+    available = models.BooleanField()
+    missing = models.PositiveSmallIntegerField(default=0)
+    rows = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"allowances {self.at:%F %T}"
+
+
+class EngineLease(models.Model):
+    """Who may sign for this wallet. `token` only ever grows: a holder with an older one is refused by the signer."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    token = models.BigIntegerField(default=0)
+    holder = models.CharField(max_length=128, blank=True)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"lease {self.name} #{self.token}"
+
+
+class EngineStatus(models.Model):
+    """The engine's heartbeat: one row per lease, overwritten about once a second, read by every face."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    token = models.BigIntegerField()
+    state = models.CharField(max_length=16)
+    relayer = models.CharField(max_length=16)
+    dry_run = models.BooleanField(default=False)
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+    change_seen = models.PositiveBigIntegerField(default=0, help_text="Newest change counter in force.")
+    summary = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"engine {self.name}: {self.state}"

@@ -1,0 +1,151 @@
+"""Rows for what may be done: caps, stops, breakers, refusals and incidents.
+
+Law: a cap or stop is changed only through `risk.services`, with author and reason; history is append-only.
+"""
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+
+from markets.models import Event, Market
+from risk.domain.stops import StopLevel, StopScope
+
+
+class Limit(models.Model):
+    """One cap. The scope decides which target must be set; TOTAL has none."""
+
+    class Kind(models.TextChoices):
+        LOSS = "loss", "worst-case loss (pUSD)"
+        ORDER_RATE = "order_rate", "orders per second"
+        BOOK_AGE = "book_age", "oldest book to quote on (s)"
+
+    class Scope(models.TextChoices):
+        TOTAL = "total", "everything"
+        EVENT_DEFAULT = "event_default", "each event"
+        MARKET_DEFAULT = "market_default", "each market"
+        EVENT = "event", "one event"
+        MARKET = "market", "one market"
+
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    scope = models.CharField(max_length=16, choices=Scope.choices)
+    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.CASCADE)
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.CASCADE)
+    value = models.DecimalField(max_digits=18, decimal_places=2, validators=[MinValueValidator(0)])
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "scope", "event", "market"], name="one_limit_per_target", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=models.Q(scope="event", event__isnull=False, market=None)
+                | models.Q(scope="market", event=None, market__isnull=False)
+                | models.Q(scope__in=["total", "event_default", "market_default"], event=None, market=None),
+                name="limit_scope_matches_target",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.scope} {self.market or self.event or ''} = {self.value}"
+
+
+class Stop(models.Model):
+    """A stop and its release. Rows stay; `released_at` empty means it is in force (unless expired)."""
+
+    level = models.PositiveSmallIntegerField(choices=[(s.value, s.name.lower()) for s in StopLevel if s])
+    scope = models.CharField(max_length=8, choices=[(s.value, s.value) for s in StopScope])
+    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.PROTECT)
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.PROTECT)
+    reason = models.CharField(max_length=500)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="stops"
+    )
+    source = models.CharField(max_length=16, help_text="admin, api, page, cli, engine or watchdog")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+    released_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="releases"
+    )
+    release_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["created_at"], name="stop_in_force", condition=models.Q(released_at__isnull=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"stop {self.pk}: {self.get_level_display()} {self.scope}"
+
+
+class Breaker(models.Model):
+    """State of one automatic breaker as the engine last reported it."""
+
+    kind = models.CharField(max_length=32)
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.CASCADE)
+    state = models.CharField(max_length=16)
+    reason = models.CharField(max_length=500, blank=True)
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "market"], name="one_breaker_per_kind_and_market", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.market or 'everything'}: {self.state}"
+
+
+class Refusal(models.Model):
+    """Append-only, one row per market, strategy, codes and minute; `count` tells how often it was said in that minute."""
+
+    market = models.ForeignKey(Market, on_delete=models.CASCADE, related_name="refusals")
+    strategy = models.CharField(max_length=16)
+    codes = models.CharField(max_length=255)
+    detail = models.CharField(max_length=1000)
+    minute = models.DateTimeField()
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["market", "strategy", "codes", "minute"], name="one_refusal_per_minute"
+            )
+        ]
+        indexes = [models.Index(fields=["minute"], name="refusal_by_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.market_id} {self.codes} x{self.count}"
+
+
+class Incident(models.Model):
+    """Something a person must look at. `key` de-duplicates while it is open."""
+
+    kind = models.CharField(max_length=32, db_index=True)
+    key = models.CharField(max_length=255)
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.SET_NULL)
+    text = models.CharField(max_length=1000)
+    opened_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now(), help_text="Last time the same trouble was reported.")
+    times = models.PositiveIntegerField(default=1)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT
+    )
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key"], condition=models.Q(closed_at__isnull=True), name="one_open_incident_per_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"incident {self.pk}: {self.kind}"

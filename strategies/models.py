@@ -1,0 +1,110 @@
+"""Rows for parameters: one `StrategyConfig` per scope, one append-only `ParamRevision` per change.
+
+Law: the parameter columns are generated from `strategies.domain.params.DEFINITIONS`; an empty column inherits from the wider scope.
+"""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+
+from markets.models import Event, Market
+from strategies.domain.params import DEFINITIONS, Definition
+
+
+def _column(definition: Definition) -> models.DecimalField:  # type: ignore[type-arg]  # django-stubs generics
+    return models.DecimalField(
+        max_digits=18,
+        decimal_places=definition.decimals,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(definition.minimum), MaxValueValidator(definition.maximum)],
+        help_text=f"{definition.help} Unit: {definition.unit.value}, {definition.minimum} to"
+        f" {definition.maximum}; default {definition.default}. Empty inherits.",
+    )
+
+
+class StrategyConfig(models.Model):
+    """Spread-quoter parameters of one scope. Exactly one global row; at most one per event and per market."""
+
+    class Scope(models.TextChoices):
+        GLOBAL = "global", "global defaults"
+        EVENT = "event", "event"
+        MARKET = "market", "market"
+
+    scope = models.CharField(max_length=8, choices=Scope.choices)
+    event = models.OneToOneField(
+        Event, null=True, blank=True, on_delete=models.CASCADE, related_name="strategy_config"
+    )
+    market = models.OneToOneField(
+        Market, null=True, blank=True, on_delete=models.CASCADE, related_name="strategy_config"
+    )
+    revision = models.PositiveIntegerField(default=0, help_text="Number of the newest ParamRevision.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["scope"], condition=models.Q(scope="global"), name="one_global_config"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(scope="global", event=None, market=None)
+                | models.Q(scope="event", event__isnull=False, market=None)
+                | models.Q(scope="market", event=None, market__isnull=False),
+                name="config_scope_matches_target",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {self.market or self.event or 'defaults'}"
+
+
+for _definition in DEFINITIONS:
+    StrategyConfig.add_to_class(_definition.name, _column(_definition))
+
+
+class ParamRevision(models.Model):
+    """Append-only history of one config: the whole set of values after the change."""
+
+    config = models.ForeignKey(StrategyConfig, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField()
+    values = models.JSONField(help_text="Parameter name to decimal text; inherited ones are absent.")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
+    reason = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["config", "number"], name="revision_number_once_per_config")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.config} r{self.number}"
+
+
+class ArbSettings(models.Model):
+    """One row: the Dutch-book switch and its thresholds."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    enabled = models.BooleanField(default=False)
+    min_edge = models.DecimalField(
+        max_digits=6,
+        decimal_places=4,
+        default="0.005",
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Least profit per share after fees, in pUSD.",
+    )
+    max_size = models.DecimalField(
+        max_digits=18,
+        decimal_places=2,
+        default="100",
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        help_text="Largest set bought at once, in shares.",
+    )
+
+    class Meta:
+        verbose_name_plural = "arb settings"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_arb_settings")]
+
+    def __str__(self) -> str:
+        return "Dutch-book settings"
