@@ -15,7 +15,10 @@ DEFAULT_TOTAL_LOSS: Cash = 500 * CASH_ONE
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Worst-case loss caps in 1e-6 pUSD; `orders_per_second` over the whole wallet; `max_book_age` for the stale-book breaker."""
+    """Worst-case loss caps in 1e-6 pUSD; `orders_per_second` counts over the whole wallet.
+
+    `max_book_age_ns` is where the stale-book breaker trips.
+    """
 
     market_loss: Cash = DEFAULT_MARKET_LOSS
     event_loss: Cash = DEFAULT_EVENT_LOSS
@@ -30,4 +33,3 @@ class Limits:
 
     def for_event(self, event_id: str) -> Cash:
         return self.event_overrides.get(event_id, self.event_loss)
-

@@ -1,7 +1,7 @@
 """The stop ladder as values: which stop applies to a market, and what it forbids.
 
-Law: the strongest stop whose scope covers the market wins; an expired stop is no stop; nothing but an operator's release or its
-own expiry ends one.
+Law: the strongest stop whose scope covers the market wins; an expired stop is no stop; nothing but an
+operator's release or its own expiry ends one.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """What a strategy may look at: frozen views of a verified book, our inventory and the clock.
 
-Law: a strategy sees values, never the book or ledger themselves; feedback from execution arrives as `Inventory`.
+Law: a strategy sees values, never the book or ledger themselves; feedback from execution arrives as
+`Inventory`.
 """
 
 import msgspec
@@ -11,7 +12,7 @@ from markets.domain.units import Cash, Nanos, Price, Size
 
 
 class BookView(msgspec.Struct, frozen=True, gc=False):
-    """The YES-oriented top of a VERIFIED book, best level first on both sides. Empty tuples mean an empty side."""
+    """The YES-oriented top of a VERIFIED book, best level first; an empty tuple is an empty side."""
 
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
@@ -24,7 +25,11 @@ class BookView(msgspec.Struct, frozen=True, gc=False):
 
 
 class Inventory(msgspec.Struct, frozen=True, gc=False):
-    """Held shares of one market. `sellable` excludes what is reserved or not settled yet; `cost` is what was paid."""
+    """Held shares of one market; `cost` is what was paid for them.
+
+    `sellable` excludes what is not settled and what others reserve, but not what our own resting quotes
+    reserve: a plan replaces those, and leaving them out would flip sells to buys on every second decision.
+    """
 
     yes: Size = 0
     no: Size = 0

@@ -41,7 +41,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """One line of a decision's trace: `name` moved a value from `before` to `after` (price units unless named)."""
+    """One line of a trace: `name` moved a value from `before` to `after` (price units unless said)."""
 
     name: str
     before: int
@@ -49,7 +49,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class QuoteSet(msgspec.Struct, frozen=True, gc=False):
-    """Every order the strategy wants resting in one market; empty `quotes` with `reason` means none, and why."""
+    """Every order the strategy wants resting in one market; no `quotes` and a `reason` mean none, and why."""
 
     condition_id: ConditionId
     quotes: tuple[Quote, ...]
@@ -79,7 +79,7 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
 
 
 class Basket(msgspec.Struct, frozen=True, gc=False):
-    """A Dutch-book set judged and sent as one plan. `edge` is the profit in 1e-6 pUSD after fees if all legs fill."""
+    """A Dutch-book set judged and sent as one plan; `edge` is the profit after fees if all legs fill."""
 
     plan_id: str
     event_id: str

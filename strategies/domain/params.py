@@ -1,6 +1,7 @@
 """Every tunable of the spread quoter, defined once: unit, bounds, default and help.
 
-The database columns, the admin form, the API schema, the import/export format and docs/parameters.md are generated from `DEFINITIONS`.
+The database columns, the admin form, the API schema, the import/export format and docs/parameters.md are
+generated from `DEFINITIONS`.
 Law: a value that is out of bounds never becomes a `SpreadParams`; the error names field, bound and value.
 """
 
@@ -108,7 +109,7 @@ Values = Mapping[str, Decimal | None]
 
 
 def resolve(*layers: Values) -> SpreadParams:
-    """Merge layers, strongest first (market, event, global); a missing or None value falls through to the default.
+    """Merge layers, strongest first (market, event, global); what all leave out takes its default.
 
     Raises ParamError for an unknown name or a value out of bounds.
     """

@@ -1,0 +1,239 @@
+"""The spread planner by value: which prices, which tokens, which sizes, and why there are none."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from markets.domain.events import Side
+from markets.domain.market import SIZE_STEP, Market
+from markets.domain.units import PRICE_ONE, SIZE_ONE
+from strategies.domain import spread
+from strategies.domain.fair_value import lean_x2, mid_x2
+from strategies.domain.inputs import FLAT, BookView, Inventory, MarketInput
+from strategies.domain.intents import NoQuote, Quote, QuoteSet
+from strategies.domain.params import SpreadParams
+
+MARKET = Market("0xc", "7", "Will it?", "yes", "no")
+PARAMS = SpreadParams()
+SIZE = PARAMS.size
+SHARES = SIZE_ONE
+
+
+def book(bid: int, ask: int, size: int = 100 * SHARES) -> BookView:
+    return BookView(((bid, size),), ((ask, size),), 0)
+
+
+def planned(
+    view: BookView, inventory: Inventory = FLAT, params: SpreadParams = PARAMS, market: Market = MARKET
+) -> QuoteSet:
+    return spread.plan(MarketInput(market, view, inventory, 0), params)
+
+
+def names(quotes: QuoteSet) -> list[str]:
+    return [step.name for step in quotes.trace]
+
+
+def test_flat_quotes_stand_half_a_spread_either_side_of_the_mid() -> None:
+    wanted = planned(book(4000, 6000))
+    assert wanted.quotes == (Quote("yes", Side.BUY, 4900, SIZE), Quote("no", Side.BUY, 4900, SIZE))
+    assert wanted.fair_x2 == 10_000
+    assert wanted.reason is None
+
+
+def test_a_half_cent_mid_rounds_away_on_both_sides() -> None:
+    wanted = planned(book(4000, 4100), params=replace(PARAMS, half_spread=100))
+    assert [quote.price for quote in wanted.quotes] == [3900, PRICE_ONE - 4200]
+
+
+def test_long_inventory_lowers_both_prices_and_sells_what_is_held() -> None:
+    wanted = planned(book(4000, 6000), Inventory(yes=100 * SHARES, yes_sellable=100 * SHARES))
+    assert wanted.quotes == (Quote("yes", Side.BUY, 4800, SIZE), Quote("yes", Side.SELL, 5000, SIZE))
+
+
+def test_short_inventory_raises_both_prices_and_sells_the_no_tokens() -> None:
+    wanted = planned(book(4000, 6000), Inventory(no=100 * SHARES, no_sellable=100 * SHARES))
+    assert wanted.quotes == (Quote("no", Side.SELL, 5000, SIZE), Quote("no", Side.BUY, 4800, SIZE))
+
+
+def test_shares_that_may_not_be_sold_yet_are_not_offered() -> None:
+    wanted = planned(book(4000, 6000), Inventory(yes=100 * SHARES, yes_sellable=SIZE - SIZE_STEP))
+    assert wanted.quotes[1] == Quote("no", Side.BUY, 5000, SIZE)
+
+
+def test_the_side_that_adds_stops_at_the_maximum_and_says_so() -> None:
+    full = Inventory(yes=200 * SHARES, yes_sellable=200 * SHARES)
+    wanted = planned(book(4000, 6000), full)
+    assert wanted.quotes == (Quote("yes", Side.SELL, 4900, SIZE),)
+    assert "bid inventory (size)" in names(wanted)
+
+
+def test_the_last_quote_before_the_maximum_is_only_as_large_as_the_room_left() -> None:
+    wanted = planned(book(4000, 6000), Inventory(yes=190 * SHARES))
+    assert wanted.quotes[0].size == 10 * SHARES
+
+
+def test_a_room_smaller_than_the_minimum_counts_as_full() -> None:
+    wanted = planned(book(4000, 6000), Inventory(no=196 * SHARES))
+    assert [quote.asset for quote in wanted.quotes] == ["yes"]
+
+
+def test_a_narrow_spread_does_not_cross_the_book() -> None:
+    wanted = planned(book(5000, 5100), params=replace(PARAMS, half_spread=1, inventory_skew=0))
+    assert [quote.price for quote in wanted.quotes] == [5000, PRICE_ONE - 5100]
+
+
+def test_skew_through_the_touch_is_held_back_by_post_only() -> None:
+    wanted = planned(book(5000, 5100), Inventory(yes=200 * SHARES, yes_sellable=200 * SHARES))
+    assert wanted.quotes == (Quote("yes", Side.SELL, 5100, SIZE),)
+    assert "ask post-only" in names(wanted)
+
+
+def test_prices_near_zero_are_clamped_to_the_first_tick() -> None:
+    wanted = planned(book(100, 300), params=replace(PARAMS, half_spread=500))
+    assert wanted.quotes[0] == Quote("yes", Side.BUY, 100, SIZE)
+    assert "bid clamp" in names(wanted)
+
+
+def test_a_side_without_a_price_is_left_out() -> None:
+    wanted = planned(book(50, 100))
+    assert [quote.asset for quote in wanted.quotes] == ["no"]
+
+
+def test_no_price_on_either_side_is_a_reason() -> None:
+    coarse = replace(MARKET, tick=1000)
+    crossed = planned(book(9500, 500), market=coarse)
+    assert (crossed.quotes, crossed.reason) == ((), NoQuote.SPREAD_UNPRICEABLE)
+
+
+@pytest.mark.parametrize(
+    ("view", "market", "params", "reason"),
+    [
+        (BookView((), (), 0), MARKET, PARAMS, NoQuote.BOOK_ONE_SIDED),
+        (BookView(((100, 1),), (), 0), MARKET, PARAMS, NoQuote.BOOK_ONE_SIDED),
+        (BookView((), ((100, 1),), 0), MARKET, PARAMS, NoQuote.BOOK_ONE_SIDED),
+        (book(4000, 6000), replace(MARKET, accepting_orders=False), PARAMS, NoQuote.NOT_ACCEPTING),
+        (book(4000, 6000), replace(MARKET, min_size=SIZE + 1), PARAMS, NoQuote.SIZE_BELOW_MINIMUM),
+        (book(4000, 6000), MARKET, replace(PARAMS, size=SIZE_STEP - 1), NoQuote.SIZE_BELOW_MINIMUM),
+    ],
+)
+def test_every_way_to_have_no_quote_names_its_reason(
+    view: BookView, market: Market, params: SpreadParams, reason: NoQuote
+) -> None:
+    wanted = planned(view, market=market, params=params)
+    assert (wanted.quotes, wanted.reason) == ((), reason)
+
+
+def test_no_side_left_because_of_inventory_says_inventory() -> None:
+    wanted = planned(book(9800, 9900), Inventory(yes=300 * SHARES), params=replace(PARAMS, max_inventory=1))
+    assert wanted.quotes[0].asset == "no"
+    tiny = planned(book(4000, 6000), params=replace(PARAMS, max_inventory=SHARES))
+    assert (tiny.quotes, tiny.reason) == ((), NoQuote.INVENTORY_FULL)
+
+
+def test_sizes_are_floored_to_two_decimals() -> None:
+    wanted = planned(book(4000, 6000), params=replace(PARAMS, size=SIZE + SIZE_STEP - 1))
+    assert [quote.size for quote in wanted.quotes] == [SIZE, SIZE]
+
+
+def test_the_trace_walks_from_the_mid_to_the_price() -> None:
+    wanted = planned(book(4000, 6000), Inventory(yes=100 * SHARES))
+    steps = {step.name: (step.before, step.after) for step in wanted.trace}
+    assert steps["skew (x2)"] == (10_000, 9_800)
+    assert steps["bid half spread (x2)"] == (9_800, 9_600)
+    assert steps["bid grid"] == (4_800, 4_800)
+
+
+def test_mid_and_lean_need_no_rounding_of_halves() -> None:
+    assert mid_x2(book(4001, 4002)) == 8003
+    assert lean_x2(3, 7, 10) == -lean_x2(-3, 7, 10) == 8
+    assert lean_x2(99, 7, 10) == 20
+
+
+TICKS = st.sampled_from([1, 10, 25, 50, 100, 1000])
+SIZES = st.integers(0, 400 * SHARES)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[MarketInput, SpreadParams]:
+    tick = draw(TICKS)
+    grid = PRICE_ONE // tick
+    bid = draw(st.integers(1, grid - 1)) * tick
+    ask = draw(st.integers(1, grid - 1)) * tick
+    yes, no = draw(SIZES), draw(SIZES)
+    held = Inventory(yes, no, draw(st.integers(0, yes)), draw(st.integers(0, no)))
+    params = replace(
+        PARAMS,
+        half_spread=draw(st.integers(1, 4000)),
+        inventory_skew=draw(st.integers(0, 4000)),
+        size=draw(st.integers(SHARES, 300 * SHARES)),
+        max_inventory=draw(st.integers(SHARES, 400 * SHARES)),
+    )
+    return MarketInput(replace(MARKET, tick=tick), book(bid, ask), held, 0), params
+
+
+def as_yes(quote: Quote) -> tuple[bool, int]:
+    """(is it a bid for YES, at which YES price)."""
+    own = quote.asset == "yes"
+    return (quote.side is Side.BUY) == own, quote.price if own else PRICE_ONE - quote.price
+
+
+@given(situations())
+def test_every_quote_is_on_the_grid_and_passive(situation: tuple[MarketInput, SpreadParams]) -> None:
+    seen, params = situation
+    tick = seen.market.tick
+    for quote in spread.plan(seen, params).quotes:
+        is_bid, price = as_yes(quote)
+        assert price % tick == 0
+        assert tick <= quote.price <= PRICE_ONE - tick
+        assert quote.size % SIZE_STEP == 0
+        assert quote.size >= seen.market.min_size
+        assert price < seen.book.asks[0][0] if is_bid else price > seen.book.bids[0][0]
+
+
+@given(situations())
+def test_our_two_quotes_never_meet(situation: tuple[MarketInput, SpreadParams]) -> None:
+    quotes = spread.plan(*situation).quotes
+    bids = [price for is_bid, price in map(as_yes, quotes) if is_bid]
+    asks = [price for is_bid, price in map(as_yes, quotes) if not is_bid]
+    assert len(bids) <= 1
+    assert len(asks) <= 1
+    assert all(bid + (PRICE_ONE - ask) < PRICE_ONE for bid in bids for ask in asks)
+
+
+@given(situations())
+def test_no_fill_takes_inventory_past_its_maximum(situation: tuple[MarketInput, SpreadParams]) -> None:
+    seen, params = situation
+    net = seen.inventory.net_yes
+    for quote in spread.plan(seen, params).quotes:
+        is_bid, _ = as_yes(quote)
+        after = net + quote.size if is_bid else net - quote.size
+        assert abs(after) <= max(params.max_inventory, abs(net))
+
+
+@given(situations())
+def test_no_more_is_sold_than_may_be(situation: tuple[MarketInput, SpreadParams]) -> None:
+    seen, params = situation
+    may = {"yes": seen.inventory.yes_sellable, "no": seen.inventory.no_sellable}
+    for quote in spread.plan(seen, params).quotes:
+        assert quote.side is Side.BUY or quote.size <= may[quote.asset]
+
+
+@given(situations())
+def test_a_market_seen_from_the_no_side_gets_the_mirrored_quotes(
+    situation: tuple[MarketInput, SpreadParams],
+) -> None:
+    seen, params = situation
+    held = seen.inventory
+    turned = MarketInput(
+        seen.market,
+        book(PRICE_ONE - seen.book.asks[0][0], PRICE_ONE - seen.book.bids[0][0]),
+        Inventory(held.no, held.yes, held.no_sellable, held.yes_sellable),
+        0,
+    )
+    here, there = spread.plan(seen, params), spread.plan(turned, params)
+    assume(here.quotes)
+    swap = {"yes": "no", "no": "yes"}
+    mirrored = {Quote(swap[quote.asset], quote.side, quote.price, quote.size) for quote in there.quotes}
+    assert set(here.quotes) == mirrored
