@@ -1,7 +1,7 @@
 """EIP-712 by hand: the order struct, the domains of the venue's exchanges, and the digests they make.
 
 Law: pure functions of their arguments. The order hash made here is the venue's order id, so one wrong byte is
-an order lost. Reference: EIP-712, ERC-7739 (nested typed data of deposit wallets), the venue's exchange contracts.
+an order lost. Reference: EIP-712, ERC-7739 (deposit wallets), the venue's exchange contracts.
 """
 
 from dataclasses import dataclass
