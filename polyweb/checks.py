@@ -86,7 +86,7 @@ def check_environment(**_: Any) -> Sequence[CheckMessage]:
 
 
 def stop_on_errors() -> None:
-    """For processes that start without Django's command line (ASGI server): one clear line each, then stop."""
+    """For processes without Django's command line (the ASGI server): one clear line each, then stop."""
     errors = [message for message in check_environment() if message.is_serious()]
     for message in errors:
         print(f"polyweb: ({message.id}) {message.msg} {message.hint}", file=sys.stderr)  # noqa: T201

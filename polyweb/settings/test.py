@@ -4,6 +4,7 @@ One law: a test never depends on the developer's own variables or .env file; `po
 """
 
 import os
+import secrets
 from typing import Any
 
 from polyweb import database_url
@@ -14,12 +15,15 @@ from polyweb.settings.base import BASE_DIR, POLYWEB, REST_FRAMEWORK
 def _test_database() -> dict[str, Any]:
     url = os.environ.get("POLYWEB_TEST_DATABASE_URL")
     if url:
+        database = database_url.parse(url, BASE_DIR)
+        # A name nobody has used: Django drops a test database that is already there, and it may not be ours.
+        own = {"NAME": f"{database.name}_test_{secrets.token_hex(4)}"}
         # No pool: dropping the test database must find no connection left in it.
-        return database_url.parse(url, BASE_DIR).settings(pool=False)
+        return {**database.settings(pool=False), "TEST": own}
     # A file, as in the embedded profile: an in-memory database would hide locks between connections.
     folder = POLYWEB.var_dir
-    database = database_url.sqlite_at(folder / "polyweb.sqlite3").settings(pool=False)
-    return {**database, "TEST": {"NAME": str(folder / "test.sqlite3")}}
+    embedded = database_url.sqlite_at(folder / "polyweb.sqlite3")
+    return {**embedded.settings(pool=False), "TEST": {"NAME": str(folder / "test.sqlite3")}}
 
 
 SECRET_KEY = "the tests sign nothing that matters, with fifty characters"
