@@ -178,7 +178,8 @@ def test_sign_vectors_speaks_plainly_without_json(tmp_path: Path) -> None:
 
 
 def test_a_file_without_vectors_is_an_error(tmp_path: Path) -> None:
-    for document in ({}, [], {"vectors": []}, 3):
+    documents: list[object] = [{}, [], {"vectors": []}, 3]
+    for document in documents:
         with pytest.raises(NotVectors):
             check_vectors(document)
         with pytest.raises(CommandError, match="no list named 'vectors'"):

@@ -92,7 +92,7 @@ def test_the_sandbox_key_is_always_the_same() -> None:
 
 def a_keystore(folder: Path, passphrase: str) -> tuple[Path, Path]:
     keystore, words = folder / "key.json", folder / "passphrase"
-    document = Account.encrypt(KEY.reveal(), passphrase, kdf="pbkdf2", iterations=2)
+    document = Account.encrypt(bytes.fromhex(KEY.reveal()[2:]), passphrase, kdf="pbkdf2", iterations=2)
     keystore.write_text(json.dumps(document), encoding="utf-8")
     words.write_text(passphrase + "\n", encoding="utf-8")
     return keystore, words
