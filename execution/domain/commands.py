@@ -20,8 +20,11 @@ class Strategy(StrEnum):
     DUTCH_BOOK = "dutch_book"
 
 
-class NewOrder(msgspec.Struct, frozen=True, gc=False):
-    """An order decided and approved. `client_order_id` (at most 2**53 - 1) becomes the salt, so the venue's id follows from it."""
+class NewOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """An order decided and approved.
+
+    `client_order_id` (at most 2**53 - 1) becomes the salt, so the venue's id follows from it.
+    """
 
     client_order_id: ClientOrderId
     condition_id: ConditionId
@@ -35,7 +38,7 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False):
     expires_ms: Millis = 0
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class Place(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Send these orders as one plan. `plan_id` repeated places nothing twice."""
 
     plan_id: str
@@ -47,6 +50,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 class CancelReason(StrEnum):
     REQUOTE = "requote"
+    WITHDRAWN = "side no longer wanted"
     UNTRUSTED = "book not verified"
     STOPPED = "stopped"
     REFUSED = "refused by the gate"
@@ -56,20 +60,20 @@ class CancelReason(StrEnum):
     FOREIGN = "left by an earlier run"
 
 
-class Cancel(msgspec.Struct, frozen=True, gc=False):
+class Cancel(msgspec.Struct, frozen=True, gc=False, tag=True):
     order_ids: tuple[ClientOrderId, ...]
     reason: CancelReason
     decided_ns: Nanos
 
 
-class Resync(msgspec.Struct, frozen=True, gc=False):
+class Resync(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Ask the feed for fresh snapshots."""
 
     assets: tuple[AssetId, ...]
     reason: str
 
 
-class Refusal(msgspec.Struct, frozen=True, gc=False):
+class Refusal(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The gate or a breaker said no. `codes` are stable words, `detail` is for people."""
 
     condition_id: ConditionId
@@ -90,14 +94,14 @@ class Ack(StrEnum):
     DELAYED = "delayed"
 
 
-class Accepted(msgspec.Struct, frozen=True, gc=False):
+class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     client_order_id: ClientOrderId
     order_id: str
     ack: Ack
     at_ns: Nanos
 
 
-class Rejected(msgspec.Struct, frozen=True, gc=False):
+class Rejected(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Proof that the order does not rest and did not trade."""
 
     client_order_id: ClientOrderId
@@ -106,7 +110,7 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     at_ns: Nanos
 
 
-class Unknown(msgspec.Struct, frozen=True, gc=False):
+class Unknown(msgspec.Struct, frozen=True, gc=False, tag=True):
     """No proof either way: exposure stays reserved until reconciliation has proved what happened."""
 
     client_order_id: ClientOrderId
@@ -114,15 +118,16 @@ class Unknown(msgspec.Struct, frozen=True, gc=False):
     at_ns: Nanos
 
 
-class Cancelled(msgspec.Struct, frozen=True, gc=False):
+class Cancelled(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The venue says the order no longer rests (asked by us, expired, or the venue's own doing)."""
 
     client_order_id: ClientOrderId
     detail: str
     at_ns: Nanos
+    expired: bool = False
 
 
-class CancelFailed(msgspec.Struct, frozen=True, gc=False):
+class CancelFailed(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The venue would not or could not cancel: already matched, unknown, or unreachable."""
 
     client_order_id: ClientOrderId
@@ -138,8 +143,11 @@ class TradeStatus(StrEnum):
     FAILED = "FAILED"
 
 
-class Fill(msgspec.Struct, frozen=True, gc=False):
-    """One execution of one of our orders. (`trade_id`, `order_id`, `bucket`) makes it idempotent; `fee` is what we paid."""
+class Fill(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """One execution of one of our orders; `fee` is what we paid.
+
+    (`trade_id`, `client_order_id`, `bucket`) makes it idempotent, its `status` may arrive again and change.
+    """
 
     client_order_id: ClientOrderId
     trade_id: str
