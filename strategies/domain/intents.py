@@ -66,6 +66,22 @@ class Route(StrEnum):
     BUY_ALL_NO_AND_CONVERT = "buy every NO, convert"
 
 
+class NotTaken(StrEnum):
+    """Why a full set was looked at and left. The value is what the operator reads."""
+
+    DISABLED = "off by operator"
+    AUGMENTED = "augmented event: outcomes may be added"
+    OTHER_OUTCOME = "includes the Other outcome"
+    INCOMPLETE_SET = "not every outcome is known"
+    NOT_ACCEPTING = "a market is not accepting orders"
+    NO_OFFER = "a leg has no offer"
+    NO_EDGE = "prices leave no edge"
+    EATEN_BY_FEES = "fees eat the edge"
+    BELOW_MARGIN = "edge below the safety margin"
+    BELOW_MINIMUM = "no size with an edge reaches the venue's minimum"
+    DEPTH_SHARED = "needs depth a better set takes"
+
+
 class Leg(msgspec.Struct, frozen=True, gc=False):
     """A marketable order of a basket. `price` is its limit; `fee` the taker fee planned for."""
 
@@ -88,3 +104,12 @@ class Basket(msgspec.Struct, frozen=True, gc=False):
     legs: tuple[Leg, ...]
     edge: Cash
     order_type: OrderType = OrderType.FOK
+
+
+class Missed(msgspec.Struct, frozen=True, gc=False):
+    """A set that was not bought. `condition_id` is empty when the whole event is meant."""
+
+    event_id: str
+    route: Route | None
+    reason: NotTaken
+    condition_id: ConditionId = ""

@@ -19,6 +19,8 @@ class Unit(StrEnum):
     TICKS = "exchange ticks"
     MILLIS = "ms"
     PER_MINUTE = "per minute"
+    BIPS = "basis points"
+    SWITCH = "on (1) or off (0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +60,33 @@ class ParamError(ValueError):
         self.problem = problem
 
 
-def _define(name: str, unit: Unit, low: str, high: str, default: str, help_text: str) -> Definition:
+def define(name: str, unit: Unit, low: str, high: str, default: str, help_text: str) -> Definition:
     return Definition(name, unit, Decimal(low), Decimal(high), Decimal(default), help_text)
 
 
 DEFINITIONS: tuple[Definition, ...] = (
-    _define(
+    define(
         "half_spread", Unit.PRICE, "0.0001", "0.4", "0.01",
         "Distance of each quote from the reservation price.",
     ),
-    _define(
+    define(
         "inventory_skew", Unit.PRICE, "0", "0.4", "0.02",
         "How far the reservation price moves against us when inventory reaches max_inventory.",
     ),
-    _define("size", Unit.SHARES, "1", "1000000", "20", "Size of each quote."),
-    _define(
+    define("size", Unit.SHARES, "1", "1000000", "20", "Size of each quote."),
+    define(
         "max_inventory", Unit.SHARES, "1", "10000000", "200",
         "Net shares (YES minus NO) at which the side that would add to them stops quoting.",
     ),
-    _define(
+    define(
         "min_change_ticks", Unit.TICKS, "1", "1000", "1",
         "A resting quote stays while its target is closer than this many ticks of the market.",
     ),
-    _define(
+    define(
         "min_quote_lifetime_ms", Unit.MILLIS, "0", "600000", "500",
         "A quote is not replaced before this age, unless the book is no longer trusted.",
     ),
-    _define(
+    define(
         "max_cancels_per_minute", Unit.PER_MINUTE, "1", "6000", "120",
         "Requoting cancels allowed in one market in any minute; risk cancels are not counted against it.",
     ),
@@ -113,12 +115,16 @@ def resolve(*layers: Values) -> SpreadParams:
 
     Raises ParamError for an unknown name or a value out of bounds.
     """
+    return SpreadParams(**resolve_values(BY_NAME, layers))
+
+
+def resolve_values(known: Mapping[str, Definition], layers: tuple[Values, ...]) -> dict[str, int]:
+    """The merged layers in domain integers, one entry per definition."""
     for layer in layers:
         for name in layer:
-            if name not in BY_NAME:
-                raise ParamError(name, "is not a parameter; known are " + ", ".join(BY_NAME))
-    chosen = {item.name: item.to_internal(_first(layers, item)) for item in DEFINITIONS}
-    return SpreadParams(**chosen)
+            if name not in known:
+                raise ParamError(name, "is not a parameter; known are " + ", ".join(known))
+    return {item.name: item.to_internal(_first(layers, item)) for item in known.values()}
 
 
 def _first(layers: tuple[Values, ...], item: Definition) -> Decimal:
