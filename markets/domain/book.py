@@ -1,0 +1,181 @@
+"""One mirrored order book per market: YES at p is NO at 1 - p, so one book answers for both tokens.
+
+Law: levels are kept as YES sees them and the best prices are always current. A book without a snapshot of its
+present epoch is not `seeded` and nobody may read prices off it.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from markets.domain.events import Level, Side
+from markets.domain.market import Market
+from markets.domain.units import PRICE_ONE, Cash, Price, Size, cash_ceil, cash_floor
+
+EMPTY_BID: Price = 0
+EMPTY_ASK: Price = PRICE_ONE
+
+
+class Top(NamedTuple):
+    """Best prices of one token; None where a side is empty."""
+
+    bid: Price | None
+    bid_size: Size
+    ask: Price | None
+    ask_size: Size
+
+
+class Sweep(NamedTuple):
+    """What taking liquidity would give: `size` may be less than asked, `cash` rounds against the taker."""
+
+    size: Size
+    cash: Cash
+    worst: Price | None
+
+
+class MarketBook:
+    """Mirrored book of `market`. `bid_top` and `ask_top` read 0 and 10 000 on empty sides, as the venue says.
+
+    Updates are O(1), but for the removal of the best level, which looks for the next one.
+    """
+
+    __slots__ = ("_asks", "_bids", "ask_top", "bid_top", "epoch", "market", "seeded")
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.epoch = 0
+        self.seeded = False
+        self.bid_top: Price = EMPTY_BID
+        self.ask_top: Price = EMPTY_ASK
+        self._bids: dict[Price, Size] = {}
+        self._asks: dict[Price, Size] = {}
+
+    def start_epoch(self) -> None:
+        """Forget everything: what follows counts only after a snapshot."""
+        self.epoch += 1
+        self.seeded = False
+        self._bids, self._asks = {}, {}
+        self.bid_top, self.ask_top = EMPTY_BID, EMPTY_ASK
+
+    def apply_snapshot(self, yes: bool, bids: Iterable[Level], asks: Iterable[Level]) -> None:
+        """Replace the whole book by the snapshot of the YES or the NO token; zero sizes are no levels."""
+        own, other = {p: s for p, s in bids if s}, {p: s for p, s in asks if s}
+        if not yes:
+            own, other = _complemented(other), _complemented(own)
+        self._bids, self._asks = own, other
+        self.bid_top = max(self._bids, default=EMPTY_BID)
+        self.ask_top = min(self._asks, default=EMPTY_ASK)
+        self.seeded = True
+
+    def apply_change(self, yes: bool, side: Side, price: Price, size: Size) -> None:
+        """Set the aggregate `size` at `price` of that token; 0 removes the level."""
+        if not yes:
+            price = PRICE_ONE - price
+        if (side is Side.BUY) is yes:
+            self.set_bid(price, size)
+        else:
+            self.set_ask(price, size)
+
+    def set_bid(self, price: Price, size: Size) -> None:
+        if size:
+            self._bids[price] = size
+            if price > self.bid_top:
+                self.bid_top = price
+        else:
+            self._bids.pop(price, None)
+            if price == self.bid_top:
+                self.bid_top = max(self._bids, default=EMPTY_BID)
+
+    def set_ask(self, price: Price, size: Size) -> None:
+        if size:
+            self._asks[price] = size
+            if price < self.ask_top:
+                self.ask_top = price
+        else:
+            self._asks.pop(price, None)
+            if price == self.ask_top:
+                self.ask_top = min(self._asks, default=EMPTY_ASK)
+
+    @property
+    def best_bid(self) -> Price | None:
+        return self.bid_top if self.bid_top != EMPTY_BID else None
+
+    @property
+    def best_ask(self) -> Price | None:
+        return self.ask_top if self.ask_top != EMPTY_ASK else None
+
+    @property
+    def spread(self) -> Price | None:
+        if self.best_bid is None or self.best_ask is None:
+            return None
+        return self.ask_top - self.bid_top
+
+    @property
+    def mid_x2(self) -> int | None:
+        """Twice the mid price, so that it stays an integer."""
+        if self.best_bid is None or self.best_ask is None:
+            return None
+        return self.ask_top + self.bid_top
+
+    @property
+    def crossed(self) -> bool:
+        """Crossed or locked: a resting bid at or above a resting ask, which the venue would have matched."""
+        return self.bid_top >= self.ask_top
+
+    def top(self, yes: bool) -> Top:
+        bid, ask = self.best_bid, self.best_ask
+        bid_size, ask_size = self._bids.get(self.bid_top, 0), self._asks.get(self.ask_top, 0)
+        if yes:
+            return Top(bid, bid_size, ask, ask_size)
+        return Top(
+            None if ask is None else PRICE_ONE - ask,
+            ask_size,
+            None if bid is None else PRICE_ONE - bid,
+            bid_size,
+        )
+
+    def levels(self, side: Side, depth: int, yes: bool = True) -> tuple[Level, ...]:
+        """The best `depth` levels of a token's bids (BUY) or asks (SELL), best first."""
+        if (side is Side.BUY) is yes:
+            best_first = sorted(self._bids.items(), reverse=True)[:depth]
+        else:
+            best_first = sorted(self._asks.items())[:depth]
+        if yes:
+            return tuple(best_first)
+        return tuple([(PRICE_ONE - price, size) for price, size in best_first])
+
+    def depth_at(self, side: Side, price: Price, yes: bool = True) -> Size:
+        """Size resting at exactly `price` on that side of that token."""
+        own = self._bids if (side is Side.BUY) is yes else self._asks
+        return own.get(price if yes else PRICE_ONE - price, 0)
+
+    def cost_to_fill(self, yes: bool, side: Side, size: Size) -> Sweep:
+        """Walk the book as a taker: BUY takes asks and rounds cash up, SELL takes bids and rounds it down."""
+        wanted, cash, worst = size, 0, None
+        against = Side.SELL if side is Side.BUY else Side.BUY
+        to_cash = cash_ceil if side is Side.BUY else cash_floor
+        for price, available in self.levels(against, len(self._bids) + len(self._asks), yes):
+            if not wanted:
+                break
+            taken = min(wanted, available)
+            cash += to_cash(price, taken)
+            wanted -= taken
+            worst = price
+        return Sweep(size - wanted, cash, worst)
+
+    def copy(self) -> "MarketBook":
+        twin = MarketBook(self.market)
+        twin.epoch, twin.seeded = self.epoch, self.seeded
+        twin.bid_top, twin.ask_top = self.bid_top, self.ask_top
+        twin._bids, twin._asks = dict(self._bids), dict(self._asks)
+        return twin
+
+    def same_levels(self, other: "MarketBook") -> bool:
+        return self._bids == other._bids and self._asks == other._asks
+
+    def prices(self) -> list[Price]:
+        """Every price with a level, in no promised order."""
+        return [*self._bids, *self._asks]
+
+
+def _complemented(side: dict[Price, Size]) -> dict[Price, Size]:
+    return {PRICE_ONE - price: size for price, size in side.items()}

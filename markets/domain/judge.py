@@ -1,0 +1,98 @@
+"""The judge: looks at a tracked market when a burst is over or a hash is due, counts, and names a doubt.
+
+Law: it finds, it does not act; what a doubt costs the book is the book set's business.
+"""
+
+from markets.domain.events import BookSnapshot, LevelChange
+from markets.domain.hash_check import Claim
+from markets.domain.integrity import BookCounters, Doubt
+from markets.domain.tracked import Tracked
+from markets.domain.units import Millis
+
+
+class Judge:
+    """`hash_every`: see BookSet."""
+
+    def __init__(self, counters: BookCounters, hash_every: int) -> None:
+        self._counters = counters
+        self._hash_every = hash_every
+        self._since_hash = 0
+
+    def close_burst(self, tracked: Tracked) -> Doubt:
+        """What the burst that just ended proves against the book; Doubt.NONE if nothing."""
+        counters, book, doubt = self._counters, tracked.book, Doubt.NONE
+        if tracked.suspicious:
+            if book.crossed:
+                counters.crossed += 1
+                doubt = Doubt.CROSSED
+            else:
+                counters.bbo_mismatches += 1
+                doubt = Doubt.TOPS
+        if tracked.shadow is not None and not tracked.shadow.same_levels(book):
+            # The snapshot is in place, so the book is right again: note it and tell readers by the epoch.
+            counters.snapshot_mismatches += 1
+            book.epoch += 1
+        if tracked.claims and not self.claims_hold(tracked):
+            doubt = doubt or Doubt.HASH
+        tracked.forget_burst()
+        return doubt
+
+    def hear_claim(
+        self, tracked: Tracked, yes: LevelChange | None, no: LevelChange | None, at: Millis
+    ) -> bool:
+        """Note the hashes of a frame before it is applied, if it is their turn.
+
+        Neighbours of a burst carry the hash of the book after all of them, so equal hashes wait together; a
+        different one means the claim so far was about the book as it stands. False if that claim is untrue.
+        """
+        held = True
+        if tracked.claims and not _repeats(tracked.claims, yes, no):
+            held = self.claims_hold(tracked)
+        self._since_hash += 1
+        if not tracked.claims and self._since_hash < self._hash_every and not tracked.hash_check.misses:
+            return held
+        self._since_hash = 0
+        claims = _claims(yes, no, at)
+        if claims:
+            tracked.claims = claims if self._hash_every == 1 else claims[:1]
+            tracked.claim_frames += 1
+            tracked.unsettled = True
+        return held
+
+    def claims_hold(self, tracked: Tracked) -> bool:
+        """Judge the waiting claims by the book as it stands. False when they cost the book its trust."""
+        claims, frames = tracked.claims, tracked.claim_frames
+        tracked.claims, tracked.claim_frames = (), 0
+        self._counters.hash_checked += frames
+        if all(tracked.hash_check.holds(tracked.book, claim) for claim in claims):
+            self._counters.hash_matches += frames
+            return True
+        return not tracked.hash_check.accuse(certain=False)
+
+    def snapshot_holds(self, tracked: Tracked, event: BookSnapshot) -> bool:
+        """Check the hash a snapshot states of itself. False when it costs the book its trust."""
+        if not event.hash or not self._hash_every:
+            return True
+        if event.last_trade is not None:
+            tracked.hash_check.told_last_trade(event.last_trade)
+        claim = Claim(event.asset == tracked.market.yes, event.timestamp_ms, event.hash)
+        self._counters.hash_checked += 1
+        if tracked.hash_check.holds(tracked.book, claim):
+            self._counters.hash_matches += 1
+            return True
+        states_all = event.last_trade is not None and event.tick is not None and tracked.neg_risk_known
+        return not tracked.hash_check.accuse(certain=states_all)
+
+
+def _claims(yes: LevelChange | None, no: LevelChange | None, at: Millis) -> tuple[Claim, ...]:
+    claims = []
+    if yes is not None and yes.hash:
+        claims.append(Claim(True, at, yes.hash))
+    if no is not None and no.hash:
+        claims.append(Claim(False, at, no.hash))
+    return tuple(claims)
+
+
+def _repeats(claims: tuple[Claim, ...], yes: LevelChange | None, no: LevelChange | None) -> bool:
+    said = yes if claims[0].yes else no
+    return said is not None and said.hash == claims[0].hash

@@ -1,0 +1,49 @@
+"""What a market's texts say: the hash of its rules, and names that are no outcome of their own.
+
+Law: the hash covers everything that decides a resolution and nothing that trading moves; only line endings
+and trailing spaces are normalised.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+Text: TypeAlias = str | bool | Sequence[str]
+
+# "Person A", "Candidate AB", "Team 12": slots of an augmented event, named later, which narrows Other.
+PLACEHOLDER = re.compile(
+    r"(?:person|individual|candidate|player|team|company|country|party|option|outcome|movie|film|artist|"
+    r"nominee|club|driver|entity|song|show|model|other)\s+(?:[a-z]{1,2}|\d{1,3})",
+    re.IGNORECASE,
+)
+OTHER = re.compile(
+    r"(?:any\s+)?others?(?:\s*\(.*\))?|someone else|somebody else|anyone else|field|the field|"
+    r"none of (?:the above|these)",
+    re.IGNORECASE,
+)
+
+
+def is_catch_all(group_title: str, *, augmented: bool) -> bool:
+    """True for "Other" anywhere, and for an unnamed slot of an augmented event."""
+    title = group_title.strip()
+    if OTHER.fullmatch(title):
+        return True
+    return augmented and bool(PLACEHOLDER.fullmatch(title))
+
+
+def rule_hash(texts: Mapping[str, Text]) -> str:
+    """SHA-256 over canonical JSON of the named texts."""
+    clean = {name: _clean(value) for name, value in texts.items()}
+    packed = json.dumps(clean, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(packed.encode()).hexdigest()
+
+
+def _clean(value: Text) -> Text:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        lines = value.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return "\n".join(line.rstrip() for line in lines).strip()
+    return [str(_clean(item)) for item in value]
