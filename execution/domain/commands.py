@@ -39,13 +39,17 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class Place(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Send these orders as one plan. `plan_id` repeated places nothing twice."""
+    """Send these orders as one plan. `plan_id` repeated places nothing twice.
+
+    `input_ns` is when the newest input of the decision was received, 0 when nobody says; the audit times from it.
+    """
 
     plan_id: str
     strategy: Strategy
     orders: tuple[NewOrder, ...]
     decided_ns: Nanos
     trace: str = ""
+    input_ns: Nanos = 0
 
 
 class CancelReason(StrEnum):
