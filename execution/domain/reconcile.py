@@ -1,0 +1,110 @@
+"""Our books against the venue's: what differs, as values.
+
+Law: a comparison changes nothing and proves only what both sides say. One look that does not find an order
+is a reason to look again, not an end; foreign orders are reported and left alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from execution.domain.blotter import LiveOrder
+from execution.domain.commands import ClientOrderId
+from execution.domain.orders import OrderState
+from markets.domain.events import Side
+from markets.domain.units import AssetId, Cash, ConditionId, Nanos, Price, Size
+
+
+class VenueOrder(msgspec.Struct, frozen=True, gc=False):
+    """An order as the venue lists it. `matched` is what it has traded so far."""
+
+    order_id: str
+    condition_id: ConditionId
+    asset: AssetId
+    side: Side
+    price: Price
+    size: Size
+    matched: Size
+
+
+class CorrectionKind(StrEnum):
+    FOUND = "rests, though its answer was lost"
+    NOT_LISTED = "ours, but the venue does not list it"
+    FILLS_MISSED = "the venue has matched more than we were told"
+    FOREIGN = "not ours"
+    POSITION_DRIFT = "position differs"
+    CASH_DRIFT = "cash differs"
+
+
+class Correction(msgspec.Struct, frozen=True, gc=False):
+    """One difference.
+
+    `client_order_id` 0 where it is about no order of ours, `subject` is an order id or asset.
+    """
+
+    kind: CorrectionKind
+    client_order_id: ClientOrderId
+    subject: str
+    detail: str
+
+
+_UNDER_WAY = frozenset({OrderState.PLANNED, OrderState.SUBMITTING})
+
+
+def orders(
+    ours: Iterable[LiveOrder], theirs: Iterable[VenueOrder], asked_ns: Nanos, grace_ns: Nanos
+) -> tuple[Correction, ...]:
+    """Compare open orders. `asked_ns` is when the venue was asked: an order younger than `grace_ns` then may
+    be on its way.
+
+    Ours need their order id; one without is reported as not listed once its grace is over.
+    """
+    listed = {order.order_id: order for order in theirs}
+    found: list[Correction] = []
+    for order in ours:
+        twin = listed.pop(order.order_id, None)
+        found += _ours(order, twin, asked_ns - order.placed_ns < grace_ns)
+    found += [
+        Correction(CorrectionKind.FOREIGN, 0, order.order_id, _terms(order)) for order in listed.values()
+    ]
+    return tuple(found)
+
+
+def _ours(order: LiveOrder, twin: VenueOrder | None, young: bool) -> Sequence[Correction]:
+    def correction(kind: CorrectionKind, detail: str) -> Correction:
+        return Correction(kind, order.client_order_id, order.order_id, detail)
+
+    if twin is None:
+        if young or order.state in _UNDER_WAY:
+            return ()
+        return (correction(CorrectionKind.NOT_LISTED, f"is {order.state.value} here"),)
+    corrections: list[Correction] = []
+    if order.state is OrderState.UNKNOWN:
+        corrections.append(correction(CorrectionKind.FOUND, _terms(twin)))
+    filled = order.size - order.remaining
+    if twin.matched > filled:
+        corrections.append(correction(CorrectionKind.FILLS_MISSED, f"{twin.matched} there, {filled} here"))
+    return corrections
+
+
+def _terms(order: VenueOrder) -> str:
+    return f"{order.side.value} {order.size - order.matched} at {order.price} of {order.asset}"
+
+
+def positions(
+    ours: Mapping[AssetId, Size], theirs: Mapping[AssetId, Size], tolerance: Size
+) -> tuple[Correction, ...]:
+    """Compare holdings of the assets either side knows; differences up to `tolerance` are settlement dust."""
+    assets = [*ours, *(asset for asset in theirs if asset not in ours)]
+    return tuple(
+        Correction(CorrectionKind.POSITION_DRIFT, 0, asset, f"{there} there, {here} here")
+        for asset in assets
+        if abs((there := theirs.get(asset, 0)) - (here := ours.get(asset, 0))) > tolerance
+    )
+
+
+def cash(ours: Cash, theirs: Cash, tolerance: Cash) -> tuple[Correction, ...]:
+    if abs(ours - theirs) <= tolerance:
+        return ()
+    return (Correction(CorrectionKind.CASH_DRIFT, 0, "cash", f"{theirs} there, {ours} here"),)
