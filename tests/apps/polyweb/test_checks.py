@@ -1,0 +1,71 @@
+"""System checks: an id and a hint that names the variable, for every wrong setting."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polyweb.checks import env_messages, problem_messages, unknown_messages
+from polyweb.env import Env, Problem, Profile
+
+pytestmark = pytest.mark.usefixtures("bare_environment")
+
+LIVE: dict[str, Any] = {
+    "profile": Profile.LIVE,
+    "secret_key": "k" * 50,
+    "allowed_hosts": ("trade.example",),
+    "database_url": "postgresql://u:pw@db/trade",
+    "redis_url": "redis://cache:6379/0",
+}
+
+
+def env(**values: Any) -> Env:
+    return Env.model_validate({"profile": Profile.DEV, **values})
+
+
+def ids(**values: Any) -> list[str]:
+    return sorted(str(message.id).removeprefix("polyweb.") for message in env_messages(env(**values)))
+
+
+def test_default_environment_has_nothing_to_say() -> None:
+    assert ids() == []
+
+
+def test_complete_live_environment_has_nothing_to_say() -> None:
+    assert ids(**LIVE) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"relayer": "real"}, ["E002"]),
+        ({"redis_url": None}, ["E003", "E004"]),
+        ({"secret_key": None}, ["E005"]),
+        ({"secret_key": "short"}, ["E005"]),
+        ({"keystore": "no/such/file", "keystore_passphrase_file": "run"}, ["E006"]),
+        ({"keystore": "run"}, ["E007"]),
+        ({"keystore_passphrase_file": "no/such/file"}, ["E008"]),
+        ({"allowed_hosts": ()}, ["E009"]),
+        ({"allowed_hosts": ("*",)}, ["E009"]),
+        ({"database_url": None}, ["W002"]),
+        ({"channel_layer": "memory"}, ["W003"]),
+        ({"https": False}, ["W004"]),
+    ],
+)
+def test_each_wrong_live_setting_has_its_id(changed: dict[str, Any], expected: list[str]) -> None:
+    assert ids(**{**LIVE, **changed}) == expected
+
+
+def test_every_message_has_a_hint_naming_a_variable() -> None:
+    wrong = env(**{**LIVE, "relayer": "real", "redis_url": None, "secret_key": None, "allowed_hosts": ()})
+    assert [message for message in env_messages(wrong) if "POLYWEB_" not in (message.hint or "")] == []
+
+
+def test_unreadable_variable_is_an_error_and_a_misspelt_one_a_warning() -> None:
+    problem = Problem("POLYWEB_X", "is odd", "Set POLYWEB_X.")
+    assert [m.id for m in problem_messages([problem])] == ["polyweb.E001"]
+    assert [m.id for m in unknown_messages([problem])] == ["polyweb.W001"]
+
+
+def test_paths_are_relative_to_the_project() -> None:
+    assert env(keystore="keys/a.json").keystore == Path(__file__).resolve().parents[3] / "keys" / "a.json"
