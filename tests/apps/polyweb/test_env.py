@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from polyweb.env import Profile, Reading, read_env
 
-
 pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
