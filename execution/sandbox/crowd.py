@@ -129,7 +129,7 @@ class Crowd:
         rng, regime = self._rng, self.regime
         old = self._fairs[index]
         # On a fine grid the same news is worth fewer cents, or every turn would sweep the book.
-        news = regime.drift if self.floors[index].spec.tick > FINE_TICK else regime.drift / 5
+        news = regime.drift if self.floors[index].tick > FINE_TICK else regime.drift / 5
         step = news * (rng.random() + rng.random() - 1.0)
         lowest = 0.02 if len(self._fairs) == 1 else 0.05
         new = min(1.0 - lowest, max(lowest, old + step + regime.pull * (self._anchors[index] - old)))
@@ -142,9 +142,9 @@ class Crowd:
         """Somebody who knows the fair price picks off stale levels, or somebody just wants in or out."""
         rng, floor = self._rng, self.floors[index]
         fair = self._fairs[index] * PRICE_ONE
-        if floor.ladder.asks and floor.ladder.best_ask() < fair:
+        if floor.ladder.best_ask() < fair:
             return self._take(floor, Side.BUY, 3, now_ms)
-        if floor.ladder.bids and floor.ladder.best_bid() > fair:
+        if floor.ladder.best_bid() > fair:
             return self._take(floor, Side.SELL, 3, now_ms)
         if rng.random() >= self.regime.trade_share:
             return None
@@ -152,11 +152,11 @@ class Crowd:
         return self._take(floor, Side(rng.randrange(2)), levels, now_ms)
 
     def _take(self, floor: Floor, taker: Side, levels: int, now_ms: int) -> Acts | None:
-        """Eat the first levels whole and a part of the last, but never a side bare."""
+        """Eat the first levels whole and a part of the last, but leave a side at least two."""
         rng = self._rng
-        prices = floor.ladder.from_the_touch(taker.other)[:levels]
         resting = floor.ladder.levels(taker.other)
-        if len(resting) < levels + 3:
+        prices = floor.ladder.from_the_touch(taker.other)[: min(levels, len(resting) - 2)]
+        if not prices:
             return None
         last = int(resting[prices[-1]] * (0.25 + 0.75 * rng.random())) // CENT_SHARES * CENT_SHARES
         size = sum(resting[price] for price in prices[:-1]) + max(5 * SHARE, last)

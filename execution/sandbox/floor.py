@@ -68,8 +68,10 @@ class Floor:
 
     def outgrows_its_tick(self) -> bool:
         """True when the price has gone where the venue quotes in tenths of a cent."""
-        bid, ask = self.ladder.best_bid(), self.ladder.best_ask()
-        return self.tick > FINE_TICK and (bid > FINE_ABOVE or ask < FINE_BELOW)
+        if self.tick <= FINE_TICK or not self.ladder.bids or not self.ladder.asks:
+            return False
+        middle = (self.ladder.best_bid() + self.ladder.best_ask()) / 2
+        return middle > FINE_ABOVE or middle < FINE_BELOW
 
     def refine_tick(self, now_ms: int) -> list[Frame]:
         """Switch to the fine grid and show both books afresh."""

@@ -73,6 +73,10 @@ class Generator:
         self.now_ms = max(self.now_ms, now_ms)
         return frames
 
+    def announce_rest(self) -> list[Frame]:
+        """The trades that are still to be announced, for a recording that ends here."""
+        return [frame for _ in range(len(self._prints)) for frame in self._announce()]
+
     def skip_to(self, now_ms: int) -> None:
         """Leave a gap in time: what was due moves behind it and nothing happens inside it."""
         gap = now_ms - self.now_ms

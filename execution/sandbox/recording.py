@@ -36,7 +36,8 @@ def record(
     ids = generator.asset_ids
     dumps = [ids[start : start + TOKENS_PER_DUMP] for start in range(0, len(ids), TOKENS_PER_DUMP)]
     lines = [compact(generator.opening_books(part)) for part in dumps]
-    lines += [frame.text for frame in generator.advance(START_MS + int(seconds * 1000))]
+    happened = generator.advance(START_MS + int(seconds * 1000)) + generator.announce_rest()
+    lines += [frame.text for frame in happened]
     return Recording(lines, listed)
 
 

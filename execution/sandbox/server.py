@@ -5,6 +5,7 @@ client that cannot keep up is disconnected; it never slows the others down.
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from execution.sandbox.wire import Frame, compact
 BEAT_S = 0.02
 LONGEST_LAG_MS = 2_000
 MAX_BOOKS = 500
+SEND_BUFFER = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,9 @@ def wall_clock_ms() -> int:
 class Client:
     """One socket: its subscriptions and its bounded queue."""
 
-    def __init__(self, socket: web.WebSocketResponse, session: MarketSession, backlog: int) -> None:
+    def __init__(self, channel: web.WebSocketResponse, session: MarketSession, backlog: int) -> None:
         self.session = session
-        self._socket = socket
+        self._channel = channel
         self._queue: asyncio.Queue[str] = asyncio.Queue(maxsize=backlog)
         self.overrun = asyncio.Event()
 
@@ -59,11 +61,11 @@ class Client:
 
     async def send_all(self) -> None:
         while True:
-            await self._socket.send_str(await self._queue.get())
+            await self._channel.send_str(await self._queue.get())
 
     async def close(self) -> None:
-        if not self._socket.closed:
-            await self._socket.close(code=WSCloseCode.GOING_AWAY)
+        if not self._channel.closed:
+            await self._channel.close(code=WSCloseCode.GOING_AWAY)
 
 
 class Sandbox:
@@ -78,6 +80,10 @@ class Sandbox:
         )
         self._catalogue = Catalogue(self.generator, now_ms)
         self._clients: set[Client] = set()
+
+    @property
+    def listeners(self) -> int:
+        return len(self._clients)
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -121,14 +127,15 @@ class Sandbox:
         await asyncio.gather(*(client.close() for client in self._clients))
 
     async def _market_channel(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(compress=False, max_msg_size=1 << 20, timeout=1.0)
-        await socket.prepare(request)
-        client = Client(socket, MarketSession(self.generator), self.config.backlog)
+        channel = web.WebSocketResponse(compress=False, max_msg_size=1 << 20, timeout=1.0)
+        await channel.prepare(request)
+        _bound_send_buffer(request)
+        client = Client(channel, MarketSession(self.generator), self.config.backlog)
         self._clients.add(client)
         jobs = [
             asyncio.create_task(job, name=name)
             for job, name in (
-                (self._listen(socket, client), "listen"),
+                (self._listen(channel, client), "listen"),
                 (client.send_all(), "send"),
                 (client.overrun.wait(), "overrun"),
             )
@@ -148,13 +155,13 @@ class Sandbox:
             request.transport.abort()
         else:
             await client.close()
-        return socket
+        return channel
 
-    async def _listen(self, socket: web.WebSocketResponse, client: Client) -> None:
+    async def _listen(self, channel: web.WebSocketResponse, client: Client) -> None:
         """Read until the client leaves, breaks the protocol or falls silent."""
         while True:
             try:
-                message = await asyncio.wait_for(socket.receive(), self.config.silence_s)
+                message = await asyncio.wait_for(channel.receive(), self.config.silence_s)
             except TimeoutError:
                 return
             if message.type is not WSMsgType.TEXT:
@@ -162,7 +169,7 @@ class Sandbox:
             try:
                 answers = client.session.receive(message.data)
             except Refuse as refusal:
-                await socket.close(code=refusal.code, message=refusal.reason.encode())
+                await channel.close(code=refusal.code, message=refusal.reason.encode())
                 return
             for answer in answers:
                 client.push(answer)
@@ -203,6 +210,13 @@ class Sandbox:
 
     async def _event(self, request: web.Request) -> web.Response:
         return one_of(self._catalogue.events(), request.match_info["id"])
+
+
+def _bound_send_buffer(request: web.Request) -> None:
+    """Left alone, the kernel would hide megabytes of backlog from us."""
+    connection = request.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def answer(document: object, status: int = 200) -> web.Response:
