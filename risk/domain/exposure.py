@@ -1,0 +1,253 @@
+"""What could be lost: per event the payoff "if outcome k wins" over positions, resting orders and a proposal.
+
+Law: every subset of our orders may fill, so an order counts where its fill would hurt and nowhere else. The
+trader alone owns an `ExposureBook`; a change costs O(outcomes of its event), whatever else we hold.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from markets.domain.events import Side
+from markets.domain.market import Market
+from markets.domain.units import Cash, ConditionId, Price, Size, cash_ceil, cash_floor
+from strategies.domain.dutch_book import is_complete_set
+
+
+class UnknownMarket(KeyError):
+    """A position or order in a market whose outcomes nobody has told us."""
+
+    def __str__(self) -> str:
+        return f"no exposure can be computed for {self.args[0]}: it was not in set_markets"
+
+
+class ProposedOrder(NamedTuple):
+    """An order that may be placed; `fee` the most it may pay on top."""
+
+    condition_id: ConditionId
+    is_yes: bool
+    side: Side
+    price: Price
+    size: Size
+    fee: Cash = 0
+
+
+class RestingOrder(NamedTuple):
+    is_yes: bool
+    side: Side
+    price: Price
+    size: Size
+
+
+class Payoff(NamedTuple):
+    """Profit of one order or position if the market's YES wins, and if it loses."""
+
+    win: Cash
+    lose: Cash
+
+
+def filled(is_yes: bool, side: Side, price: Price, size: Size, fee: Cash = 0) -> Payoff:
+    """Payoff of the whole fill: a share pays one pUSD or nothing, cash is rounded against us."""
+    if side is Side.BUY:
+        cash, shares = -cash_ceil(price, size) - fee, size
+    else:
+        cash, shares = cash_floor(price, size) - fee, -size
+    return Payoff(cash + shares, cash) if is_yes else Payoff(cash, cash + shares)
+
+
+def adverse(payoff: Payoff) -> Payoff:
+    """What the fill may cost where it hurts; where it helps it may as well not happen."""
+    return Payoff(min(payoff.win, 0), min(payoff.lose, 0))
+
+
+class _Group:
+    """Markets of which at most one YES wins: a neg-risk event, or one ordinary binary.
+
+    If market k wins, the sum of all `lose` plus k's `win - lose` is paid. `open` adds the outcome that none
+    of the known ones wins: an incomplete set, or the NO of a binary.
+    A sure gain here pays for no loss elsewhere.
+    """
+
+    __slots__ = ("diffs", "event", "lose", "open", "worst")
+
+    def __init__(self, event: "_Event", is_open: bool) -> None:
+        self.event = event
+        self.open = is_open
+        self.diffs: list[Cash] = []
+        self.lose: Cash = 0
+        self.worst: Cash = 0
+
+    def loss(self, lose: Cash, diffs: list[Cash]) -> Cash:
+        least = min(diffs)
+        if self.open and least > 0:
+            least = 0
+        return max(-(lose + least), 0)
+
+
+class _Event:
+    __slots__ = ("worst",)
+
+    def __init__(self) -> None:
+        self.worst: Cash = 0
+
+
+class _Row:
+    """One market's part: `win` and `lose` over its position and the adverse side of its resting orders."""
+
+    __slots__ = ("group", "held", "index", "lose", "market", "orders", "win")
+
+    def __init__(self, market: Market, group: _Group) -> None:
+        self.market = market
+        self.group = group
+        self.index = len(group.diffs)
+        self.win: Cash = 0
+        self.lose: Cash = 0
+        self.held = Payoff(0, 0)
+        self.orders: dict[int, tuple[RestingOrder, Payoff]] = {}
+        group.diffs.append(0)
+
+
+class ExposureBook:
+    """Worst-case losses, kept current. All results are losses: positive, 0 when nothing can be lost."""
+
+    def __init__(self, markets: Iterable[Market] = ()) -> None:
+        self._rows: dict[ConditionId, _Row] = {}
+        self._events: dict[str, _Event] = {}
+        self._where: dict[int, _Row] = {}
+        self._total: Cash = 0
+        self.set_markets(markets)
+
+    def set_markets(self, markets: Iterable[Market]) -> None:
+        """Regroup by event. A market that is gone but holds something stays: its loss is still ours."""
+        old = self._rows
+        known = {one.condition_id: one for one in markets}
+        for condition_id, row in old.items():
+            if row.orders or row.held != (0, 0):
+                known.setdefault(condition_id, row.market)
+        by_event: dict[str, list[Market]] = {}
+        for market in known.values():
+            by_event.setdefault(market.event_id, []).append(market)
+        self._rows, self._where, self._total = {}, {}, 0
+        self._events = {event_id: self._group(members) for event_id, members in by_event.items()}
+        for condition_id, row in old.items():
+            if condition_id in self._rows:
+                self._carry_over(row, self._rows[condition_id])
+
+    def _group(self, members: list[Market]) -> _Event:
+        event = _Event()
+        in_set = [market for market in members if market.neg_risk]
+        shared = _Group(event, not is_complete_set(in_set))
+        for market in members:
+            group = shared if market.neg_risk else _Group(event, True)
+            self._rows[market.condition_id] = _Row(market, group)
+        return event
+
+    def _carry_over(self, old: _Row, new: _Row) -> None:
+        new.held, new.orders = old.held, old.orders
+        for order_id in new.orders:
+            self._where[order_id] = new
+        self._change(new, old.win, old.lose)
+
+    def _row(self, condition_id: ConditionId) -> _Row:
+        row = self._rows.get(condition_id)
+        if row is None:
+            raise UnknownMarket(condition_id)
+        return row
+
+    def _change(self, row: _Row, win: Cash, lose: Cash) -> None:
+        group = row.group
+        row.win += win
+        row.lose += lose
+        group.lose += lose
+        group.diffs[row.index] += win - lose
+        worst = group.loss(group.lose, group.diffs)
+        moved = worst - group.worst
+        group.worst = worst
+        group.event.worst += moved
+        self._total += moved
+
+    def set_position(self, condition_id: ConditionId, yes: Size, no: Size, yes_cost: Cash, no_cost: Cash) -> None:
+        """Replace what is held; costs are what was paid for it, less what sales brought back."""
+        row = self._row(condition_id)
+        cost = yes_cost + no_cost
+        held = Payoff(yes - cost, no - cost)
+        before, row.held = row.held, held
+        self._change(row, held.win - before.win, held.lose - before.lose)
+
+    def set_order(
+        self,
+        order_id: int,
+        condition_id: ConditionId,
+        is_yes: bool,
+        side: Side,
+        price: Price,
+        remaining: Size,
+        fee: Cash = 0,
+    ) -> None:
+        """Replace what may still fill of an order; `remaining` 0 removes it."""
+        row = self._row(condition_id)
+        was = self._where.pop(order_id, None)
+        if was is not None:
+            _, gone = was.orders.pop(order_id)
+            self._change(was, -gone.win, -gone.lose)
+        if remaining:
+            hurts = adverse(filled(is_yes, side, price, remaining, fee))
+            row.orders[order_id] = (RestingOrder(is_yes, side, price, remaining), hurts)
+            self._where[order_id] = row
+            self._change(row, hurts.win, hurts.lose)
+
+    def resting(self, condition_id: ConditionId) -> list[RestingOrder]:
+        return [order for order, _ in self._row(condition_id).orders.values()]
+
+    def worst_event(self, event_id: str) -> Cash:
+        event = self._events.get(event_id)
+        return event.worst if event is not None else 0
+
+    def worst_market(self, condition_id: ConditionId) -> Cash:
+        """The market judged alone, as if nothing else of its event were held."""
+        row = self._row(condition_id)
+        return max(-row.win, -row.lose, 0)
+
+    def worst_total(self) -> Cash:
+        return self._total
+
+    def worst_market_with(self, condition_id: ConditionId, orders: Iterable[ProposedOrder]) -> Cash:
+        """As `worst_market`, were these orders resting too; those of other markets count nothing here."""
+        row = self._row(condition_id)
+        win, lose = row.win, row.lose
+        for order in orders:
+            if order.condition_id == condition_id:
+                hurts = adverse(filled(order.is_yes, order.side, order.price, order.size, order.fee))
+                win += hurts.win
+                lose += hurts.lose
+        return max(-win, -lose, 0)
+
+    def worst_event_with(self, event_id: str, orders: Iterable[ProposedOrder]) -> Cash:
+        """As `worst_event`, were these orders resting too: whichever of them fill."""
+        return self.worst_event(event_id) + self._more(
+            (row, adverse(payoff)) for row, payoff in self._fills(orders) if row.market.event_id == event_id
+        )
+
+    def worst_event_filled(self, event_id: str, orders: Iterable[ProposedOrder]) -> Cash:
+        """As `worst_event`, had all these orders filled."""
+        return self.worst_event(event_id) + self._more(
+            (row, payoff) for row, payoff in self._fills(orders) if row.market.event_id == event_id
+        )
+
+    def worst_total_with(self, orders: Iterable[ProposedOrder]) -> Cash:
+        return self._total + self._more((row, adverse(payoff)) for row, payoff in self._fills(orders))
+
+    def _fills(self, orders: Iterable[ProposedOrder]) -> Iterable[tuple[_Row, Payoff]]:
+        for order in orders:
+            payoff = filled(order.is_yes, order.side, order.price, order.size, order.fee)
+            yield self._row(order.condition_id), payoff
+
+    def _more(self, changes: Iterable[tuple[_Row, Payoff]]) -> Cash:
+        """How much worse (or, below 0, better) these changes make the sum of all groups they touch."""
+        touched: dict[_Group, tuple[list[Cash], list[Cash]]] = {}
+        for row, (win, lose) in changes:
+            if row.group not in touched:
+                touched[row.group] = ([row.group.lose], row.group.diffs.copy())
+            sums, diffs = touched[row.group]
+            sums[0] += lose
+            diffs[row.index] += win - lose
+        return sum(group.loss(sums[0], diffs) - group.worst for group, (sums, diffs) in touched.items())
