@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import signal
 import socket
@@ -13,6 +14,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from polymarket import AsyncPublicClient
+from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -75,9 +78,7 @@ async def test_a_ping_is_answered_with_pong() -> None:
         assert await heard(client) == "PONG"
 
 
-@pytest.mark.parametrize(
-    "first", ["PING", "nonsense", "[]", '{"type":"user"}', '{"type":"market","assets_ids":[1]}']
-)
+@pytest.mark.parametrize("first", ["PING", "nonsense", "[]", '{"type":"user"}', '{"type":"market","assets_ids":[1]}'])
 async def test_anything_before_a_subscription_closes_with_1008(first: str) -> None:
     async with a_sandbox() as (_, running), a_client(running) as client:
         await client.send(first)
@@ -218,6 +219,18 @@ async def test_the_listing_is_paged_by_cursor_and_v1_by_default() -> None:
             assert (await http.get("/markets/keyset", params=bad)).status == 422
 
 
+async def test_the_official_client_lists_and_reads_books_here() -> None:
+    async with a_sandbox(markets=12) as (sandbox, running):
+        config = dataclasses.replace(PRODUCTION_CONFIG, clob_url=running.http, gamma_url=running.http)
+        environment = create_environment(name="sandbox", config=config)
+        async with AsyncPublicClient(environment=environment) as client:
+            pages = client.list_events(version=["v1", "v2"], page_size=3)
+            events = [event async for page in pages for event in page.items]
+            book = await client.get_order_book(token_id=sandbox.generator.asset_ids[0])
+    assert [event.id for event in events] == [event.event_id for event in sandbox.generator.events]
+    assert len(book.bids) > 3
+
+
 async def started(*arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "manage.py", "sandbox", "--markets", "2", *arguments,
@@ -249,6 +262,4 @@ async def test_a_taken_port_is_one_clear_line_and_code_2() -> None:
         out, err = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 2
     assert out == b""
-    assert err.decode().splitlines() == [
-        f"CommandError: port {port} on 127.0.0.1 is taken; choose another with --port"
-    ]
+    assert err.decode().splitlines() == [f"CommandError: port {port} on 127.0.0.1 is taken; choose another with --port"]
