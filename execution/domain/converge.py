@@ -1,0 +1,181 @@
+"""From what was approved and what rests to the fewest places and cancels that bring them together.
+
+Law: exposure is never doubled and our own orders never cross. A side is replaced in two steps: cancel now,
+place when the cancel is proved. Doing what a convergence says and asking again gives an empty one.
+
+"Side" means the side of the one mirrored book: BUY YES and SELL NO are bids, SELL YES and BUY NO are offers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from execution.domain.blotter import LiveOrder
+from execution.domain.commands import ClientOrderId
+from markets.domain.events import Side
+from markets.domain.market import Market
+from markets.domain.units import PRICE_ONE, AssetId, Nanos, Price
+from risk.domain.gate import Approved
+from strategies.domain.intents import Quote, QuoteSet
+
+# A partly filled order stays while at least half of the wanted size is left of it; it never stays above it.
+KEEP_ABOVE_PERCENT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """Limits on requoting. An order stays while it is closer than `min_change_ticks` to a target."""
+
+    min_change_ticks: int
+    min_lifetime_ns: Nanos
+    cancels_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Convergence:
+    """`withdrawals` end a side nobody wants any more and are free; `requotes` count against the churn
+    budget.
+    """
+
+    places: tuple[Quote, ...] = ()
+    withdrawals: tuple[ClientOrderId, ...] = ()
+    requotes: tuple[ClientOrderId, ...] = ()
+    kept: tuple[ClientOrderId, ...] = ()
+
+    @property
+    def cancels(self) -> tuple[ClientOrderId, ...]:
+        return self.withdrawals + self.requotes
+
+    @property
+    def empty(self) -> bool:
+        return not (self.places or self.withdrawals or self.requotes)
+
+
+def converge(
+    approved: Approved[QuoteSet] | None, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos
+) -> Convergence:
+    """None cancels everything at once, whatever its age:
+
+    that is a risk cancel. `live` are one strategy's orders.
+    """
+    if approved is None:
+        return Convergence(withdrawals=tuple(order.client_order_id for order in live if not order.cancel_asked))
+    bids, offers = _Book(market), _Book(market)
+    for quote in approved.proposal.quotes:
+        (bids if _is_bid(market, quote.asset, quote.side) else offers).targets.append(quote)
+    for order in live:
+        (bids if _is_bid(market, order.asset, order.side) else offers).orders.append(order)
+    for book in (bids, offers):
+        book.match(churn.min_change_ticks)
+    _part(bids, offers)
+    return _assemble(bids, offers, live, churn, now_ns)
+
+
+def _is_bid(market: Market, asset: AssetId, side: Side) -> bool:
+    return (side is Side.BUY) == (asset == market.yes)
+
+
+class _Book:
+    """One side of our own book while it is being worked out."""
+
+    __slots__ = ("held_back", "kept", "market", "orders", "targets")
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.targets: list[Quote] = []
+        self.orders: list[LiveOrder] = []
+        self.kept: dict[ClientOrderId, Quote] = {}
+        self.held_back: list[Quote] = []
+
+    def yes_price(self, item: Quote | LiveOrder) -> Price:
+        return item.price if item.asset == self.market.yes else PRICE_ONE - item.price
+
+    def match(self, min_change_ticks: int) -> None:
+        """Pair as many orders with targets as possible, closest first (augmenting paths; sides are short)."""
+        reach = min_change_ticks * self.market.tick
+        owner: dict[int, LiveOrder] = {}
+        for order in self.orders:
+            if not order.cancel_asked:
+                self._seat(order, reach, owner, set())
+        self.kept = {order.client_order_id: self.targets[index] for index, order in owner.items()}
+
+    def _seat(self, order: LiveOrder, reach: Price, owner: dict[int, LiveOrder], tried: set[int]) -> bool:
+        near = [index for index in range(len(self.targets)) if self._close(order, self.targets[index], reach)]
+        for index in sorted(near, key=lambda index: abs(self.targets[index].price - order.price)):
+            if index in tried:
+                continue
+            tried.add(index)
+            if index not in owner or self._seat(owner[index], reach, owner, tried):
+                owner[index] = order
+                return True
+        return False
+
+    def _close(self, order: LiveOrder, target: Quote, reach: Price) -> bool:
+        return (
+            order.asset == target.asset
+            and order.side is target.side
+            and abs(order.price - target.price) < reach
+            and order.price % self.market.tick == 0
+            and self.market.min_size <= order.remaining <= target.size
+            and order.remaining * 100 >= target.size * KEEP_ABOVE_PERCENT
+        )
+
+    @property
+    def leaving(self) -> list[LiveOrder]:
+        return [order for order in self.orders if order.client_order_id not in self.kept]
+
+    @property
+    def missing(self) -> list[Quote]:
+        """Targets without an order: to be placed, unless an old order of this side still rests."""
+        if len(self.kept) < len(self.orders):
+            return []
+        taken = list(self.kept.values())
+        wanted: list[Quote] = []
+        for target in self.targets:
+            if target in taken:
+                taken.remove(target)
+            elif target not in self.held_back:
+                wanted.append(target)
+        return wanted
+
+
+def _part(bids: _Book, offers: _Book) -> None:
+    """Never cross ourselves:
+
+    what rests blocks a new order it would meet, and a kept order that is in the way goes.
+    """
+    for book, other, sign in ((bids, offers, 1), (offers, bids, -1)):
+        for target in book.missing:
+            meets = [order for order in other.orders if sign * (book.yes_price(target) - other.yes_price(order)) >= 0]
+            if meets:
+                book.held_back.append(target)
+            for order in meets:
+                other.kept.pop(order.client_order_id, None)
+
+
+def _assemble(bids: _Book, offers: _Book, live: Sequence[LiveOrder], churn: Churn, now_ns: Nanos) -> Convergence:
+    withdrawals: list[ClientOrderId] = []
+    stale: list[tuple[Price, ClientOrderId]] = []
+    for book in (bids, offers):
+        for order in book.leaving:
+            if order.cancel_asked:
+                continue
+            if not book.targets:
+                withdrawals.append(order.client_order_id)
+            elif order.price % book.market.tick or now_ns - order.placed_ns >= churn.min_lifetime_ns:
+                stale.append((-_distance(book, order), order.client_order_id))
+    stale.sort()
+    return Convergence(
+        places=tuple(bids.missing + offers.missing),
+        withdrawals=tuple(withdrawals),
+        requotes=tuple(client_order_id for _, client_order_id in stale[: max(0, churn.cancels_left)]),
+        kept=tuple(
+            order.client_order_id
+            for order in live
+            if order.client_order_id in bids.kept or order.client_order_id in offers.kept
+        ),
+    )
+
+
+def _distance(book: _Book, order: LiveOrder) -> Price:
+    """How far an order is from where its side should be; the farthest go first when cancels are short."""
+    return min(abs(book.yes_price(order) - book.yes_price(target)) for target in book.targets)

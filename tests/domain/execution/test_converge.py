@@ -1,0 +1,191 @@
+from collections.abc import Sequence
+from itertools import count
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execution.domain.blotter import LiveOrder
+from execution.domain.converge import Churn, Convergence, converge
+from execution.domain.orders import OrderState
+from markets.domain.events import Side
+from markets.domain.market import Market
+from risk.domain.exposure import ExposureBook
+from risk.domain.gate import Approved, Guard, evaluate_quotes
+from risk.domain.limits import Limits
+from strategies.domain.intents import Quote, QuoteSet
+
+SHARE = 1_000_000
+SIZE = 20 * SHARE
+MARKET = Market("m", "e", "Will it?", "yes", "no")
+LATER = 10_000
+FREE = Churn(min_change_ticks=1, min_lifetime_ns=0, cancels_left=100)
+WIDE = Limits(10**15, 10**15, 10**15)
+
+
+def bid(price: int, size: int = SIZE) -> Quote:
+    return Quote("yes", Side.BUY, price, size)
+
+
+def offer(price: int, size: int = SIZE) -> Quote:
+    """An offer of YES at `price`, made without shares: a bid for NO."""
+    return Quote("no", Side.BUY, 10_000 - price, size)
+
+
+def approved(*quotes: Quote) -> Approved[QuoteSet]:
+    guard = Guard(None, True, 0, 1000, False)
+    verdict = evaluate_quotes(QuoteSet("m", quotes), MARKET, ExposureBook([MARKET]), WIDE, guard, LATER)
+    assert isinstance(verdict, Approved)
+    return verdict
+
+
+def resting(number: int, quote: Quote, *, remaining: int | None = None, cancel_asked: bool = False) -> LiveOrder:
+    left = quote.size if remaining is None else remaining
+    state = OrderState.CANCELLING if cancel_asked else OrderState.LIVE
+    return LiveOrder(
+        number, "m", quote.asset, quote.side, quote.price, quote.size, left, 0, state, cancel_asked=cancel_asked
+    )
+
+
+def run(targets: Sequence[Quote], live: Sequence[LiveOrder], churn: Churn = FREE, now: int = LATER) -> Convergence:
+    return converge(approved(*targets), live, MARKET, churn, now)
+
+
+def test_nothing_resting_places_every_target() -> None:
+    assert run([bid(4800), offer(5200)], []).places == (bid(4800), offer(5200))
+
+
+def test_what_rests_where_it_should_is_left_alone() -> None:
+    result = run([bid(4800), offer(5200)], [resting(1, bid(4800)), resting(2, offer(5200))])
+    assert result.empty
+    assert result.kept == (1, 2)
+
+
+def test_a_moved_target_is_cancelled_first_and_placed_after_the_proof() -> None:
+    old = resting(1, bid(4800))
+    assert run([bid(4700)], [old]) == Convergence(requotes=(1,))
+    asked = msgspec.structs.replace(old, cancel_asked=True)
+    assert run([bid(4700)], [asked]) == Convergence()
+    assert run([bid(4700)], []).places == (bid(4700),)
+
+
+def test_an_order_closer_than_the_minimum_change_stays() -> None:
+    two = Churn(2, 0, 100)
+    assert run([bid(4700)], [resting(1, bid(4800))], two).kept == (1,)
+    assert run([bid(4600)], [resting(1, bid(4800))], two).requotes == (1,)
+
+
+def test_a_young_order_is_not_requoted() -> None:
+    slow = Churn(1, LATER + 1, 100)
+    assert run([bid(4700)], [resting(1, bid(4800))], slow).empty
+
+
+def test_requotes_stop_when_the_budget_is_gone_farthest_first() -> None:
+    live = [resting(1, bid(4600)), resting(2, offer(5900))]
+    assert run([bid(4700), offer(5200)], live, Churn(1, 0, 1)).requotes == (2,)
+    assert run([bid(4700), offer(5200)], live, Churn(1, 0, 0)).empty
+
+
+def test_a_side_nobody_wants_is_withdrawn_at_once_and_for_free() -> None:
+    result = run([bid(4800)], [resting(1, bid(4800)), resting(2, offer(5200))], Churn(1, LATER + 1, 0))
+    assert result == Convergence(withdrawals=(2,), kept=(1,))
+
+
+def test_no_approval_cancels_everything_that_is_not_being_cancelled() -> None:
+    live = [resting(1, bid(4800)), resting(2, offer(5200), cancel_asked=True)]
+    assert converge(None, live, MARKET, Churn(1, LATER + 1, 0), 1).cancels == (1,)
+
+
+def test_switching_the_token_of_a_side_is_a_replacement_too() -> None:
+    sell_yes = Quote("yes", Side.SELL, 5200, SIZE)
+    assert run([offer(5200)], [resting(1, sell_yes)]) == Convergence(requotes=(1,))
+
+
+@pytest.mark.parametrize(("left", "stays"), [(20.0, True), (10.0, True), (9.99, False)], ids=["whole", "half", "less"])
+def test_a_partly_filled_order_stays_while_half_of_it_is_left(left: float, stays: bool) -> None:
+    order = resting(1, bid(4800), remaining=int(left * SHARE))
+    assert (run([bid(4800)], [order]).kept == (1,)) is stays
+
+
+def test_an_order_below_the_minimum_size_is_replaced() -> None:
+    order = resting(1, bid(4800, 8 * SHARE), remaining=4_990_000)
+    assert run([bid(4800, 8 * SHARE)], [order]).requotes == (1,)
+
+
+def test_never_more_rests_than_was_approved() -> None:
+    assert run([bid(4800, 10 * SHARE)], [resting(1, bid(4800))]).requotes == (1,)
+
+
+def test_an_order_off_a_coarser_grid_goes_whatever_its_age() -> None:
+    assert run([bid(4800)], [resting(1, bid(4805))], Churn(1, LATER + 1, 100)).requotes == (1,)
+
+
+def test_a_new_order_waits_for_the_old_one_it_would_meet() -> None:
+    result = run([bid(5300), offer(5600)], [resting(1, offer(5200))])
+    assert result == Convergence(requotes=(1,))
+
+
+def test_a_kept_order_in_the_way_of_a_new_one_goes() -> None:
+    wide = Churn(3, 0, 100)
+    result = run([bid(5200), offer(5300)], [resting(1, offer(5200))], wide)
+    assert result == Convergence(requotes=(1,))
+
+
+def test_the_most_orders_are_kept_when_layers_shift() -> None:
+    two = Churn(2, 0, 100)
+    live = [resting(1, bid(4800)), resting(2, bid(4700))]
+    assert run([bid(4900), bid(4800)], live, two).kept == (1, 2)
+
+
+TICKS = st.integers(1, 48)
+SIZES = st.integers(5, 40).map(lambda shares: shares * SHARE)
+BIDS = st.builds(bid, TICKS.map(lambda t: t * 100), SIZES) | st.builds(
+    lambda price, size: Quote("no", Side.SELL, 10_000 - price, size), TICKS.map(lambda t: t * 100), SIZES
+)
+OFFERS = st.builds(offer, TICKS.map(lambda t: 10_000 - t * 100), SIZES)
+TARGETS = st.tuples(st.lists(BIDS, max_size=3), st.lists(OFFERS, max_size=3)).map(lambda pair: pair[0] + pair[1])
+ANY = st.builds(bid, st.integers(1, 99).map(lambda t: t * 100), SIZES) | st.builds(
+    offer, st.integers(1, 99).map(lambda t: t * 100), SIZES
+)
+
+
+def yes_side(item: Quote | LiveOrder) -> tuple[bool, int]:
+    yes = item.asset == "yes"
+    return (item.side is Side.BUY) == yes, item.price if yes else 10_000 - item.price
+
+
+def uncrossed(live: Sequence[Quote]) -> list[Quote]:
+    kept: list[Quote] = []
+    for quote in live:
+        sides = [yes_side(each) for each in [*kept, quote]]
+        bids, offers = [p for b, p in sides if b], [p for b, p in sides if not b]
+        if not bids or not offers or max(bids) < min(offers):
+            kept.append(quote)
+    return kept
+
+
+@given(TARGETS, st.lists(ANY, max_size=5), st.integers(1, 4))
+def test_doing_it_and_asking_again_gives_nothing_and_never_doubles_or_crosses(
+    targets: list[Quote], old: list[Quote], ticks: int
+) -> None:
+    numbers = count(1)
+    live = [resting(next(numbers), quote) for quote in uncrossed(old)]
+    churn = Churn(ticks, 0, 100)
+    for _ in range(4):
+        result = run(targets, live, churn)
+        for place in result.places:
+            side, price = yes_side(place)
+            same = [each for each in live if yes_side(each)[0] is side]
+            assert all(each.client_order_id in result.kept for each in same)
+            assert len(same) + sum(yes_side(p)[0] is side for p in result.places) <= len(targets)
+            others = [yes_side(each)[1] for each in live if yes_side(each)[0] is not side]
+            assert all(price < other if side else price > other for other in others)
+        asked = [msgspec.structs.replace(o, cancel_asked=o.client_order_id in result.cancels) for o in live]
+        placed = [resting(next(numbers), quote) for quote in result.places]
+        assert run(targets, [*asked, *placed], churn).empty
+        live = [o for o in live if o.client_order_id not in result.cancels] + placed
+        if result.empty:
+            break
+    assert run(targets, live, churn).empty
+    assert len(live) == len(targets)
