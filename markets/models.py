@@ -1,7 +1,12 @@
 """Rows for what the venue shows us, and the journal of what people change.
 
-Law: metadata is upserted, never deleted; every operator write adds a `Change` and bumps the `ChangeCounter` in the same transaction.
+Law: metadata is upserted, never deleted; every operator write adds a `Change` and bumps the `ChangeCounter`
+in the same transaction.
 """
+
+from typing import Any
+
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -9,9 +14,9 @@ from django.db.models.functions import Now
 
 from markets.domain.market import Generation
 
-PRICE = {"max_digits": 6, "decimal_places": 4}
-SHARES = {"max_digits": 18, "decimal_places": 6}
-CASH = {"max_digits": 20, "decimal_places": 6}
+PRICE: dict[str, Any] = {"max_digits": 6, "decimal_places": 4}
+SHARES: dict[str, Any] = {"max_digits": 18, "decimal_places": 6}
+CASH: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 
 
 class Event(models.Model):
@@ -23,9 +28,7 @@ class Event(models.Model):
     category = models.CharField(max_length=128, blank=True, db_index=True)
     neg_risk = models.BooleanField(default=False)
     augmented = models.BooleanField(default=False)
-    complete = models.BooleanField(
-        default=False, help_text="Every outcome of this neg-risk set is known and stored."
-    )
+    complete = models.BooleanField(default=False, help_text="Every outcome of this neg-risk set is known and stored.")
     closed = models.BooleanField(default=False)
     vanished_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -141,7 +144,7 @@ class Change(models.Model):
 
 
 class ChangeCounter(models.Model):
-    """One row. Bumped by `F() + 1` inside each writing transaction, so its value only becomes visible with the change itself.
+    """One row, bumped by `F() + 1` inside each writing transaction: a value becomes visible with its change.
 
     The engine polls it: a nudge may be lost, a committed number may not.
     """

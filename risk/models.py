@@ -36,8 +36,21 @@ class Limit(models.Model):
 
     class Meta:
         constraints = [
+            # Three partial ones: SQLite cannot treat NULLs as equal in a unique constraint.
             models.UniqueConstraint(
-                fields=["kind", "scope", "event", "market"], name="one_limit_per_target", nulls_distinct=False
+                fields=["kind", "scope"],
+                condition=models.Q(event=None, market=None),
+                name="one_limit_per_scope",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "event"],
+                condition=models.Q(event__isnull=False),
+                name="one_limit_per_event",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "market"],
+                condition=models.Q(market__isnull=False),
+                name="one_limit_per_market",
             ),
             models.CheckConstraint(
                 condition=models.Q(scope="event", event__isnull=False, market=None)
@@ -45,6 +58,11 @@ class Limit(models.Model):
                 | models.Q(scope__in=["total", "event_default", "market_default"], event=None, market=None),
                 name="limit_scope_matches_target",
             ),
+            models.CheckConstraint(
+                condition=models.Q(kind="loss") | models.Q(scope="total"),
+                name="only_loss_is_capped_per_target",
+            ),
+            models.CheckConstraint(condition=models.Q(value__gte=0), name="limit_not_negative"),
         ]
 
     def __str__(self) -> str:
@@ -73,9 +91,7 @@ class Stop(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["created_at"], name="stop_in_force", condition=models.Q(released_at__isnull=True)
-            )
+            models.Index(fields=["created_at"], name="stop_in_force", condition=models.Q(released_at__isnull=True))
         ]
 
     def __str__(self) -> str:
@@ -94,8 +110,13 @@ class Breaker(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "market"], name="one_breaker_per_kind_and_market", nulls_distinct=False
-            )
+                fields=["kind", "market"],
+                condition=models.Q(market__isnull=False),
+                name="one_breaker_per_kind_and_market",
+            ),
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(market=None), name="one_general_breaker_per_kind"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -103,7 +124,7 @@ class Breaker(models.Model):
 
 
 class Refusal(models.Model):
-    """Append-only, one row per market, strategy, codes and minute; `count` tells how often it was said in that minute."""
+    """One row per market, strategy, codes and minute; `count` tells how often it was said in that minute."""
 
     market = models.ForeignKey(Market, on_delete=models.CASCADE, related_name="refusals")
     strategy = models.CharField(max_length=16)
@@ -114,9 +135,7 @@ class Refusal(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["market", "strategy", "codes", "minute"], name="one_refusal_per_minute"
-            )
+            models.UniqueConstraint(fields=["market", "strategy", "codes", "minute"], name="one_refusal_per_minute")
         ]
         indexes = [models.Index(fields=["minute"], name="refusal_by_minute")]
 
@@ -135,9 +154,7 @@ class Incident(models.Model):
     seen_at = models.DateTimeField(db_default=Now(), help_text="Last time the same trouble was reported.")
     times = models.PositiveIntegerField(default=1)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
-    acknowledged_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT
-    )
+    acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,7 +1,10 @@
 """Rows for parameters: one `StrategyConfig` per scope, one append-only `ParamRevision` per change.
 
-Law: the parameter columns are generated from `strategies.domain.params.DEFINITIONS`; an empty column inherits from the wider scope.
+Law: the parameter columns and their bounds are generated from `strategies.domain.params.DEFINITIONS`; an
+empty column inherits from the wider scope.
 """
+
+from decimal import Decimal
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -24,6 +27,12 @@ def _column(definition: Definition) -> models.DecimalField:  # type: ignore[type
     )
 
 
+def _bounds(definition: Definition) -> models.CheckConstraint:
+    """The database refuses what the definition refuses, whoever writes; an empty column passes."""
+    within = {f"{definition.name}__gte": definition.minimum, f"{definition.name}__lte": definition.maximum}
+    return models.CheckConstraint(condition=models.Q(**within), name=f"param_{definition.name}_bounds")
+
+
 class StrategyConfig(models.Model):
     """Spread-quoter parameters of one scope. Exactly one global row; at most one per event and per market."""
 
@@ -33,9 +42,7 @@ class StrategyConfig(models.Model):
         MARKET = "market", "market"
 
     scope = models.CharField(max_length=8, choices=Scope.choices)
-    event = models.OneToOneField(
-        Event, null=True, blank=True, on_delete=models.CASCADE, related_name="strategy_config"
-    )
+    event = models.OneToOneField(Event, null=True, blank=True, on_delete=models.CASCADE, related_name="strategy_config")
     market = models.OneToOneField(
         Market, null=True, blank=True, on_delete=models.CASCADE, related_name="strategy_config"
     )
@@ -44,15 +51,14 @@ class StrategyConfig(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["scope"], condition=models.Q(scope="global"), name="one_global_config"
-            ),
+            models.UniqueConstraint(fields=["scope"], condition=models.Q(scope="global"), name="one_global_config"),
             models.CheckConstraint(
                 condition=models.Q(scope="global", event=None, market=None)
                 | models.Q(scope="event", event__isnull=False, market=None)
                 | models.Q(scope="market", event=None, market__isnull=False),
                 name="config_scope_matches_target",
             ),
+            *(_bounds(definition) for definition in DEFINITIONS),
         ]
 
     def __str__(self) -> str:
@@ -74,9 +80,7 @@ class ParamRevision(models.Model):
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["config", "number"], name="revision_number_once_per_config")
-        ]
+        constraints = [models.UniqueConstraint(fields=["config", "number"], name="revision_number_once_per_config")]
 
     def __str__(self) -> str:
         return f"{self.config} r{self.number}"
@@ -90,14 +94,14 @@ class ArbSettings(models.Model):
     min_edge = models.DecimalField(
         max_digits=6,
         decimal_places=4,
-        default="0.005",
+        default=Decimal("0.005"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="Least profit per share after fees, in pUSD.",
     )
     max_size = models.DecimalField(
         max_digits=18,
         decimal_places=2,
-        default="100",
+        default=Decimal("100"),
         validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
         help_text="Largest set bought at once, in shares.",
     )

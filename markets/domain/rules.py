@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from markets.domain.market import Generation, Market
+
 Text: TypeAlias = str | bool | Sequence[str]
 
 # "Person A", "Candidate AB", "Team 12": slots of an augmented event, named later, which narrows Other.
@@ -31,6 +33,19 @@ def is_catch_all(group_title: str, *, augmented: bool) -> bool:
     if OTHER.fullmatch(title):
         return True
     return augmented and bool(PLACEHOLDER.fullmatch(title))
+
+
+def tradable(market: Market) -> tuple[bool, str]:
+    """Whether real orders may go to this market, and the code of what stands against it."""
+    if market.generation is Generation.UNKNOWN:
+        return False, "unknown_generation"
+    if not market.accepting_orders:
+        return False, "not_accepting_orders"
+    if market.other:
+        return False, "other_outcome"
+    if not market.yes or not market.no:
+        return False, "tokens_unknown"
+    return True, ""
 
 
 def rule_hash(texts: Mapping[str, Text]) -> str:

@@ -1,0 +1,352 @@
+"""Writes of the markets app: the change journal, the switches, and metadata from Gamma.
+
+Law: whatever alters what the engine must do is one transaction that also leaves a `Change` and a higher
+`ChangeCounter`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.exceptions import ChannelFull
+from channels.layers import get_channel_layer
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet
+from redis.exceptions import RedisError
+
+from markets.gamma import Collected, GammaEvent, GammaMarket, Page, collect
+from markets.models import Change, ChangeCounter, Event, Market, Outcome
+from markets.selectors import SUBSCRIBED, UnknownMarket
+
+log = logging.getLogger(__name__)
+
+ENGINE_CHANNEL = "engine-control"
+NUDGE_TIMEOUT_S = 1.0
+NAMED_SUBJECTS = 500  # a change of more markets than this names the first ones and the count
+
+Json = Mapping[str, Any]
+
+
+# The journal of changes --------------------------------------------------------------------------------
+
+
+def record_change(
+    *,
+    author: User | None,
+    source: str,
+    action: str,
+    subject: str,
+    before: Json | None = None,
+    after: Json | None = None,
+    reason: str = "",
+) -> int:
+    """Write down one change in the caller's transaction and return the counter's new value."""
+    with transaction.atomic():
+        Change.objects.create(
+            author=author,
+            source=source,
+            action=action,
+            subject=subject[:255],
+            before=None if before is None else dict(before),
+            after=None if after is None else dict(after),
+            reason=reason[:500],
+        )
+        version = _bump()
+        transaction.on_commit(lambda: _nudge(version))
+    return version
+
+
+def _bump() -> int:
+    if not ChangeCounter.objects.filter(id=1).update(value=F("value") + 1):
+        ChangeCounter.objects.create(id=1, value=1)
+    return ChangeCounter.objects.values_list("value", flat=True).get(id=1)
+
+
+def _nudge(version: int) -> None:
+    """Tell the engine at once. It polls the counter anyway, so a broken layer costs half a second."""
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    message = {"type": "control.nudge", "version": version}
+
+    async def send() -> None:
+        await asyncio.wait_for(layer.send(ENGINE_CHANNEL, message), NUDGE_TIMEOUT_S)
+
+    try:
+        async_to_sync(send)()
+    except (OSError, TimeoutError, RedisError, ChannelFull) as error:
+        log.warning("control_nudge_failed", extra={"version": version, "error": repr(error)})
+
+
+# The switches -------------------------------------------------------------------------------------------
+
+
+def set_trading(*, condition_ids: Iterable[str], on: bool, author: User | None, source: str, reason: str = "") -> int:
+    """Switch trading; returns how many markets changed. Switching on skips closed and catch-all markets."""
+    return _switch("trading", _named(condition_ids), on=on, author=author, source=source, reason=reason)
+
+
+def set_watched(*, condition_ids: Iterable[str], on: bool, author: User | None, source: str, reason: str = "") -> int:
+    return _switch("watched", _named(condition_ids), on=on, author=author, source=source, reason=reason)
+
+
+def set_trading_where(
+    *, markets: QuerySet[Market], on: bool, author: User | None, source: str, reason: str = ""
+) -> int:
+    """The same for everything a filter selects."""
+    return _switch("trading", markets, on=on, author=author, source=source, reason=reason)
+
+
+def set_watched_where(
+    *, markets: QuerySet[Market], on: bool, author: User | None, source: str, reason: str = ""
+) -> int:
+    return _switch("watched", markets, on=on, author=author, source=source, reason=reason)
+
+
+def switchable(markets: QuerySet[Market], field: str, *, on: bool) -> QuerySet[Market]:
+    """The markets among these that the switch would change."""
+    chosen = markets.filter(**{field: not on})
+    if not on:
+        return chosen
+    chosen = chosen.filter(closed=False, outcomes__index=1)
+    return chosen.filter(other=False) if field == "trading" else chosen
+
+
+def _named(condition_ids: Iterable[str]) -> QuerySet[Market]:
+    wanted = set(condition_ids)
+    found = Market.objects.filter(condition_id__in=wanted)
+    missing = wanted - set(found.values_list("condition_id", flat=True))
+    if missing:
+        raise UnknownMarket(missing)
+    return found
+
+
+def _switch(field: str, markets: QuerySet[Market], *, on: bool, author: User | None, source: str, reason: str) -> int:
+    with transaction.atomic():
+        rows = dict(switchable(markets, field, on=on).order_by("pk").values_list("pk", "condition_id"))
+        if not rows:
+            return 0
+        # The condition is repeated: a concurrent writer may have been faster.
+        changed = 0
+        keys = list(rows)
+        for start in range(0, len(keys), NAMED_SUBJECTS):
+            some = Market.objects.filter(pk__in=keys[start : start + NAMED_SUBJECTS], **{field: not on})
+            changed += some.update(**{field: on})
+        named = list(rows.values())
+        record_change(
+            author=author,
+            source=source,
+            action=f"{field}_{'on' if on else 'off'}",
+            subject=named[0] if len(named) == 1 else f"{len(named)} markets",
+            before={field: not on},
+            after={field: on, "markets": named[:NAMED_SUBJECTS], "count": changed},
+            reason=reason,
+        )
+    return changed
+
+
+# Metadata from Gamma ----------------------------------------------------------------------------------------
+
+EVENT_NAMES = ["slug", "title", "neg_risk", "augmented", "closed", "vanished_at", "updated_at"]
+MARKET_FACTS = [
+    "gamma_id", "slug", "question", "group_title", "generation", "tick_size", "min_size", "neg_risk", "other",
+    "active", "closed", "accepting_orders", "fee_rate", "fee_exponent", "fee_rebate", "rewards_min_size",
+    "rewards_max_spread", "rewards_daily", "volume_24h", "liquidity", "best_bid", "best_ask", "game_start",
+    "end_date", "resolution_status", "rule_hash",
+]  # fmt: skip
+# What the engine must hear about when it changes in a market it is subscribed to.
+MATERIAL = [
+    "generation", "tick_size", "min_size", "neg_risk", "other", "closed", "accepting_orders", "fee_rate",
+    "fee_exponent", "fee_rebate", "rewards_min_size", "rewards_max_spread", "rewards_daily", "game_start",
+    "end_date", "resolution_status", "rule_hash", "vanished_at",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Rows written; `conflicts` are markets left out because a token of theirs belongs to another market."""
+
+    events: int
+    markets: int
+    outcomes: int
+    conflicts: tuple[str, ...] = ()
+
+
+def upsert(*, events: Iterable[GammaEvent], markets: Iterable[GammaMarket]) -> Stored:
+    """Store a batch in one transaction. Switches and stored sets survive; every named event must be in `events`."""
+    event_values = list(events)
+    with transaction.atomic():
+        values, conflicts = _without_conflicts(list(markets))
+        known = dict(
+            Market.objects.filter(condition_id__in=[value.condition_id for value in values]).values_list(
+                "condition_id", "event_id"
+            )
+        )
+        before = _material(values)
+        event_pks = _store_events(event_values)
+        market_pks = _store_markets(values, known, event_pks)
+        outcomes = _store_outcomes(values, market_pks)
+        _judge_sets(event_values, values, known, event_pks)
+        _report_changes(before, _material(values))
+    return Stored(len(event_values), len(values), outcomes, conflicts)
+
+
+def _without_conflicts(values: list[GammaMarket]) -> tuple[list[GammaMarket], tuple[str, ...]]:
+    """Two markets can never share a token; the one that had it first keeps it."""
+    wanted = [outcome.asset_id for value in values for outcome in value.outcomes]
+    owners = dict(Outcome.objects.filter(asset_id__in=wanted).values_list("asset_id", "market__condition_id"))
+    sound: list[GammaMarket] = []
+    conflicts: list[str] = []
+    for value in values:
+        if all(owners.setdefault(item.asset_id, value.condition_id) == value.condition_id for item in value.outcomes):
+            sound.append(value)
+        else:
+            conflicts.append(value.condition_id)
+    return sound, tuple(conflicts)
+
+
+def _material(values: list[GammaMarket]) -> dict[str, dict[str, str]]:
+    ids = {value.condition_id for value in values}
+    rows = Market.objects.filter(SUBSCRIBED | Q(trading=True)).values("condition_id", *MATERIAL)
+    return {
+        row["condition_id"]: {name: "" if row[name] is None else str(row[name]) for name in MATERIAL}
+        for row in rows
+        if row["condition_id"] in ids
+    }
+
+
+def _report_changes(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> None:
+    for condition_id, old in before.items():
+        new = after.get(condition_id)
+        changed = [name for name in MATERIAL if new is None or old[name] != new[name]]
+        if changed:
+            record_change(
+                author=None,
+                source="system",
+                action="market_changed",
+                subject=condition_id,
+                before={name: old[name] for name in changed},
+                after={name: new[name] for name in changed} if new else {"subscribed": False},
+                reason="the venue's metadata changed",
+            )
+
+
+def _store_events(values: list[GammaEvent]) -> dict[str, int]:
+    """Primary keys by Gamma id. Only a full listing may change the category of a known event."""
+    pks: dict[str, int] = {}
+    for full in (True, False):
+        rows = [
+            Event(
+                gamma_id=value.gamma_id, slug=value.slug, title=value.title, category=value.category,
+                neg_risk=value.neg_risk, augmented=value.augmented, closed=value.closed,
+            )
+            for value in values
+            if (value.set_size is not None) is full
+        ]  # fmt: skip
+        stored = Event.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["gamma_id"],
+            update_fields=[*EVENT_NAMES, "category"] if full else EVENT_NAMES,
+        )
+        pks.update((row.gamma_id, row.pk) for row in stored)
+    return pks
+
+
+def _store_markets(
+    values: list[GammaMarket], known: Mapping[str, int | None], event_pks: Mapping[str, int]
+) -> dict[str, int]:
+    rows = [
+        Market(
+            condition_id=value.condition_id,
+            event_id=event_pks[value.event_id] if value.event_id else known.get(value.condition_id),
+            **{name: getattr(value, name) for name in MARKET_FACTS},
+        )
+        for value in values
+    ]
+    stored = Market.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["condition_id"],
+        update_fields=["event", *MARKET_FACTS, "vanished_at", "updated_at"],
+    )
+    return {row.condition_id: row.pk for row in stored}
+
+
+def _store_outcomes(values: list[GammaMarket], market_pks: Mapping[str, int]) -> int:
+    rows = [
+        Outcome(
+            market_id=market_pks[value.condition_id], index=item.index, name=item.name,
+            asset_id=item.asset_id, price=item.price,
+        )
+        for value in values
+        for item in value.outcomes
+    ]  # fmt: skip
+    Outcome.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["market", "index"],
+        update_fields=["name", "asset_id", "price"],
+    )
+    return len(rows)
+
+
+def _judge_sets(
+    events: list[GammaEvent],
+    values: list[GammaMarket],
+    known: Mapping[str, int | None],
+    event_pks: Mapping[str, int],
+) -> None:
+    """A set is complete when a full listing said so and exactly its markets are stored; any doubt ends that."""
+    doubted = {value.event_id for value in values if value.closed or value.other or value.condition_id not in known}
+    sizes = {event_pks[event.gamma_id]: event.set_size for event in events}
+    doubtful = {event_pks[gamma_id] for gamma_id in doubted if gamma_id}
+    touched = Event.objects.filter(pk__in=sizes).filter(Q(neg_risk=True) | Q(complete=True))
+    for event in touched.annotate(stored=Count("markets")):
+        size = sizes[event.pk]
+        kept = event.complete and event.pk not in doubtful
+        complete = kept if size is None else 0 < size == event.stored
+        if complete == event.complete:
+            continue
+        Event.objects.filter(pk=event.pk).update(complete=complete)
+        if event.markets.filter(SUBSCRIBED).exists():
+            record_change(
+                author=None, source="system", action="event_set", subject=f"event {event.gamma_id}",
+                before={"complete": event.complete}, after={"complete": complete},
+                reason="the venue's listing of the event changed",
+            )  # fmt: skip
+
+
+def mark_vanished(*, not_seen_since: datetime, now: datetime) -> int:
+    """After a finished walk: what it did not list is marked, not deleted, and no longer accepts orders for us."""
+    with transaction.atomic():
+        gone = Market.objects.filter(closed=False, vanished_at=None, updated_at__lt=not_seen_since)
+        watched = list(gone.filter(SUBSCRIBED).values_list("condition_id", flat=True))
+        count = gone.update(vanished_at=now)
+        Event.objects.filter(closed=False, vanished_at=None, updated_at__lt=not_seen_since).update(vanished_at=now)
+        if watched:
+            record_change(
+                author=None, source="system", action="market_vanished",
+                subject=watched[0] if len(watched) == 1 else f"{len(watched)} markets",
+                after={"markets": watched[:NAMED_SUBJECTS], "count": len(watched)},
+                reason="the venue no longer lists them",
+            )  # fmt: skip
+    return count
+
+
+def store_page(page: Page) -> Collected:
+    """One page of a live walk. Markets inside events lack fields of the market listing: only new ones are stored."""
+    found = Collected()
+    collect(list(page.items), found)
+    markets = list(found.markets.values())
+    if page.kind == "events":
+        known = set(Market.objects.filter(condition_id__in=list(found.markets)).values_list("condition_id", flat=True))
+        markets = [market for market in markets if market.condition_id not in known]
+    for condition_id in upsert(events=found.events.values(), markets=markets).conflicts:
+        found.fail(f"market {condition_id}: a token of it belongs to another market")
+    return found

@@ -1,0 +1,313 @@
+"""Writes of the risk app: stops and their release, caps, and what the engine reports about trouble.
+
+Law: a stop or cap changes together with its change entry; history is added to, never rewritten.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from markets.models import Event, Market
+from markets.selectors import find_event, find_market
+from markets.services import record_change
+from risk.domain.stops import StopLevel, StopScope
+from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from risk.selectors import unreleased
+
+
+class TargetError(ValueError):
+    """A scope without its target, or with one it cannot have."""
+
+
+# Stops ------------------------------------------------------------------------------------------------------
+
+
+def stop(
+    *,
+    level: StopLevel | int,
+    scope: StopScope | str,
+    reason: str,
+    author: User | None,
+    source: str,
+    market: Market | str | None = None,
+    event: Event | str | None = None,
+    expires_at: datetime | None = None,
+) -> Stop:
+    """Put a stop in force. Raises ValueError for an unknown level or scope, TargetError, UnknownMarket."""
+    chosen = StopLevel(level)
+    if chosen is StopLevel.NONE:
+        raise ValueError("level: 0 stops nothing; use resume to release a stop")
+    target = _stop_target(StopScope(scope), market=market, event=event)
+    with transaction.atomic():
+        row = Stop.objects.create(
+            level=chosen.value, scope=StopScope(scope).value, reason=reason[:500], author=author,
+            source=source, expires_at=expires_at, **target,
+        )  # fmt: skip
+        row.refresh_from_db()  # created_at is the database's
+        record_change(
+            author=author, source=source, action="stop", subject=stop_subject(row),
+            after={"stop": row.pk, "level": chosen.name.lower(), "until": _iso(expires_at)}, reason=reason,
+        )  # fmt: skip
+    return row
+
+
+def _stop_target(
+    scope: StopScope, *, market: Market | str | None, event: Event | str | None
+) -> dict[str, Market | Event]:
+    match scope, market, event:
+        case StopScope.ALL, None, None:
+            return {}
+        case StopScope.EVENT, None, event if event is not None:
+            return {"event": find_event(event)}
+        case StopScope.MARKET, market, None if market is not None:
+            return {"market": find_market(market)}
+    raise TargetError(f"scope: {scope.value!r} needs exactly its own target (all none, event one, market one)")
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def stop_subject(row: Stop | Limit) -> str:
+    if row.market is not None:
+        return row.market.condition_id
+    return f"event {row.event.gamma_id}" if row.event is not None else "everything"
+
+
+def resume(
+    *,
+    author: User | None,
+    source: str,
+    reason: str = "",
+    stop: Stop | int | None = None,
+    scope: StopScope | str | None = None,
+    market: Market | str | None = None,
+    event: Event | str | None = None,
+    everything: bool = False,
+) -> int:
+    """Release one stop, every stop of a target, or everything; returns how many were released.
+
+    Expired stops are released too, so that the list empties. Raises TargetError when nothing was named.
+    """
+    chosen = _chosen_stops(stop=stop, scope=scope, market=market, event=event, everything=everything)
+    released = 0
+    with transaction.atomic():
+        for row in chosen.select_related("market", "event").order_by("pk"):
+            moved = Stop.objects.filter(pk=row.pk, released_at=None).update(
+                released_at=timezone.now(), released_by=author, release_reason=reason[:500]
+            )
+            if not moved:
+                continue  # somebody else released it first
+            released += 1
+            record_change(
+                author=author, source=source, action="resume", subject=stop_subject(row),
+                before={"stop": row.pk, "level": StopLevel(row.level).name.lower()}, reason=reason,
+            )  # fmt: skip
+    return released
+
+
+def _chosen_stops(
+    *,
+    stop: Stop | int | None,
+    scope: StopScope | str | None,
+    market: Market | str | None,
+    event: Event | str | None,
+    everything: bool,
+) -> QuerySet[Stop]:
+    if everything:
+        return unreleased()
+    if stop is not None:
+        return unreleased().filter(pk=stop.pk if isinstance(stop, Stop) else stop)
+    if market is not None:
+        return unreleased().filter(market=find_market(market))
+    if event is not None:
+        return unreleased().filter(event=find_event(event))
+    if scope is not None:
+        return unreleased().filter(scope=StopScope(scope).value)
+    raise TargetError("name a stop, a market, an event, a scope, or everything")
+
+
+# Caps -------------------------------------------------------------------------------------------------------
+
+
+def set_limit(
+    *,
+    kind: str,
+    scope: str,
+    value: Decimal | None,
+    author: User | None,
+    source: str,
+    reason: str = "",
+    market: Market | str | None = None,
+    event: Event | str | None = None,
+) -> Limit | None:
+    """Set one cap; None removes it, so that the next wider one applies.
+
+    Raises django.core.exceptions.ValidationError naming the wrong field, UnknownMarket or UnknownEvent.
+    """
+    target: dict[str, Any] = {
+        "kind": kind,
+        "scope": scope,
+        "event": find_event(event) if event is not None else None,
+        "market": find_market(market) if market is not None else None,
+    }
+    with transaction.atomic():
+        row = Limit.objects.select_for_update().filter(**target).first()
+        before = None if row is None else row.value
+        if value is None and row is None:
+            return None
+        changed = row or Limit(**target)
+        if value is None:
+            changed.delete()
+        else:
+            changed.value = value
+            _check_limit(changed)
+            changed.save()
+        if before != value:
+            record_change(
+                author=author, source=source, action=f"limit {kind} {scope}", subject=stop_subject(changed),
+                before=_value(before), after=_value(value), reason=reason,
+            )  # fmt: skip
+    return None if value is None else changed
+
+
+def _check_limit(row: Limit) -> None:
+    if row.kind != Limit.Kind.LOSS and row.scope != Limit.Scope.TOTAL:
+        raise ValidationError({"scope": f"{row.scope}: {row.kind} is one figure for everything (scope total)"})
+    if row.kind == Limit.Kind.ORDER_RATE and row.value != int(row.value):
+        raise ValidationError({"value": f"{row.value}: orders per second are a whole number"})
+    row.full_clean(validate_unique=False)
+
+
+def _value(value: Decimal | None) -> dict[str, str] | None:
+    return None if value is None else {"value": f"{value.normalize():f}"}
+
+
+# What the engine reports ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerReport:
+    """`condition_id` empty is a breaker of everything."""
+
+    kind: str
+    state: str
+    since: datetime
+    reason: str = ""
+    condition_id: str = ""
+
+
+def report_breakers(reports: Iterable[BreakerReport]) -> None:
+    """Overwrite the breakers' last known state."""
+    wanted = list(reports)
+    pks = _market_pks(report.condition_id for report in wanted)
+    with transaction.atomic():
+        for report in wanted:
+            target: dict[str, Any] = {"market": None}
+            if report.condition_id:
+                target = {"market_id": pks[report.condition_id]}
+            Breaker.objects.update_or_create(
+                kind=report.kind,
+                **target,
+                defaults={"state": report.state, "reason": report.reason[:500], "since": report.since},
+            )
+
+
+RefusalRow = tuple[str, str, str, str, datetime, int]
+"""condition id, strategy, codes (joined by a comma), detail, minute, count."""
+
+
+def record_refusals(rows: Sequence[RefusalRow]) -> None:
+    """Add counts to the minute they belong to; the newest detail is kept."""
+    pks = _market_pks(row[0] for row in rows)
+    counts: Counter[tuple[int, str, str, datetime]] = Counter()
+    details: dict[tuple[int, str, str, datetime], str] = {}
+    for condition_id, strategy, codes, detail, minute, count in rows:
+        key = (pks[condition_id], strategy, codes[:255], minute.replace(second=0, microsecond=0))
+        counts[key] += count
+        details[key] = detail[:1000]
+    with transaction.atomic():
+        for key, count in counts.items():
+            _add_refusal(key, count, details[key])
+
+
+def _add_refusal(key: tuple[int, str, str, datetime], count: int, detail: str) -> None:
+    market_id, strategy, codes, minute = key
+    same = Refusal.objects.filter(market_id=market_id, strategy=strategy, codes=codes, minute=minute)
+    if not same.update(count=F("count") + count, detail=detail):
+        Refusal.objects.create(
+            market_id=market_id, strategy=strategy, codes=codes, minute=minute, detail=detail, count=count
+        )
+
+
+def _market_pks(condition_ids: Iterable[str]) -> dict[str, int]:
+    wanted = {item for item in condition_ids if item}
+    found = dict(Market.objects.filter(condition_id__in=wanted).values_list("condition_id", "pk"))
+    for missing in sorted(wanted - set(found)):
+        find_market(missing)  # raises UnknownMarket
+    return found
+
+
+# Incidents --------------------------------------------------------------------------------------------------
+
+
+def open_incident(*, kind: str, key: str, text: str, market: Market | str | None = None) -> Incident:
+    """Open an incident, or count the open one of the same key again."""
+    row = find_market(market) if market is not None else None
+    if _seen_again(key, text):
+        return Incident.objects.get(key=key, closed_at=None)
+    try:
+        with transaction.atomic():
+            return Incident.objects.create(kind=kind, key=key, text=text[:1000], market=row)
+    except IntegrityError:
+        # Another process opened it between the two statements; the partial unique index decided.
+        _seen_again(key, text)
+        return Incident.objects.get(key=key, closed_at=None)
+
+
+def _seen_again(key: str, text: str) -> bool:
+    open_ones = Incident.objects.filter(key=key, closed_at=None)
+    return bool(open_ones.update(times=F("times") + 1, seen_at=timezone.now(), text=text[:1000]))
+
+
+def acknowledge_incident(*, incident: Incident, author: User | None, source: str, reason: str = "") -> bool:
+    """False when somebody had already done so."""
+    return _close_out(
+        incident, "incident_acknowledged", {"acknowledged_at": timezone.now(), "acknowledged_by": author},
+        author=author, source=source, reason=reason,
+    )  # fmt: skip
+
+
+def close_incident(*, incident: Incident, author: User | None, source: str, reason: str = "") -> bool:
+    return _close_out(
+        incident, "incident_closed", {"closed_at": timezone.now()}, author=author, source=source, reason=reason
+    )
+
+
+def close_incident_by_key(*, key: str) -> bool:
+    """For whoever opened it, when the trouble is gone by itself; leaves no change entry."""
+    return bool(Incident.objects.filter(key=key, closed_at=None).update(closed_at=timezone.now()))
+
+
+def _close_out(
+    incident: Incident, action: str, columns: dict[str, Any], *, author: User | None, source: str, reason: str
+) -> bool:
+    moment = next(name for name in columns if name.endswith("_at"))
+    with transaction.atomic():
+        if not Incident.objects.filter(pk=incident.pk, **{moment: None}).update(**columns):
+            return False
+        record_change(
+            author=author, source=source, action=action, subject=f"incident {incident.pk}",
+            before={"kind": incident.kind, "key": incident.key}, reason=reason,
+        )  # fmt: skip
+    incident.refresh_from_db()
+    return True

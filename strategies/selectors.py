@@ -1,0 +1,105 @@
+"""Reads of the strategies app: what the parameters of a market come to, and where each value comes from.
+
+Law: the order of scopes (market, event, global, default) is said once, here and in `domain.params.resolve`.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db.models import Q, QuerySet
+
+from markets.models import Market
+from strategies.domain.params import DEFINITIONS, Definition, SpreadParams, resolve
+from strategies.models import ArbSettings, ParamRevision, StrategyConfig
+
+Own = Mapping[str, Decimal]
+
+
+class Effective(NamedTuple):
+    """A value in force and the scope it comes from: market, event, global or default."""
+
+    definition: Definition
+    value: Decimal
+    source: str
+
+
+def own_values(config: StrategyConfig | None) -> dict[str, Decimal]:
+    """The values this row sets itself."""
+    if config is None:
+        return {}
+    values = {item.name: getattr(config, item.name) for item in DEFINITIONS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def resolved(markets: Iterable[Market | str]) -> dict[str, SpreadParams]:
+    """Parameters in force by condition id, for rows or condition ids; unknown ids are left out."""
+    wanted = list(markets)
+    keys = {item.condition_id if isinstance(item, Market) else item for item in wanted}
+    rows = list(Market.objects.filter(condition_id__in=keys).values_list("condition_id", "pk", "event_id"))
+    general, by_event, by_market = _layers(
+        Q(scope="global") | Q(event__markets__condition_id__in=keys) | Q(market__condition_id__in=keys)
+    )
+    nothing: Own = {}
+    return {
+        condition_id: resolve(by_market.get(pk, nothing), by_event.get(event_pk, nothing), general)
+        for condition_id, pk, event_pk in rows
+    }
+
+
+def _layers(which: Q) -> tuple[Own, dict[int | None, Own], dict[int, Own]]:
+    general: Own = {}
+    by_event: dict[int | None, Own] = {}
+    by_market: dict[int, Own] = {}
+    for config in StrategyConfig.objects.filter(which).distinct():
+        if config.market_id is not None:
+            by_market[config.market_id] = own_values(config)
+        elif config.event_id is not None:
+            by_event[config.event_id] = own_values(config)
+        else:
+            general = own_values(config)
+    return general, by_event, by_market
+
+
+def effective(market: Market) -> list[Effective]:
+    """Every parameter of one market with its value and source."""
+    which = Q(scope="global") | Q(market=market)
+    if market.event_id is not None:
+        which |= Q(event=market.event_id)
+    general, by_event, by_market = _layers(which)
+    layers = (
+        ("market", by_market.get(market.pk, {})),
+        ("event", by_event.get(market.event_id, {})),
+        ("global", general),
+    )
+    return [_effective(item, layers) for item in DEFINITIONS]
+
+
+def effective_defaults() -> list[Effective]:
+    """What a market without overrides gets."""
+    general, _, _ = _layers(Q(scope="global"))
+    return [_effective(item, (("global", general),)) for item in DEFINITIONS]
+
+
+def _effective(item: Definition, layers: Iterable[tuple[str, Own]]) -> Effective:
+    for source, values in layers:
+        if item.name in values:
+            return Effective(item, values[item.name], source)
+    return Effective(item, item.default, "default")
+
+
+def config_of(market: Market) -> StrategyConfig | None:
+    return StrategyConfig.objects.filter(market=market).first()
+
+
+def global_config() -> StrategyConfig | None:
+    return StrategyConfig.objects.filter(scope="global").first()
+
+
+def revisions(config: StrategyConfig) -> QuerySet[ParamRevision]:
+    return config.revisions.select_related("author").order_by("-number")
+
+
+def arb_settings() -> ArbSettings:
+    """The one row; unsaved defaults when the table is empty."""
+    return ArbSettings.objects.filter(id=1).first() or ArbSettings()
