@@ -1,6 +1,7 @@
-"""Rows for what we did: plans, orders, their events, fills, audits, positions, and the engine's own lease and heartbeat.
+"""Rows for what we did: plans, orders, their events, fills, audits, positions, the engine's lease and heartbeat.
 
-Law: the order row with its signed payload is committed before the request leaves; event and audit tables are append-only.
+Law: the order row with its signed payload is committed before the request leaves; event and audit tables are
+append-only.
 """
 
 from django.db import models
@@ -149,6 +150,23 @@ class PositionSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"position of {self.market_id}"
+
+
+class MarketState(models.Model):
+    """What the engine last showed of one market: book top, our quotes, position, trust, and why it quotes or not.
+
+    Overwritten about once a second while it changes; pages and commands in other processes read it.
+    """
+
+    market = models.OneToOneField(Market, on_delete=models.CASCADE, related_name="state")
+    at = models.DateTimeField()
+    state = models.CharField(max_length=16, help_text="quoting, idle or watching")
+    reason = models.CharField(max_length=200, blank=True)
+    trust = models.CharField(max_length=16)
+    view = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.market_id}: {self.state}"
 
 
 class PnlPoint(models.Model):
