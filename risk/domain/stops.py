@@ -46,8 +46,6 @@ class Stop:
                 return self.target == condition_id
 
 
-def strongest(
-    stops: tuple[Stop, ...], condition_id: ConditionId, event_id: str, now_ns: Nanos
-) -> Stop | None:
+def strongest(stops: tuple[Stop, ...], condition_id: ConditionId, event_id: str, now_ns: Nanos) -> Stop | None:
     covering = [stop for stop in stops if stop.covers(condition_id, event_id, now_ns)]
     return max(covering, key=lambda stop: stop.level, default=None)

@@ -1,0 +1,284 @@
+"""The gate: the only place where a wish becomes something that may be sent.
+
+Law: nothing but this module makes an `Approved`. A proposal is judged whole, against every stop, rule and cap,
+with whatever subset of it fills; a refusal says which rule, which cap and by how much.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass
+from enum import StrEnum
+from typing import Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from markets.domain.events import Side
+from markets.domain.fees import taker_fee_ceil
+from markets.domain.market import SIZE_STEP, Generation, Market
+from markets.domain.units import (
+    NANOS_PER_SECOND,
+    PRICE_ONE,
+    Cash,
+    ConditionId,
+    Nanos,
+    Price,
+    cash_to_decimal,
+    complement,
+)
+from risk.domain.exposure import ExposureBook, ProposedOrder, RestingOrder
+from risk.domain.limits import Limits
+from risk.domain.stops import Stop, StopLevel
+from strategies.domain.intents import Basket, Leg, Quote, QuoteSet
+
+
+class RefusalCode(StrEnum):
+    """Stable words: they are in the journal, the API and the metrics."""
+
+    STOPPED = "stopped"
+    BOOK_NOT_VERIFIED = "book_not_verified"
+    BOOK_STALE = "book_stale"
+    MARKET_CAP = "market_cap"
+    EVENT_CAP = "event_cap"
+    TOTAL_CAP = "total_cap"
+    ORDER_RATE = "order_rate"
+    VERSION_UNKNOWN = "version_unknown"
+    NOT_ACCEPTING = "not_accepting"
+    OTHER_OUTCOME = "other_outcome"
+    OWN_CROSS = "own_cross"
+    OFF_GRID = "off_grid"
+    BELOW_MIN_SIZE = "below_min_size"
+
+
+class Guard(msgspec.Struct, frozen=True, gc=False):
+    """What the trader knows about this moment. For a basket: the oldest book, and whether all are verified.
+
+    `order_room` is how many orders may be placed now; `live_money` is false for paper, fakes and dry runs.
+    """
+
+    stop: Stop | None
+    book_verified: bool
+    book_age_ns: Nanos
+    order_room: int
+    live_money: bool
+
+
+Proposal = TypeVar("Proposal", QuoteSet, Basket)
+_TOKEN = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Approved(Generic[Proposal]):
+    """A proposal that may be sent. `worst_after` is the total loss possible once it rests."""
+
+    proposal: Proposal
+    worst_after: Cash
+    token: InitVar[object]
+
+    def __post_init__(self, token: object) -> None:
+        if token is not _TOKEN:
+            raise TypeError("only the gate approves")
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    codes: tuple[RefusalCode, ...]
+    detail: str
+
+
+QuoteVerdict: TypeAlias = Approved[QuoteSet] | Refused
+BasketVerdict: TypeAlias = Approved[Basket] | Refused
+_Found: TypeAlias = list[tuple[RefusalCode, str]]
+
+
+def evaluate_quotes(
+    quote_set: QuoteSet,
+    market: Market,
+    exposure: ExposureBook,
+    limits: Limits,
+    guard: Guard,
+    now_ns: Nanos,
+) -> QuoteVerdict:
+    """Judge everything that would rest in one market, counted beside what rests there until it is gone."""
+    if not quote_set.quotes:
+        return Approved(quote_set, exposure.worst_total(), _TOKEN)
+    found: _Found = []
+    resting = exposure.resting(market.condition_id)
+    orders = _not_resting_yet(quote_set.quotes, market, resting)
+    _check_moment(market, limits, guard, now_ns, found)
+    _check_market(market, guard, found)
+    _check_room(len(orders), guard, found)
+    for quote in quote_set.quotes:
+        _check_grid(quote, market, found)
+    _check_own_cross(orders, resting, market, found)
+    total = _check_caps(orders, (market,), exposure, limits, found)
+    return _refused(found) if found else Approved(quote_set, total, _TOKEN)
+
+
+def evaluate_basket(
+    basket: Basket,
+    markets: Mapping[ConditionId, Market],
+    exposure: ExposureBook,
+    limits: Limits,
+    guard: Guard,
+    now_ns: Nanos,
+) -> BasketVerdict:
+    """Judge a basket with all of its legs filled and with the worst subset filled: legs are not atomic.
+
+    All of its markets must be in `markets` and in the exposure book.
+    """
+    found: _Found = []
+    concerned = tuple(dict.fromkeys(markets[leg.condition_id] for leg in basket.legs))
+    orders = [_marketable(leg, markets[leg.condition_id]) for leg in basket.legs]
+    for market in concerned:
+        if market.event_id != basket.event_id:
+            raise ValueError(f"a leg in {market.event_id} does not belong to a basket in {basket.event_id}")
+        _check_moment(market, limits, guard, now_ns, found)
+        _check_market(market, guard, found)
+    _check_room(len(orders), guard, found)
+    for leg in basket.legs:
+        _check_grid(leg, markets[leg.condition_id], found)
+    for market in concerned:
+        mine = [order for order in orders if order.condition_id == market.condition_id]
+        _check_own_cross(mine, exposure.resting(market.condition_id), market, found)
+    total = _check_caps(orders, concerned, exposure, limits, found)
+    _check_all_filled(orders, basket.event_id, exposure, limits, found)
+    return _refused(found) if found else Approved(basket, total, _TOKEN)
+
+
+def _refused(found: _Found) -> Refused:
+    """Each code and each detail once: legs often fail for the same reason."""
+    codes = tuple(dict.fromkeys(code for code, _ in found))
+    return Refused(codes, "; ".join(dict.fromkeys(detail for _, detail in found)))
+
+
+def _not_resting_yet(quotes: Sequence[Quote], market: Market, resting: Iterable[RestingOrder]) -> list[ProposedOrder]:
+    """Targets that no resting order is already: each resting order stands for one target."""
+    spare = list(resting)
+    new = []
+    for quote in quotes:
+        is_yes = quote.asset == market.yes
+        same = RestingOrder(is_yes, quote.side, quote.price, quote.size)
+        if same in spare:
+            spare.remove(same)
+        else:
+            new.append(ProposedOrder(market.condition_id, is_yes, quote.side, quote.price, quote.size))
+    return new
+
+
+def _marketable(leg: Leg, market: Market) -> ProposedOrder:
+    """A leg at its limit: no fill can cost more, price and fee together, than one at the limit."""
+    fee = taker_fee_ceil(market.fees, leg.price, leg.size)
+    return ProposedOrder(leg.condition_id, leg.asset == market.yes, leg.side, leg.price, leg.size, max(fee, leg.fee))
+
+
+def _check_moment(market: Market, limits: Limits, guard: Guard, now_ns: Nanos, found: _Found) -> None:
+    stop = guard.stop
+    if stop is not None and stop.level > StopLevel.NONE and stop.covers(market.condition_id, market.event_id, now_ns):
+        found.append((RefusalCode.STOPPED, f"stopped ({stop.level.name}, {stop.scope}): {stop.reason}"))
+    if not guard.book_verified:
+        found.append((RefusalCode.BOOK_NOT_VERIFIED, "book not verified"))
+    if guard.book_age_ns > limits.max_book_age_ns:
+        age, most = guard.book_age_ns / NANOS_PER_SECOND, limits.max_book_age_ns / NANOS_PER_SECOND
+        found.append((RefusalCode.BOOK_STALE, f"book is {age:.1f} s old, most {most:.1f} s"))
+
+
+def _check_market(market: Market, guard: Guard, found: _Found) -> None:
+    if guard.live_money and market.generation is Generation.UNKNOWN:
+        detail = f"{market.condition_id}: protocol version not known, so it is never traded with money"
+        found.append((RefusalCode.VERSION_UNKNOWN, detail))
+    if not market.accepting_orders:
+        found.append((RefusalCode.NOT_ACCEPTING, f"{market.condition_id}: not accepting orders"))
+    if market.other:
+        detail = f"{market.condition_id}: is the Other outcome, whose meaning may change"
+        found.append((RefusalCode.OTHER_OUTCOME, detail))
+
+
+def _check_room(wanted: int, guard: Guard, found: _Found) -> None:
+    if wanted > guard.order_room:
+        found.append((RefusalCode.ORDER_RATE, f"{wanted} orders wanted, room for {guard.order_room}"))
+
+
+def _check_grid(order: Quote | Leg, market: Market, found: _Found) -> None:
+    price, size, tick = order.price, order.size, market.tick
+    if price % tick or not tick <= price <= PRICE_ONE - tick:
+        detail = f"price {_decimal(price, 4)} is off the grid of {_decimal(tick, 4)}"
+        found.append((RefusalCode.OFF_GRID, detail))
+    if size % SIZE_STEP:
+        found.append((RefusalCode.OFF_GRID, f"size {_decimal(size, 6)} has more than two decimals"))
+    if size <= 0 or size < market.min_size:
+        detail = f"size {_decimal(size, 6)} is below the minimum of {_decimal(market.min_size, 6)}"
+        found.append((RefusalCode.BELOW_MIN_SIZE, detail))
+
+
+def _as_yes(is_yes: bool, side: Side, price: Price) -> tuple[bool, Price]:
+    """An order as the mirrored book shows it: whether it bids for YES, and at which YES price."""
+    return (side is Side.BUY) is is_yes, price if is_yes else complement(price)
+
+
+def _check_own_cross(
+    orders: Sequence[ProposedOrder], resting: Sequence[RestingOrder], market: Market, found: _Found
+) -> None:
+    """A new order may meet neither another new one nor one of ours that still rests."""
+    high_bid = new_bid = 0
+    low_ask = new_ask = PRICE_ONE
+    for rests in resting:
+        is_bid, price = _as_yes(rests.is_yes, rests.side, rests.price)
+        if is_bid:
+            high_bid = max(high_bid, price)
+        else:
+            low_ask = min(low_ask, price)
+    for order in orders:
+        is_bid, price = _as_yes(order.is_yes, order.side, order.price)
+        if is_bid:
+            new_bid = max(new_bid, price)
+        else:
+            new_ask = min(new_ask, price)
+    if new_bid >= min(new_ask, low_ask) or new_ask <= max(new_bid, high_bid):
+        bid = max(new_bid, high_bid) if new_ask <= high_bid else new_bid
+        ask = min(new_ask, low_ask) if new_bid >= low_ask else new_ask
+        detail = f"{market.condition_id}: our own bid {_decimal(bid, 4)} would meet our ask {_decimal(ask, 4)}"
+        found.append((RefusalCode.OWN_CROSS, detail))
+
+
+def _check_caps(
+    orders: Sequence[ProposedOrder],
+    concerned: Sequence[Market],
+    exposure: ExposureBook,
+    limits: Limits,
+    found: _Found,
+) -> Cash:
+    """The total loss possible afterwards. What adds nothing to a loss is never refused for its cap."""
+    for market in concerned:
+        name = market.condition_id
+        loss, cap = exposure.worst_market_with(name, orders), limits.for_market(name)
+        if loss > cap and loss > exposure.worst_market(name):
+            found.append((RefusalCode.MARKET_CAP, _over(f"market {name}", loss, cap)))
+    event_id = concerned[0].event_id
+    before = exposure.worst_event(event_id)
+    loss, cap = exposure.worst_event_with(event_id, orders), limits.for_event(event_id)
+    if loss > cap and loss > before:
+        found.append((RefusalCode.EVENT_CAP, _over(f"event {event_id}", loss, cap)))
+    total = exposure.worst_total() - before + loss
+    if total > limits.total_loss and loss > before:
+        found.append((RefusalCode.TOTAL_CAP, _over("total", total, limits.total_loss)))
+    return total
+
+
+def _check_all_filled(
+    orders: Sequence[ProposedOrder], event_id: str, exposure: ExposureBook, limits: Limits, found: _Found
+) -> None:
+    loss, cap = exposure.worst_event_filled(event_id, orders), limits.for_event(event_id)
+    if loss > cap and loss > exposure.worst_event(event_id):
+        found.append((RefusalCode.EVENT_CAP, _over(f"event {event_id} with every leg filled", loss, cap)))
+
+
+def _over(what: str, loss: Cash, cap: Cash) -> str:
+    return f"{what} could lose {_pusd(loss)} pUSD, cap {_pusd(cap)} pUSD"
+
+
+def _pusd(cash: Cash) -> str:
+    return f"{cash_to_decimal(cash).normalize():f}"
+
+
+def _decimal(value: int, places: int) -> str:
+    """An integer unit as people write it: 123 with 4 places is 0.0123."""
+    whole, part = divmod(value, 10**places)
+    return f"{whole}.{part:0{places}d}".rstrip("0").rstrip(".")

@@ -1,0 +1,356 @@
+"""The gate: every way to be refused, what is never refused, and that no set of fills passes a cap it approved."""
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from markets.domain.events import Side
+from markets.domain.fees import FeeSchedule
+from markets.domain.market import Generation, Market
+from markets.domain.units import CASH_ONE, NANOS_PER_SECOND, SIZE_ONE
+from risk.domain import gate
+from risk.domain.exposure import ExposureBook, ProposedOrder
+from risk.domain.gate import Approved, Guard, RefusalCode, Refused, evaluate_basket, evaluate_quotes
+from risk.domain.limits import Limits
+from risk.domain.stops import Stop, StopLevel, StopScope
+from strategies.domain.intents import Basket, Leg, Quote, QuoteSet, Route
+
+SHARES = SIZE_ONE
+PUSD = CASH_ONE
+NOW = 1_000 * NANOS_PER_SECOND
+MARKET = Market("a", "ev", "A?", "a-yes", "a-no", generation=Generation.V1)
+CLEAR = Guard(None, True, 0, 10, True)
+LIMITS = Limits(market_loss=50 * PUSD, event_loss=100 * PUSD, total_loss=500 * PUSD)
+BID = Quote("a-yes", Side.BUY, 4900, 20 * SHARES)
+ASK = Quote("a-no", Side.BUY, 4900, 20 * SHARES)
+
+
+def both(*quotes: Quote) -> QuoteSet:
+    return QuoteSet("a", quotes)
+
+
+def judged(
+    quotes: QuoteSet,
+    market: Market = MARKET,
+    exposure: ExposureBook | None = None,
+    limits: Limits = LIMITS,
+    guard: Guard = CLEAR,
+) -> Approved[QuoteSet] | Refused:
+    return evaluate_quotes(quotes, market, exposure or ExposureBook([market]), limits, guard, NOW)
+
+
+def codes(verdict: Approved[QuoteSet] | Approved[Basket] | Refused) -> tuple[RefusalCode, ...]:
+    return verdict.codes if isinstance(verdict, Refused) else ()
+
+
+def test_quotes_within_every_rule_are_approved_with_the_loss_they_may_bring() -> None:
+    verdict = judged(both(BID, ASK))
+    assert isinstance(verdict, Approved)
+    assert verdict.proposal == both(BID, ASK)
+    assert verdict.worst_after == 98 * PUSD // 10
+
+
+def test_only_the_gate_approves() -> None:
+    with pytest.raises(TypeError, match="only the gate approves"):
+        Approved(both(BID), 0, object())
+    verdict = judged(both(BID))
+    assert isinstance(verdict, Approved)
+    with pytest.raises(FrozenInstanceError):
+        verdict.worst_after = 0  # type: ignore[misc]  # the point of the test
+    with pytest.raises((TypeError, ValueError)):
+        replace(verdict, worst_after=0)  # type: ignore[call-arg]  # so is this
+
+
+def test_wanting_nothing_is_approved_whatever_is_wrong() -> None:
+    stop = Stop(StopLevel.CANCEL, StopScope.ALL, "", "operator")
+    assert isinstance(judged(both(), guard=Guard(stop, False, 10**18, 0, True)), Approved)
+
+
+STOP = Stop(StopLevel.PAUSE, StopScope.EVENT, "ev", "news")
+MINUTE = 60 * NANOS_PER_SECOND
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "detail"),
+    [
+        (
+            lambda: judged(both(BID), guard=Guard(STOP, True, 0, 9, True)),
+            RefusalCode.STOPPED,
+            "stopped (PAUSE, event): news",
+        ),
+        (
+            lambda: judged(both(BID), guard=Guard(None, False, 0, 9, True)),
+            RefusalCode.BOOK_NOT_VERIFIED,
+            "book not verified",
+        ),
+        (
+            lambda: judged(both(BID), guard=Guard(None, True, MINUTE + 1, 9, True)),
+            RefusalCode.BOOK_STALE,
+            "book is 60.0 s old, most 60.0 s",
+        ),
+        (
+            lambda: judged(both(BID, ASK), guard=Guard(None, True, 0, 1, True)),
+            RefusalCode.ORDER_RATE,
+            "2 orders wanted, room for 1",
+        ),
+        (
+            lambda: judged(both(BID), replace(MARKET, generation=Generation.UNKNOWN)),
+            RefusalCode.VERSION_UNKNOWN,
+            "a: protocol version not known, so it is never traded with money",
+        ),
+        (
+            lambda: judged(both(BID), replace(MARKET, accepting_orders=False)),
+            RefusalCode.NOT_ACCEPTING,
+            "a: not accepting orders",
+        ),
+        (
+            lambda: judged(both(BID), replace(MARKET, other=True)),
+            RefusalCode.OTHER_OUTCOME,
+            "a: is the Other outcome, whose meaning may change",
+        ),
+        (
+            lambda: judged(both(msgspec.structs.replace(BID, price=4950))),
+            RefusalCode.OFF_GRID,
+            "price 0.495 is off the grid of 0.01",
+        ),
+        (
+            lambda: judged(both(msgspec.structs.replace(BID, size=20 * SHARES + 1))),
+            RefusalCode.OFF_GRID,
+            "size 20.000001 has more than two decimals",
+        ),
+        (
+            lambda: judged(both(msgspec.structs.replace(BID, size=4 * SHARES))),
+            RefusalCode.BELOW_MIN_SIZE,
+            "size 4 is below the minimum of 5",
+        ),
+        (
+            lambda: judged(both(BID, msgspec.structs.replace(ASK, price=5100))),
+            RefusalCode.OWN_CROSS,
+            "a: our own bid 0.49 would meet our ask 0.49",
+        ),
+        (
+            lambda: judged(both(BID), limits=replace(LIMITS, market_overrides={"a": 9_500_000})),
+            RefusalCode.MARKET_CAP,
+            "market a could lose 9.8 pUSD, cap 9.5 pUSD",
+        ),
+        (
+            lambda: judged(both(BID), limits=replace(LIMITS, event_overrides={"ev": 9 * PUSD})),
+            RefusalCode.EVENT_CAP,
+            "event ev could lose 9.8 pUSD, cap 9 pUSD",
+        ),
+        (
+            lambda: judged(both(BID), limits=replace(LIMITS, total_loss=PUSD)),
+            RefusalCode.TOTAL_CAP,
+            "total could lose 9.8 pUSD, cap 1 pUSD",
+        ),
+    ],
+)
+def test_a_refusal_names_its_rule_and_its_numbers(
+    verdict: Callable[[], Approved[QuoteSet] | Refused], code: RefusalCode, detail: str
+) -> None:
+    assert verdict() == Refused((code,), detail)
+
+
+def test_every_reason_is_named_not_only_the_first() -> None:
+    verdict = judged(both(BID), replace(MARKET, other=True), guard=Guard(STOP, False, 0, 0, True))
+    assert codes(verdict) == (
+        RefusalCode.STOPPED,
+        RefusalCode.BOOK_NOT_VERIFIED,
+        RefusalCode.OTHER_OUTCOME,
+        RefusalCode.ORDER_RATE,
+    )
+
+
+def test_a_stop_for_elsewhere_or_one_that_has_expired_stops_nothing() -> None:
+    elsewhere = Stop(StopLevel.CANCEL, StopScope.MARKET, "b", "operator")
+    expired = Stop(StopLevel.CANCEL, StopScope.ALL, "", "operator", NOW)
+    for stop in (elsewhere, expired):
+        assert isinstance(judged(both(BID), guard=Guard(stop, True, 0, 9, True)), Approved)
+
+
+def test_a_market_of_unknown_version_may_be_traded_on_paper() -> None:
+    unknown = replace(MARKET, generation=Generation.UNKNOWN)
+    assert isinstance(judged(both(BID), unknown, guard=Guard(None, True, 0, 9, False)), Approved)
+
+
+def test_a_target_that_rests_already_is_counted_once_and_takes_no_room() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", True, Side.BUY, 4900, 20 * SHARES)
+    verdict = judged(both(BID), exposure=exposure, guard=Guard(None, True, 0, 0, True))
+    assert isinstance(verdict, Approved)
+    assert verdict.worst_after == 98 * PUSD // 10
+
+
+def test_a_target_that_differs_from_what_rests_is_counted_beside_it() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", True, Side.BUY, 4800, 100 * SHARES)
+    verdict = judged(both(BID), exposure=exposure)
+    assert codes(verdict) == (RefusalCode.MARKET_CAP,)
+
+
+def test_one_resting_order_stands_for_one_target_only() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", True, Side.BUY, 4900, 20 * SHARES)
+    verdict = judged(both(BID, BID), exposure=exposure)
+    assert isinstance(verdict, Approved)
+    assert verdict.worst_after == 196 * PUSD // 10
+
+
+def test_a_new_quote_may_not_meet_one_whose_cancel_is_not_confirmed() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", False, Side.BUY, 5200, 20 * SHARES)
+    verdict = judged(both(BID), exposure=exposure)
+    assert codes(verdict) == (RefusalCode.OWN_CROSS,)
+    selling = ExposureBook([MARKET])
+    selling.set_order(1, "a", False, Side.SELL, 4900, 20 * SHARES)
+    assert codes(judged(both(Quote("a-yes", Side.SELL, 5000, 20 * SHARES)), exposure=selling)) == (
+        RefusalCode.OWN_CROSS,
+    )
+
+
+def test_what_only_reduces_a_loss_above_its_cap_is_let_through() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_position("a", 200 * SHARES, 0, 120 * PUSD, 0)
+    exit_quote = both(Quote("a-yes", Side.SELL, 6500, 100 * SHARES))
+    verdict = judged(exit_quote, exposure=exposure)
+    assert isinstance(verdict, Approved)
+    assert codes(judged(both(BID), exposure=exposure)) == (RefusalCode.MARKET_CAP, RefusalCode.EVENT_CAP)
+
+
+def outcome(name: str, **changes: object) -> Market:
+    base = Market(name, "nr", name, f"{name}-yes", f"{name}-no", Generation.V1, neg_risk=True, set_size=2)
+    return replace(base, **changes)  # type: ignore[arg-type]  # builder
+
+
+def leg(name: str, price: int, size: int = 100 * SHARES, fee: int = 0, yes: bool = True) -> Leg:
+    return Leg(name, f"{name}-{'yes' if yes else 'no'}", Side.BUY, price, size, price * size // 10_000, fee)
+
+
+def basket(*legs: Leg) -> Basket:
+    return Basket("plan", "nr", Route.BUY_ALL_YES, legs[0].size, legs, 0)
+
+
+SET = {name: outcome(name) for name in "ab"}
+
+
+def basket_judged(
+    wanted: Basket,
+    limits: Limits = LIMITS,
+    guard: Guard = CLEAR,
+    markets: dict[str, Market] = SET,
+    exposure: ExposureBook | None = None,
+) -> Approved[Basket] | Refused:
+    book = exposure or ExposureBook(markets.values())
+    return evaluate_basket(wanted, markets, book, limits, guard, NOW)
+
+
+def test_a_basket_is_judged_by_the_worst_subset_of_its_legs() -> None:
+    wanted = basket(leg("a", 4500), leg("b", 4800))
+    assert isinstance(basket_judged(wanted), Approved)
+    verdict = basket_judged(wanted, replace(LIMITS, event_loss=47 * PUSD))
+    assert verdict == Refused((RefusalCode.EVENT_CAP,), "event nr could lose 48 pUSD, cap 47 pUSD")
+
+
+def test_a_basket_is_judged_with_every_leg_filled_too() -> None:
+    incomplete = {name: replace(market, set_size=3) for name, market in SET.items()}
+    wanted = basket(leg("a", 4500), leg("b", 4800))
+    verdict = basket_judged(wanted, replace(LIMITS, event_loss=60 * PUSD), markets=incomplete)
+    assert codes(verdict) == (RefusalCode.EVENT_CAP,)
+    assert isinstance(verdict, Refused)
+    assert "event nr with every leg filled could lose 93 pUSD, cap 60 pUSD" in verdict.detail
+
+
+def test_a_legs_fee_is_part_of_what_it_may_cost() -> None:
+    dear = {**SET, "b": replace(SET["b"], fees=FeeSchedule(rate=500))}
+    wanted = basket(leg("a", 4500), leg("b", 4800))
+    verdict = basket_judged(wanted, replace(LIMITS, market_loss=48 * PUSD), markets=dear)
+    assert verdict == Refused((RefusalCode.MARKET_CAP,), "market b could lose 49.248 pUSD, cap 48 pUSD")
+
+
+def test_one_bad_leg_refuses_the_whole_basket_and_is_named_once() -> None:
+    wanted = basket(leg("a", 4550), leg("b", 4850))
+    spoilt = {"a": outcome("a", generation=Generation.UNKNOWN), "b": outcome("b", accepting_orders=False)}
+    verdict = basket_judged(wanted, guard=Guard(STOP, False, 0, 1, True), markets=spoilt)
+    assert codes(verdict) == (
+        RefusalCode.BOOK_NOT_VERIFIED,
+        RefusalCode.VERSION_UNKNOWN,
+        RefusalCode.NOT_ACCEPTING,
+        RefusalCode.ORDER_RATE,
+        RefusalCode.OFF_GRID,
+    )
+    assert isinstance(verdict, Refused)
+    assert verdict.detail.count("book not verified") == 1
+
+
+def test_a_basket_may_not_buy_from_our_own_quotes() -> None:
+    exposure = ExposureBook(SET.values())
+    exposure.set_order(1, "b", False, Side.BUY, 5200, 20 * SHARES)
+    verdict = basket_judged(basket(leg("a", 4500), leg("b", 4800)), exposure=exposure)
+    assert codes(verdict) == (RefusalCode.OWN_CROSS,)
+
+
+def test_both_sides_of_one_market_below_one_are_no_cross() -> None:
+    wanted = basket(leg("a", 4500), leg("a", 5300, yes=False))
+    verdict = basket_judged(wanted, replace(LIMITS, market_loss=53 * PUSD))
+    assert isinstance(verdict, Approved)
+    assert verdict.worst_after == 53 * PUSD
+
+
+def test_a_basket_with_a_leg_of_another_event_is_a_mistake() -> None:
+    markets = {**SET, "c": replace(outcome("c"), event_id="elsewhere")}
+    with pytest.raises(ValueError, match="does not belong to a basket in nr"):
+        basket_judged(basket(leg("a", 4500), leg("c", 4800)), markets=markets)
+
+
+NAMES = ("a", "b")
+RESTING = st.lists(
+    st.builds(
+        ProposedOrder,
+        st.sampled_from(NAMES),
+        st.booleans(),
+        st.sampled_from(Side),
+        st.integers(1, 99).map(lambda cents: cents * 100),
+        st.integers(5, 100).map(lambda shares: shares * SHARES),
+    ),
+    max_size=4,
+)
+QUOTES = st.lists(
+    st.builds(
+        Quote,
+        st.sampled_from(["a-yes", "a-no"]),
+        st.sampled_from(Side),
+        st.integers(1, 99).map(lambda cents: cents * 100),
+        st.integers(5, 100).map(lambda shares: shares * SHARES),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RESTING, QUOTES, st.sets(st.integers(0, 6)), st.integers(1, 80))
+def test_no_subset_of_fills_passes_a_cap_the_gate_approved(
+    resting: list[ProposedOrder], quotes: list[Quote], fills: set[int], cap: int
+) -> None:
+    exposure = ExposureBook(SET.values())
+    for order_id, order in enumerate(resting):
+        exposure.set_order(order_id, *order)
+    before = exposure.worst_event("nr")
+    limits = Limits(market_loss=cap * PUSD, event_loss=cap * PUSD, total_loss=cap * PUSD)
+    verdict = evaluate_quotes(QuoteSet("a", tuple(quotes)), SET["a"], exposure, limits, CLEAR, NOW)
+    if isinstance(verdict, Refused):
+        return
+    placed = [ProposedOrder("a", q.asset == "a-yes", q.side, q.price, q.size) for q in quotes]
+    happened = [order for at, order in enumerate([*resting, *placed]) if at in fills]
+    reality = ExposureBook(SET.values())
+    realised = reality.worst_event_filled("nr", happened)
+    assert realised <= verdict.worst_after <= max(cap * PUSD, before)
+
+
+def test_the_gates_module_offers_no_other_way_to_approve() -> None:
+    makers = [name for name in dir(gate) if name.startswith("evaluate")]
+    assert makers == ["evaluate_basket", "evaluate_quotes"]
