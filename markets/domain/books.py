@@ -55,9 +55,10 @@ class BookSet:
     def track(self, market: Market) -> None:
         """Start following `market`, or take over its changed metadata. The book stays."""
         tracked = self._tracked.get(market.condition_id)
-        if tracked is not None:
-            tracked.replace_market(market)
+        if tracked is not None and (tracked.market.yes, tracked.market.no) == (market.yes, market.no):
+            tracked.update_market(market)
             return
+        self.untrack(market.condition_id)
         self._add(Tracked(market, guessed=False))
 
     def untrack(self, condition_id: ConditionId) -> None:
@@ -247,6 +248,12 @@ class BookSet:
         """The last entry of the frame for YES and for NO."""
         yes = no = None
         market = tracked.market
+        if len(event.changes) == 2:
+            first, second = event.changes
+            if first.asset == market.yes and second.asset == market.no:
+                return first, second
+            if first.asset == market.no and second.asset == market.yes:
+                return second, first
         for change in event.changes:
             if change.asset == market.yes:
                 yes = change
@@ -308,6 +315,8 @@ class BookSet:
         tracked = self._find(event.market, event.asset)
         if tracked is None or event.new_tick == tracked.market.tick:
             return
+        if tracked.unsettled:
+            self._close_burst(tracked)
         tracked.learn_tick(event.new_tick)
         self._break(tracked, Doubt.TICK_CHANGE)
 

@@ -191,7 +191,7 @@ def decode(data: bytes) -> tuple[MarketEvent, ...]:
     try:
         if not data.isascii():
             data.decode()
-        if data.endswith(_PRICE_CHANGE_TAIL) and data.startswith(b"{") and len(data) <= MAX_FRAME_BYTES:
+        if data.endswith(_PRICE_CHANGE_TAIL) and len(data) <= MAX_FRAME_BYTES:
             return (_read_price_changes(data),)
         return _decode_any(data)
     except BadNumber as error:
@@ -286,9 +286,7 @@ def _read_price_changes(data: bytes) -> PriceChange:
 def _read_old_changes(data: bytes) -> PriceChange:
     frame = _old_changes(data)
     changes = [
-        LevelChange(
-            frame.asset_id, old.side, _PRICES[old.price], _SIZES[old.size], UNSAID, UNSAID, frame.hash
-        )
+        LevelChange(frame.asset_id, old.side, _PRICES[old.price], _SIZES[old.size], UNSAID, UNSAID, frame.hash)
         for old in frame.changes
     ]
     return PriceChange(frame.market, frame.timestamp, tuple(changes))

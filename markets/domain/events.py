@@ -107,14 +107,7 @@ class UnknownEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 MarketEvent: TypeAlias = (
-    BookSnapshot
-    | PriceChange
-    | TickSizeChange
-    | LastTrade
-    | BestBidAsk
-    | NewMarket
-    | MarketResolved
-    | UnknownEvent
+    BookSnapshot | PriceChange | TickSizeChange | LastTrade | BestBidAsk | NewMarket | MarketResolved | UnknownEvent
 )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from markets.domain.book import MarketBook
 from markets.domain.events import LevelChange
 from markets.domain.units import PRICE_ONE, AssetId, ConditionId, Price
 
@@ -74,16 +73,6 @@ class BookCounters:
 def mirrored(yes: LevelChange, no: LevelChange) -> bool:
     """Whether the two entries say the same of the one book behind both tokens."""
     return yes.price + no.price == PRICE_ONE and yes.size == no.size and yes.side is not no.side
-
-
-def tops_agree(book: MarketBook, yes: LevelChange | None, no: LevelChange | None) -> bool:
-    """Whether the tops reported for either token are those of `book`. What was not said cannot disagree."""
-    bid, ask = book.bid_top, book.ask_top
-    if yes is not None and yes.best_bid >= 0 and (yes.best_bid != bid or yes.best_ask != ask):
-        return False
-    if no is None or no.best_bid < 0:
-        return True
-    return no.best_bid == PRICE_ONE - ask and no.best_ask == PRICE_ONE - bid
 
 
 _TICKS: tuple[Price, ...] = (1000, 100, 50, 25, 10, 1)

@@ -37,9 +37,7 @@ class Judge:
         tracked.forget_burst()
         return doubt
 
-    def hear_claim(
-        self, tracked: Tracked, yes: LevelChange | None, no: LevelChange | None, at: Millis
-    ) -> bool:
+    def hear_claim(self, tracked: Tracked, yes: LevelChange | None, no: LevelChange | None, at: Millis) -> bool:
         """Note the hashes of a frame before it is applied, if it is their turn.
 
         Neighbours of a burst carry the hash of the book after all of them, so equal hashes wait together; a

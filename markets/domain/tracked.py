@@ -6,11 +6,11 @@ Law: state only; the judge and the book set decide. A burst is all frames of one
 from dataclasses import replace
 
 from markets.domain.book import MarketBook
-from markets.domain.events import LastTrade, LevelChange
+from markets.domain.events import UNSAID, LastTrade, LevelChange
 from markets.domain.hash_check import Claim, HashCheck
-from markets.domain.integrity import Doubt, Trust, coarsest_tick, tops_agree
+from markets.domain.integrity import Doubt, Trust, coarsest_tick
 from markets.domain.market import Market
-from markets.domain.units import AssetId, Millis, Nanos, Price
+from markets.domain.units import PRICE_ONE, AssetId, Millis, Nanos, Price
 
 
 class Tracked:
@@ -26,6 +26,7 @@ class Tracked:
         "burst_ms",
         "claim_frames",
         "claims",
+        "declared",
         "doubt",
         "feed_up",
         "hash_check",
@@ -43,7 +44,7 @@ class Tracked:
     )
 
     def __init__(self, market: Market, *, guessed: bool) -> None:
-        self.market = market
+        self.market = self.declared = market
         self.book = MarketBook(market)
         self.hash_check = HashCheck(None if guessed else market.neg_risk)
         self.neg_risk_known = not guessed
@@ -71,6 +72,14 @@ class Tracked:
         self.forget_burst()
         self.asked_ns = 0
         self.doubt = doubt
+
+    def update_market(self, market: Market) -> None:
+        """Newer metadata. A tick it does not change is older news than the one the feed has told."""
+        if market.tick == self.declared.tick:
+            self.replace_market(replace(market, tick=self.market.tick))
+        else:
+            self.replace_market(market)
+        self.declared = market
 
     def replace_market(self, market: Market) -> None:
         self.market = self.book.market = market
@@ -102,9 +111,17 @@ class Tracked:
             self.guess_tick([change.price])
 
     def look(self) -> None:
-        """Compare the book with what was last said of its tops."""
-        book = self.book
-        self.suspicious = book.bid_top >= book.ask_top or not tops_agree(book, self.said_yes, self.said_no)
+        """Compare the book with what was last said of its tops, of either token. What was not said agrees."""
+        bid, ask, yes, no = self.book.bid_top, self.book.ask_top, self.said_yes, self.said_no
+        self.suspicious = (
+            bid >= ask
+            or (yes is not None and (yes.best_bid != bid or yes.best_ask != ask) and yes.best_bid != UNSAID)
+            or (
+                no is not None
+                and (no.best_bid != PRICE_ONE - ask or no.best_ask != PRICE_ONE - bid)
+                and no.best_bid != UNSAID
+            )
+        )
         if self.suspicious:
             self.unsettled = True
 

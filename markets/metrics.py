@@ -1,0 +1,71 @@
+"""Prometheus series of the market side, declared once. Every label takes its values from a closed set.
+
+Law: nobody counts here; the engine publishes the totals its books and feed have anyway.
+"""
+
+from collections.abc import Mapping
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from markets.domain.integrity import BookCounters, Trust
+from markets.domain.units import NANOS_PER_SECOND, Millis, Nanos
+
+FRAMES = Counter("polyweb_market_frames", "Frames received from the market channel")
+MALFORMED = Counter("polyweb_market_malformed_frames", "Frames that could not be believed", ["reason"])
+EVENTS = Counter("polyweb_market_events", "Market events applied to the books")
+RESYNCS = Counter("polyweb_market_resyncs", "Snapshots asked for", ["reason"])
+CHECKS = Counter("polyweb_book_checks", "Checks of books against what the venue says", ["check"])
+CHECK_FAILURES = Counter("polyweb_book_check_failures", "Checks that failed", ["check"])
+RECONNECTS = Counter("polyweb_market_reconnects", "Connections to the market channel opened again")
+BOOKS = Gauge("polyweb_books", "Tracked books by trust", ["trust"])
+FEED_LATENCY = Histogram(
+    "polyweb_feed_latency_seconds",
+    "Receive time minus venue time of market events",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+
+class MarketMetrics:
+    """Turns running totals into counters: each `publish` adds what has come since the last."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], int] = {}
+
+    def publish(self, *, frames: int, malformed: Mapping[str, int], reconnects: int, books: BookCounters) -> None:
+        self._raise(FRAMES, "frames", "", frames)
+        self._raise(EVENTS, "events", "", books.events)
+        self._raise(RECONNECTS, "reconnects", "", reconnects)
+        for reason, total in malformed.items():
+            self._raise(MALFORMED.labels(reason), "malformed", reason, total)
+        for doubt, total in books.resyncs.items():
+            self._raise(RESYNCS.labels(doubt.value), "resyncs", doubt.value, total)
+        for check, (done, failed) in checks(books).items():
+            self._raise(CHECKS.labels(check), "checks", check, done)
+            self._raise(CHECK_FAILURES.labels(check), "failures", check, failed)
+
+    def _raise(self, counter: Counter, series: str, label: str, total: int) -> None:
+        before = self._seen.get((series, label), 0)
+        if total > before:
+            counter.inc(total - before)
+        self._seen[series, label] = total
+
+
+def checks(books: BookCounters) -> dict[str, tuple[int, int]]:
+    """Done and failed, by name of the check."""
+    return {
+        "tops": (books.bbo_checked, books.bbo_mismatches),
+        "crossed": (books.deltas, books.crossed),
+        "parity": (books.deltas, books.parity_mismatches),
+        "snapshot": (books.snapshots_checked, books.snapshot_mismatches),
+        "hash": (books.hash_checked, books.hash_checked - books.hash_matches),
+    }
+
+
+def publish_trust(counts: Mapping[Trust, int]) -> None:
+    for trust in Trust:
+        BOOKS.labels(trust.value).set(counts.get(trust, 0))
+
+
+def observe_latency(received_ns: Nanos, venue_ms: Millis) -> None:
+    """Clocks differ; a venue ahead of us counts as no delay."""
+    FEED_LATENCY.observe(max(0.0, received_ns / NANOS_PER_SECOND - venue_ms / 1000))
