@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_init
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polyweb.settings.dev")
@@ -20,3 +20,12 @@ app.set_default()
 @setup_logging.connect  # type: ignore[untyped-decorator]  # celery ships no types
 def _keep_django_logging(**_: Any) -> None:
     """With a receiver here Celery leaves logging alone, and Django's JSON set-up stays."""
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]  # celery ships no types
+@beat_init.connect  # type: ignore[untyped-decorator]  # celery ships no types
+def _stop_on_wrong_settings(**_: Any) -> None:
+    """Celery runs Django's checks and ignores what they say."""
+    from polyweb.checks import stop_on_errors
+
+    stop_on_errors()
