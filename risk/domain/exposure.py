@@ -5,7 +5,7 @@ trader alone owns an `ExposureBook`; a change costs O(outcomes of its event), wh
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from markets.domain.events import Side
 from markets.domain.market import Market
@@ -38,11 +38,16 @@ class RestingOrder(NamedTuple):
     size: Size
 
 
-class Payoff(NamedTuple):
-    """Profit of one order or position if the market's YES wins, and if it loses."""
+# Profit of one order or position if the market's YES wins, and if it loses. A bare tuple: made on every change.
+Payoff: TypeAlias = tuple[Cash, Cash]
 
-    win: Cash
-    lose: Cash
+
+class Outlook(NamedTuple):
+    """Losses possible once a proposal rests: of each market it names, of its event, of everything."""
+
+    markets: list[tuple[ConditionId, Cash]]
+    event: Cash
+    total: Cash
 
 
 def filled(is_yes: bool, side: Side, price: Price, size: Size, fee: Cash = 0) -> Payoff:
@@ -51,12 +56,13 @@ def filled(is_yes: bool, side: Side, price: Price, size: Size, fee: Cash = 0) ->
         cash, shares = -cash_ceil(price, size) - fee, size
     else:
         cash, shares = cash_floor(price, size) - fee, -size
-    return Payoff(cash + shares, cash) if is_yes else Payoff(cash, cash + shares)
+    return (cash + shares, cash) if is_yes else (cash, cash + shares)
 
 
 def adverse(payoff: Payoff) -> Payoff:
     """What the fill may cost where it hurts; where it helps it may as well not happen."""
-    return Payoff(min(payoff.win, 0), min(payoff.lose, 0))
+    win, lose = payoff
+    return (win if win < 0 else 0, lose if lose < 0 else 0)
 
 
 class _Group:
@@ -101,7 +107,7 @@ class _Row:
         self.index = len(group.diffs)
         self.win: Cash = 0
         self.lose: Cash = 0
-        self.held = Payoff(0, 0)
+        self.held: Payoff = (0, 0)
         self.orders: dict[int, tuple[RestingOrder, Payoff]] = {}
         group.diffs.append(0)
 
@@ -169,9 +175,9 @@ class ExposureBook:
         """Replace what is held; costs are what was paid for it, less what sales brought back."""
         row = self._row(condition_id)
         cost = yes_cost + no_cost
-        held = Payoff(yes - cost, no - cost)
-        before, row.held = row.held, held
-        self._change(row, held.win - before.win, held.lose - before.lose)
+        was_win, was_lose = row.held
+        row.held = (yes - cost, no - cost)
+        self._change(row, yes - cost - was_win, no - cost - was_lose)
 
     def set_order(
         self,
@@ -187,13 +193,13 @@ class ExposureBook:
         row = self._row(condition_id)
         was = self._where.pop(order_id, None)
         if was is not None:
-            _, gone = was.orders.pop(order_id)
-            self._change(was, -gone.win, -gone.lose)
+            _, (win, lose) = was.orders.pop(order_id)
+            self._change(was, -win, -lose)
         if remaining:
             hurts = adverse(filled(is_yes, side, price, remaining, fee))
             row.orders[order_id] = (RestingOrder(is_yes, side, price, remaining), hurts)
             self._where[order_id] = row
-            self._change(row, hurts.win, hurts.lose)
+            self._change(row, *hurts)
 
     def resting(self, condition_id: ConditionId) -> list[RestingOrder]:
         return [order for order, _ in self._row(condition_id).orders.values()]
@@ -210,44 +216,61 @@ class ExposureBook:
     def worst_total(self) -> Cash:
         return self._total
 
+    def outlook(self, event_id: str, orders: Iterable[ProposedOrder]) -> Outlook:
+        """Every loss the gate asks for, were these orders resting too: whichever of them fill."""
+        changes = self._adverse(orders)
+        markets = []
+        for row, (win, lose) in changes.items():
+            if row.market.event_id != event_id:
+                raise ValueError(f"an order in {row.market.event_id} is no part of a proposal in {event_id}")
+            markets.append((row.market.condition_id, max(-row.win - win, -row.lose - lose, 0)))
+        more = self._more(changes)
+        return Outlook(markets, self.worst_event(event_id) + more, self._total + more)
+
     def worst_market_with(self, condition_id: ConditionId, orders: Iterable[ProposedOrder]) -> Cash:
         """As `worst_market`, were these orders resting too; those of other markets count nothing here."""
         row = self._row(condition_id)
-        win, lose = row.win, row.lose
-        for order in orders:
-            if order.condition_id == condition_id:
-                hurts = adverse(filled(order.is_yes, order.side, order.price, order.size, order.fee))
-                win += hurts.win
-                lose += hurts.lose
-        return max(-win, -lose, 0)
+        win, lose = self._adverse(orders).get(row, (0, 0))
+        return max(-row.win - win, -row.lose - lose, 0)
 
     def worst_event_with(self, event_id: str, orders: Iterable[ProposedOrder]) -> Cash:
-        """As `worst_event`, were these orders resting too: whichever of them fill."""
-        return self.worst_event(event_id) + self._more(
-            (row, adverse(payoff)) for row, payoff in self._fills(orders) if row.market.event_id == event_id
-        )
+        """As `worst_event`, were these orders resting too; those of other events count nothing here."""
+        return self.worst_event(event_id) + self._more(_within(event_id, self._adverse(orders)))
 
     def worst_event_filled(self, event_id: str, orders: Iterable[ProposedOrder]) -> Cash:
         """As `worst_event`, had all these orders filled."""
-        return self.worst_event(event_id) + self._more(
-            (row, payoff) for row, payoff in self._fills(orders) if row.market.event_id == event_id
-        )
+        changes: dict[_Row, Payoff] = {}
+        for order in orders:
+            self._add(changes, order, filled(order.is_yes, order.side, order.price, order.size, order.fee))
+        return self.worst_event(event_id) + self._more(_within(event_id, changes))
 
     def worst_total_with(self, orders: Iterable[ProposedOrder]) -> Cash:
-        return self._total + self._more((row, adverse(payoff)) for row, payoff in self._fills(orders))
+        return self._total + self._more(self._adverse(orders))
 
-    def _fills(self, orders: Iterable[ProposedOrder]) -> Iterable[tuple[_Row, Payoff]]:
+    def _adverse(self, orders: Iterable[ProposedOrder]) -> dict[_Row, Payoff]:
+        changes: dict[_Row, Payoff] = {}
         for order in orders:
             payoff = filled(order.is_yes, order.side, order.price, order.size, order.fee)
-            yield self._row(order.condition_id), payoff
+            self._add(changes, order, adverse(payoff))
+        return changes
 
-    def _more(self, changes: Iterable[tuple[_Row, Payoff]]) -> Cash:
+    def _add(self, changes: dict[_Row, Payoff], order: ProposedOrder, payoff: Payoff) -> None:
+        row = self._row(order.condition_id)
+        win, lose = changes.get(row, (0, 0))
+        changes[row] = (win + payoff[0], lose + payoff[1])
+
+    def _more(self, changes: dict[_Row, Payoff]) -> Cash:
         """How much worse (or, below 0, better) these changes make the sum of all groups they touch."""
-        touched: dict[_Group, tuple[list[Cash], list[Cash]]] = {}
-        for row, (win, lose) in changes:
-            if row.group not in touched:
-                touched[row.group] = ([row.group.lose], row.group.diffs.copy())
-            sums, diffs = touched[row.group]
-            sums[0] += lose
-            diffs[row.index] += win - lose
-        return sum(group.loss(sums[0], diffs) - group.worst for group, (sums, diffs) in touched.items())
+        sums: dict[_Group, Cash] = {}
+        vectors: dict[_Group, list[Cash]] = {}
+        for row, (win, lose) in changes.items():
+            group = row.group
+            if group not in sums:
+                sums[group], vectors[group] = group.lose, group.diffs.copy()
+            sums[group] += lose
+            vectors[group][row.index] += win - lose
+        return sum(group.loss(lose, vectors[group]) - group.worst for group, lose in sums.items())
+
+
+def _within(event_id: str, changes: dict[_Row, Payoff]) -> dict[_Row, Payoff]:
+    return {row: payoff for row, payoff in changes.items() if row.market.event_id == event_id}

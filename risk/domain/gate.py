@@ -108,7 +108,7 @@ def evaluate_quotes(
     for quote in quote_set.quotes:
         _check_grid(quote, market, found)
     _check_own_cross(orders, resting, market, found)
-    total = _check_caps(orders, (market,), exposure, limits, found)
+    total = _check_caps(orders, market.event_id, exposure, limits, found)
     return _refused(found) if found else Approved(quote_set, total, _TOKEN)
 
 
@@ -128,8 +128,6 @@ def evaluate_basket(
     concerned = tuple(dict.fromkeys(markets[leg.condition_id] for leg in basket.legs))
     orders = [_marketable(leg, markets[leg.condition_id]) for leg in basket.legs]
     for market in concerned:
-        if market.event_id != basket.event_id:
-            raise ValueError(f"a leg in {market.event_id} does not belong to a basket in {basket.event_id}")
         _check_moment(market, limits, guard, now_ns, found)
         _check_market(market, guard, found)
     _check_room(len(orders), guard, found)
@@ -138,7 +136,7 @@ def evaluate_basket(
     for market in concerned:
         mine = [order for order in orders if order.condition_id == market.condition_id]
         _check_own_cross(mine, exposure.resting(market.condition_id), market, found)
-    total = _check_caps(orders, concerned, exposure, limits, found)
+    total = _check_caps(orders, basket.event_id, exposure, limits, found)
     _check_all_filled(orders, basket.event_id, exposure, limits, found)
     return _refused(found) if found else Approved(basket, total, _TOKEN)
 
@@ -240,26 +238,24 @@ def _check_own_cross(
 
 def _check_caps(
     orders: Sequence[ProposedOrder],
-    concerned: Sequence[Market],
+    event_id: str,
     exposure: ExposureBook,
     limits: Limits,
     found: _Found,
 ) -> Cash:
     """The total loss possible afterwards. What adds nothing to a loss is never refused for its cap."""
-    for market in concerned:
-        name = market.condition_id
-        loss, cap = exposure.worst_market_with(name, orders), limits.for_market(name)
+    after = exposure.outlook(event_id, orders)
+    for name, loss in after.markets:
+        cap = limits.for_market(name)
         if loss > cap and loss > exposure.worst_market(name):
             found.append((RefusalCode.MARKET_CAP, _over(f"market {name}", loss, cap)))
-    event_id = concerned[0].event_id
-    before = exposure.worst_event(event_id)
-    loss, cap = exposure.worst_event_with(event_id, orders), limits.for_event(event_id)
-    if loss > cap and loss > before:
-        found.append((RefusalCode.EVENT_CAP, _over(f"event {event_id}", loss, cap)))
-    total = exposure.worst_total() - before + loss
-    if total > limits.total_loss and loss > before:
-        found.append((RefusalCode.TOTAL_CAP, _over("total", total, limits.total_loss)))
-    return total
+    added = after.event > exposure.worst_event(event_id)
+    cap = limits.for_event(event_id)
+    if added and after.event > cap:
+        found.append((RefusalCode.EVENT_CAP, _over(f"event {event_id}", after.event, cap)))
+    if added and after.total > limits.total_loss:
+        found.append((RefusalCode.TOTAL_CAP, _over("total", after.total, limits.total_loss)))
+    return after.total
 
 
 def _check_all_filled(

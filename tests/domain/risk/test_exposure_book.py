@@ -126,6 +126,9 @@ def test_a_proposal_is_judged_without_leaving_a_trace() -> None:
     assert book.worst_market_with("a", legs) == 46 * PUSD
     assert book.worst_total_with(legs) == 51 * PUSD
     assert book.worst_event_with("ev", legs) == 5 * PUSD
+    assert book.outlook("nr", legs) == ([("a", 46 * PUSD), ("b", 46 * PUSD)], 46 * PUSD, 51 * PUSD)
+    with pytest.raises(ValueError, match="an order in nr is no part of a proposal in ev"):
+        book.outlook("ev", legs)
     assert book.worst_total() == 5 * PUSD
 
 

@@ -302,7 +302,7 @@ def test_both_sides_of_one_market_below_one_are_no_cross() -> None:
 
 def test_a_basket_with_a_leg_of_another_event_is_a_mistake() -> None:
     markets = {**SET, "c": replace(outcome("c"), event_id="elsewhere")}
-    with pytest.raises(ValueError, match="does not belong to a basket in nr"):
+    with pytest.raises(ValueError, match="an order in elsewhere is no part of a proposal in nr"):
         basket_judged(basket(leg("a", 4500), leg("c", 4800)), markets=markets)
 
 
