@@ -5,6 +5,7 @@ arrives. Decoding is not done here; callbacks are plain functions and must not b
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ from markets.feed.subscription import (
     subscribe,
     unsubscribe,
 )
+
+log = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 16 << 20
 FRAMES_AHEAD = 1024  # read off the socket but not yet handed on; beyond, TCP slows the venue down
@@ -127,8 +130,9 @@ class FeedClient:
             else:
                 socket.change(change.added, change.removed)
 
-    def resync(self, assets: Sequence[AssetId]) -> None:
+    def resync(self, assets: Sequence[AssetId], reason: str) -> None:
         """Ask for fresh snapshots by unsubscribing and subscribing again; coalesced and throttled per token."""
+        log.info("market_resync", extra={"reason": reason, "assets": list(assets)})
         for asset in assets:
             shard = self.shards.shard_of(asset)
             if shard is not None and shard in self._sockets:

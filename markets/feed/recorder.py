@@ -176,6 +176,15 @@ def inspect(path: Path) -> Torn | None:
     return Torn(path, whole, size - whole) if whole < size else None
 
 
+def is_segment(path: Path) -> bool:
+    """Whether a file begins as a segment does. What cannot be read is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(ZSTD_MAGIC)) == ZSTD_MAGIC
+    except OSError:
+        return False
+
+
 def recover(directory: Path, prefix: str) -> tuple[Torn, ...]:
     """Cut a torn tail off the last segment of the earlier run, so that what is left is whole; say what was lost.
 

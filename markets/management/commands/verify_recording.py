@@ -1,0 +1,106 @@
+"""`verify_recording FILE`: judge a recording with every check the live feed has."""
+
+import json
+import sys
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from markets.domain.market import Market
+from markets.domain.verification import Verification, verify
+from markets.feed.frames import read_frames
+from markets.feed.recorder import RecordingError, inspect, is_segment
+from markets.gamma import UnreadableFile
+from markets.gamma.metadata import read_markets
+
+PROGRESS_EVERY_S = 0.2
+
+
+class Command(BaseCommand):
+    help = (
+        "Check a recording (JSON lines, .gz, or our segments): decoding, tops, crossed books, snapshots and every book"
+        " hash. Exit code 1 when anything is found."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, help="recording, or a folder of segments")
+        parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+        parser.add_argument(
+            "--metadata",
+            type=Path,
+            help="Gamma markets (JSON or JSON lines) for minimum sizes and neg-risk; without it the minimum size is 5"
+            " and both values of neg-risk are tried per market",
+        )
+
+    def handle(self, *_: object, **options: Any) -> None:
+        file: Path = options["file"]
+        markets = _metadata(options["metadata"])
+        try:
+            if is_segment(file):
+                self._warn_torn(file)
+            found = verify(read_frames(file), markets, _Progress() if sys.stderr.isatty() else None)
+        except RecordingError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(_as_json(found) if options["json"] else _as_text(found))
+        if not found.sound():
+            sys.exit(1)
+
+    def _warn_torn(self, file: Path) -> None:
+        torn = inspect(file)
+        if torn is not None:
+            self.stderr.write(f"{file}: the last {torn.lost_bytes} bytes are torn and left out")
+
+
+def _metadata(path: Path | None) -> tuple[Market, ...]:
+    if path is None:
+        return ()
+    try:
+        return read_markets(path)
+    except UnreadableFile as error:
+        raise CommandError(str(error)) from error
+
+
+def _figures(found: Verification) -> dict[str, object]:
+    books = found.books
+    return {
+        "frames": found.frames,
+        "malformed": sum(found.malformed.values()),
+        "events_by_type": found.events_by_type,
+        "assets": len(found.assets),
+        "span_s": found.span_s,
+        "snapshots_checked": books.snapshots_checked,
+        "snapshot_mismatches": books.snapshot_mismatches,
+        "bbo_checked": books.bbo_checked,
+        "bbo_mismatches": books.bbo_mismatches,
+        "hash_checked": books.hash_checked,
+        "hash_matches": books.hash_matches,
+        "crossed_books": books.crossed,
+    }
+
+
+def _as_json(found: Verification) -> str:
+    return json.dumps(_figures(found))
+
+
+def _as_text(found: Verification) -> str:
+    lines = [f"{name.replace('_', ' '):<22} {value}" for name, value in _figures(found).items()]
+    lines += [f"malformed: {reason} {count}" for reason, count in found.malformed.items()]
+    lines.append("sound" if found.sound() else "NOT SOUND: see the figures that should be 0 or equal")
+    return "\n".join(lines)
+
+
+class _Progress:
+    """A counting line on a terminal's stderr."""
+
+    def __init__(self) -> None:
+        self._shown_s = time.monotonic()
+
+    def __call__(self, frames: int) -> None:
+        now_s = time.monotonic()
+        if now_s - self._shown_s >= PROGRESS_EVERY_S:
+            self._shown_s = now_s
+            sys.stderr.write(f"\r{frames} frames")
+            sys.stderr.flush()
