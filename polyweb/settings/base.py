@@ -73,9 +73,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
-LOGIN_URL = "/admin/login/"
+LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
 
 INSTALLED_APPS = [
     "polyweb",
@@ -83,7 +83,7 @@ INSTALLED_APPS = [
     "strategies",
     "risk",
     "execution",
-    "django.contrib.admin",
+    "polyweb.apps.PolywebAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -116,6 +116,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "polyweb.access.require_one_time_code",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -133,6 +134,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "polyweb.accounts.theme",
             ],
         },
     },
@@ -168,6 +170,7 @@ def _channel_layer() -> dict[str, Any]:
 CHANNEL_LAYERS = {"default": _channel_layer()}
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = POLYWEB.static_root
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -181,8 +184,10 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 
 
 def _broker() -> tuple[str, dict[str, Any]]:
-    if POLYWEB.broker == "redis" and POLYWEB.redis_url is not None:
-        return POLYWEB.redis_url.get_secret_value(), {"visibility_timeout": 3600}
+    if POLYWEB.broker == "redis":
+        # Without a Redis polyweb.E004 stops the process before anything is sent.
+        url = POLYWEB.redis_url.get_secret_value() if POLYWEB.redis_url else "redis://"
+        return url, {"visibility_timeout": 3600}
     queue = str(_folder(POLYWEB.var_dir / "broker" / "queue"))
     control = str(_folder(POLYWEB.var_dir / "broker" / "control"))
     return "filesystem://", {"data_folder_in": queue, "data_folder_out": queue, "control_folder": control}
@@ -221,6 +226,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "polyweb/locked_out.html"
 AXES_IPWARE_PROXY_COUNT = 1 if POLYWEB.behind_proxy else 0
 AXES_IPWARE_META_PRECEDENCE_ORDER = (
     ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if POLYWEB.behind_proxy else ["REMOTE_ADDR"]
@@ -282,6 +288,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "polyweb.accounts.forbidden_form"
 if POLYWEB.behind_proxy:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

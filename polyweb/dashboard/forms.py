@@ -1,0 +1,112 @@
+"""Forms of the pages: they parse, and say which field is wrong; the services decide.
+
+Law: an error names the field, the bound and the value.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from markets.models import Event, Market
+from risk.domain.stops import StopLevel, StopScope
+from strategies.domain.params import DEFINITIONS, ParamError
+from strategies.services import read_value
+
+REASON = {"max_length": 500, "required": False, "strip": True}
+
+
+class StopForm(forms.Form):
+    """The level is preselected to cancel; a target may be named by the page the button was pressed on."""
+
+    level = forms.TypedChoiceField(
+        coerce=lambda text: StopLevel(int(text)),
+        choices=[(StopLevel.CANCEL.value, "cancel"), (StopLevel.PAUSE.value, "pause")],
+        initial=StopLevel.CANCEL.value,
+    )
+    scope = forms.ChoiceField(choices=[(item.value, item.value) for item in StopScope], initial=StopScope.ALL.value)
+    market = forms.CharField(required=False, max_length=80)
+    event = forms.CharField(required=False, max_length=32)
+    reason = forms.CharField(**REASON)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        scope = cleaned.get("scope")
+        cleaned["target"] = {}
+        if scope == StopScope.MARKET.value:
+            cleaned["target"] = {"market": self._row(Market, "market", "condition_id")}
+        elif scope == StopScope.EVENT.value:
+            cleaned["target"] = {"event": self._row(Event, "event", "gamma_id")}
+        return cleaned
+
+    def _row(self, model: type[Market] | type[Event], field: str, key: str) -> Market | Event | None:
+        value = self.cleaned_data.get(field, "")
+        row = model._default_manager.filter(**{key: value}).first()
+        if row is None:
+            self.add_error(field, f"{field}: {value or 'nothing'} names no known {field}")
+        return row
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(**REASON)
+
+
+class SwitchForm(forms.Form):
+    """What to do with the chosen markets."""
+
+    action = forms.ChoiceField(
+        choices=[("trade", "trade"), ("pause", "pause"), ("watch", "watch"), ("unwatch", "unwatch")]
+    )
+    markets = forms.MultipleChoiceField(required=False)
+    reason = forms.CharField(**REASON)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.data.getlist("markets") if hasattr(self.data, "getlist") else []
+        # Any id may be named; the service refuses the unknown ones by name.
+        self.fields["markets"].choices = [(item, item) for item in chosen]  # type: ignore[attr-defined]
+
+
+class ParamsForm:
+    """The parameter lines of a market, read with the same words as the API and the import."""
+
+    def __init__(self, data: Any) -> None:
+        self.entered = {item.name: str(data.get(item.name, "")).strip() for item in DEFINITIONS}
+        self.reason = str(data.get("reason", "")).strip()[:500]
+        self.errors: dict[str, str] = {}
+        self.values: dict[str, Decimal | None] = {}
+        for item in DEFINITIONS:
+            text = self.entered[item.name]
+            if item.name not in data:
+                continue  # a form without this line leaves it alone
+            try:
+                self.values[item.name] = read_value(item, text or None)
+            except ParamError as error:
+                self.errors[item.name] = str(error)
+        self.expected_revision = self._revision(data.get("revision"))
+
+    def _revision(self, text: Any) -> int | None:
+        if text in (None, ""):
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            self.errors["revision"] = f"revision: {text!r} is not a number"
+            return None
+
+
+class ArbForm(forms.Form):
+    enabled = forms.BooleanField(required=False)
+    min_edge = forms.DecimalField(max_digits=6, decimal_places=4, min_value=Decimal(0), max_value=Decimal(1))
+    max_size = forms.DecimalField(max_digits=18, decimal_places=2, min_value=Decimal(1), max_value=Decimal(1_000_000))
+    reason = forms.CharField(**REASON)
+
+    def messages(self) -> list[str]:
+        return [f"{field}: {text}" for field, texts in self.errors.items() for text in texts]
+
+
+def sentences(error: ValidationError) -> list[str]:
+    if hasattr(error, "message_dict"):
+        return [f"{field}: {text}" for field, texts in error.message_dict.items() for text in texts]
+    return list(error.messages)

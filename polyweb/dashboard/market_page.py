@@ -1,0 +1,206 @@
+"""What one market's page shows: the engine's newest view or an honest blank, the charts, the parameters.
+
+Law: the shape of the view is the engine's; where it has not looked yet, every figure is unknown, not zero.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+
+from execution import selectors as execution
+from execution.models import MarketState, Order
+from markets.models import Market
+from polyweb.dashboard import figures
+from strategies import selectors as strategies
+from strategies.domain.params import Definition
+from strategies.models import ParamRevision, StrategyConfig
+from strategies.services import plain
+
+Row = dict[str, Any]
+DEPTH = 10
+CHART_SPAN = timedelta(minutes=30)
+PNL_SPAN = timedelta(hours=24)
+CHART_ORDERS = 800
+CHART_FILLS = 300
+
+
+class Ladder(NamedTuple):
+    """Fixed numbers of rows, best prices in the middle; rows without a level are blank."""
+
+    asks: list[Row]
+    bids: list[Row]
+
+
+def view_of(market: Market, state: MarketState | None) -> Row:
+    if state is not None and state.view:
+        return state.view
+    if not (market.trading or market.watched):
+        reason = "not followed: watch it or switch trading on"
+    elif market.trading:
+        reason = "not seen by the engine yet"
+    else:
+        reason = "off by operator"
+    return {
+        "condition_id": market.condition_id,
+        "trading": market.trading,
+        "state": "watching" if market.watched else "idle",
+        "reason": reason,
+        "trust": "unseeded",
+        "trust_reason": "",
+        "book": {"bids": [], "asks": []},
+        "fair": None,
+        "ours": [],
+        "position": {},
+        "trace": [],
+        "last_trade": None,
+        "revision": 0,
+    }
+
+
+def ladder(view: Row) -> Ladder:
+    """Rows with our remaining size beside the level; ours outside the shown depth still gets a row."""
+    book = view.get("book") or {}
+    return Ladder(
+        asks=list(reversed(_side(book.get("asks"), view.get("ours"), "ask"))),
+        bids=_side(book.get("bids"), view.get("ours"), "bid"),
+    )
+
+
+def _side(levels: Any, ours: Any, side: str) -> list[Row]:
+    sizes: dict[Decimal, Decimal] = {}
+    for price, size in levels or ():
+        sizes[Decimal(price)] = Decimal(size)
+    own: dict[Decimal, Decimal] = {}
+    for order in ours or ():
+        if order.get("yes_side") == side:
+            price = Decimal(order["yes_price"])
+            own[price] = own.get(price, Decimal(0)) + Decimal(order["remaining"])
+    prices = sorted({*sizes, *own}, reverse=side == "bid")[:DEPTH]
+    largest = max((sizes.get(price, Decimal(0)) for price in prices), default=Decimal(0))
+    rows: list[Row] = [
+        {
+            "price": price,
+            "size": sizes.get(price),
+            "ours": own.get(price),
+            "share": figures.share_of(sizes.get(price), largest),
+        }
+        for price in prices
+    ]
+    return rows + [{"price": None, "size": None, "ours": None, "share": 0}] * (DEPTH - len(rows))
+
+
+# Charts --------------------------------------------------------------------------------------------------
+
+
+def chart(market: Market) -> Row:
+    """History the page starts with, in floats for drawing: our quotes as steps, fills as dots, PnL, inventory."""
+    now = timezone.now()
+    since = now - CHART_SPAN
+    return {
+        "quotes": _quote_steps(market, since),
+        "fills": [
+            [row.at.timestamp(), float(_yes_price(row.outcome, row.price)), _yes_side(row.outcome, row.side)]
+            for row in reversed(execution.fills(market=market, since=since)[:CHART_FILLS])
+        ],
+        "pnl": pnl(market),
+    }
+
+
+def pnl(market: Market | None, span: timedelta = PNL_SPAN) -> Row:
+    series = execution.pnl_series(market=market, since=timezone.now() - span, points=600)
+    return {
+        "t": [at.timestamp() for at, _, _ in series],
+        "pnl": [float(value) for _, value, _ in series],
+        "net": [float(value) for _, _, value in series],
+    }
+
+
+def _yes_price(outcome: str, price: Decimal) -> Decimal:
+    return price if outcome == "YES" else 1 - price
+
+
+def _yes_side(outcome: str, side: str) -> str:
+    """Buying NO is selling YES."""
+    return "bid" if (side == "BUY") == (outcome == "YES") else "ask"
+
+
+def _quote_steps(market: Market, since: datetime) -> Row:
+    """Our best bid and ask over time, from the lives of the orders."""
+    rows = Order.objects.filter(market=market, updated_at__gte=since).order_by("-created_at")[:CHART_ORDERS]
+    edges: list[tuple[datetime, int, str, Decimal]] = []
+    for order in rows:
+        side, price = _yes_side(order.outcome, order.side), _yes_price(order.outcome, order.price)
+        edges.append((max(order.created_at, since), 1, side, price))
+        if order.state in execution.ENDED_STATES:
+            edges.append((order.updated_at, -1, side, price))
+    return _steps(sorted(edges, key=lambda edge: (edge[0], edge[1])))
+
+
+def _steps(edges: Iterable[tuple[datetime, int, str, Decimal]]) -> Row:
+    resting: dict[str, dict[Decimal, int]] = {"bid": {}, "ask": {}}
+    times: list[float] = []
+    bids: list[float | None] = []
+    asks: list[float | None] = []
+    for at, change, side, price in edges:
+        levels = resting[side]
+        levels[price] = levels.get(price, 0) + change
+        if levels[price] <= 0:
+            del levels[price]
+        if times and times[-1] == at.timestamp():
+            times.pop(), bids.pop(), asks.pop()
+        times.append(at.timestamp())
+        bids.append(float(max(resting["bid"])) if resting["bid"] else None)
+        asks.append(float(min(resting["ask"])) if resting["ask"] else None)
+    return {"t": times, "bid": bids, "ask": asks}
+
+
+# Parameters ----------------------------------------------------------------------------------------------
+
+
+class Parameter(NamedTuple):
+    """One line of the edit form. `own` is what the market itself sets, empty when it inherits."""
+
+    definition: Definition
+    value: str
+    source: str
+    own: str
+    error: str
+    entered: str
+
+    @property
+    def step(self) -> str:
+        return f"{Decimal(1).scaleb(-self.definition.decimals):f}"
+
+    @property
+    def label(self) -> str:
+        return self.definition.name.replace("_", " ")
+
+
+def parameters(
+    market: Market, *, entered: dict[str, str] | None = None, errors: dict[str, str] | None = None
+) -> list[Parameter]:
+    own = strategies.own_values(strategies.config_of(market))
+    lines = []
+    for item in strategies.effective(market):
+        name = item.definition.name
+        mine = plain(own[name]) if name in own else ""
+        lines.append(
+            Parameter(
+                definition=item.definition,
+                value=plain(item.value),
+                source={"market": "this market", "event": "its event", "global": "global"}.get(item.source, "default"),
+                own=mine,
+                error=(errors or {}).get(name, ""),
+                entered=mine if entered is None else entered.get(name, ""),
+            )
+        )
+    return lines
+
+
+def newest_revision(market: Market) -> ParamRevision | None:
+    """The newest change of this market's own parameters."""
+    config: StrategyConfig | None = strategies.config_of(market)
+    return None if config is None else strategies.revisions(config).first()

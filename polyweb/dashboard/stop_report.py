@@ -1,0 +1,73 @@
+"""What a stop did: counted from the orders that rested when it was given and the events they had since.
+
+Law: counted from rows, so the page, a reload and a second browser say the same.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from execution.models import Order, OrderEvent
+from execution.selectors import ENDED_STATES
+from polyweb.dashboard.selectors import engine
+from risk.domain.stops import StopLevel
+from risk.models import Stop
+
+SLOW = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    done: bool
+    text: str
+
+
+def report(stop: Stop) -> Report:
+    if stop.level == StopLevel.PAUSE:
+        count = _resting(stop).count()
+        return Report(True, f"Nothing new is placed. {count} resting {_orders(count)} left as they were.")
+    caught = _caught(stop)
+    total = caught.count()
+    ended = caught.filter(state__in=ENDED_STATES).count()
+    if total == 0:
+        return Report(True, "No order was resting; nothing new is placed.")
+    if ended == total:
+        return Report(True, f"{ended} of {total} {_orders(total)} cancelled or ended{_took(stop, caught)}.")
+    return Report(False, f"{ended} of {total} {_orders(total)} ended{_waiting(stop)}")
+
+
+def _orders(count: int) -> str:
+    return "order" if count == 1 else "orders"
+
+
+def _in_scope(stop: Stop) -> QuerySet[Order]:
+    rows = Order.objects.filter(dry_run=False)
+    if stop.market_id is not None:
+        return rows.filter(market=stop.market_id)
+    return rows.filter(market__event=stop.event_id) if stop.event_id is not None else rows
+
+
+def _resting(stop: Stop) -> QuerySet[Order]:
+    return _in_scope(stop).exclude(state__in=ENDED_STATES)
+
+
+def _caught(stop: Stop) -> QuerySet[Order]:
+    """Orders of the scope that had not ended when the stop was given."""
+    later = OrderEvent.objects.filter(order=OuterRef("pk"), at__gte=stop.created_at)
+    open_then = ~Q(state__in=ENDED_STATES) | Exists(later.filter(after__in=ENDED_STATES))
+    return _in_scope(stop).filter(open_then, created_at__lte=stop.created_at)
+
+
+def _took(stop: Stop, caught: QuerySet[Order]) -> str:
+    ends = OrderEvent.objects.filter(order__in=caught, at__gte=stop.created_at, after__in=ENDED_STATES)
+    last: datetime | None = ends.order_by("-at").values_list("at", flat=True).first()
+    return "" if last is None else f" in {max(0.0, (last - stop.created_at).total_seconds()):.1f} s"
+
+
+def _waiting(stop: Stop) -> str:
+    if not engine().live:
+        return ": the engine is silent, nobody is cancelling. Cancel at the venue if orders rest there."
+    waited = timezone.now() - stop.created_at
+    return f" after {waited.total_seconds():.0f} s, still waiting for the venue." if waited > SLOW else " so far …"

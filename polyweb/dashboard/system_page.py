@@ -1,0 +1,74 @@
+"""What the system page shows: latencies from the audits, tasks, recordings, and what the process runs on.
+
+Law: configuration is named by its kind, never with its address or password.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection
+from django_celery_beat.models import PeriodicTask
+from django_celery_results.models import TaskResult
+
+from execution import selectors as execution
+from execution.models import AllowanceReport, EngineLease, ReconcileReport
+from markets.models import Recording
+
+AUDITS = 1_000
+STAGES = (
+    ("decision_us", "input to decision"),
+    ("queue_us", "decision to hands"),
+    ("sign_us", "sign"),
+    ("journal_us", "journal"),
+    ("call_us", "relayer call"),
+)
+
+
+class Stage(NamedTuple):
+    name: str
+    p50: int
+    p95: int
+    p99: int
+    worst: int
+
+
+def stages() -> list[Stage]:
+    """Percentiles over the newest requests."""
+    columns = [column for column, _ in STAGES]
+    rows = list(execution.audits()[:AUDITS].values_list(*columns))
+    if not rows:
+        return []
+    return [_stage(name, sorted(row[index] for row in rows)) for index, (_, name) in enumerate(STAGES)]
+
+
+def _stage(name: str, ordered: Sequence[int]) -> Stage:
+    def rank(percent: int) -> int:
+        return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+    return Stage(name, rank(50), rank(95), rank(99), ordered[-1])
+
+
+def stands_on() -> list[tuple[str, str]]:
+    """What this web process uses; the engine's own words are in its summary."""
+    env = settings.POLYWEB
+    return [
+        ("profile", str(env.profile)),
+        ("relayer", env.relayer + (" (dry run)" if env.relayer == "real" and env.dry_run else "")),
+        ("database", connection.vendor),
+        ("broker", env.broker),
+        ("channel layer", env.channel_layer),
+    ]
+
+
+def context() -> dict[str, Any]:
+    return {
+        "stages": stages(),
+        "stands_on": stands_on(),
+        "results": TaskResult.objects.order_by("-date_created")[:15],
+        "schedules": PeriodicTask.objects.select_related("interval", "crontab").order_by("name"),
+        "recordings": Recording.objects.order_by("-started_at")[:20],
+        "reconciles": ReconcileReport.objects.order_by("-at")[:5],
+        "allowance": AllowanceReport.objects.order_by("-at").first(),
+        "lease": EngineLease.objects.order_by("-token").first(),
+    }

@@ -1,0 +1,24 @@
+"""Addresses of the operator's pages."""
+
+from django.urls import URLPattern, path
+
+from polyweb.dashboard import actions, views
+
+app_name = "dashboard"
+urlpatterns: list[URLPattern] = [
+    path("", views.OverviewView.as_view(), name="overview"),
+    path("markets/", views.MarketsView.as_view(), name="markets"),
+    path("markets/switch/", actions.SwitchView.as_view(), name="switch"),
+    path("markets/<str:condition_id>/", views.MarketView.as_view(), name="market"),
+    path("markets/<str:condition_id>/params/", actions.ParamsView.as_view(), name="params"),
+    path("orders/", views.OrdersView.as_view(), name="orders"),
+    path("orders/<str:order_id>/", views.OrderView.as_view(), name="order"),
+    path("arbitrage/", views.ArbitrageView.as_view(), name="arbitrage"),
+    path("arbitrage/settings/", actions.ArbView.as_view(), name="arb-settings"),
+    path("incidents/", views.IncidentsView.as_view(), name="incidents"),
+    path("incidents/<int:pk>/acknowledge/", actions.AcknowledgeView.as_view(), name="acknowledge"),
+    path("system/", views.SystemView.as_view(), name="system"),
+    path("stop/", actions.StopView.as_view(), name="stop"),
+    path("stop/<int:pk>/", actions.StopReportView.as_view(), name="stop-report"),
+    path("stop/<int:pk>/release/", actions.ReleaseView.as_view(), name="release"),
+]
