@@ -39,9 +39,7 @@ class Definition:
     def to_internal(self, value: Decimal) -> int:
         """Check bounds and precision, then convert to the integer unit of the domain. Raises ParamError."""
         if not value.is_finite() or not self.minimum <= value <= self.maximum:
-            raise ParamError(
-                self.name, f"{value} is outside {self.minimum}..{self.maximum} ({self.unit.value})"
-            )
+            raise ParamError(self.name, f"{value} is outside {self.minimum}..{self.maximum} ({self.unit.value})")
         if value != round(value, self.decimals):
             raise ParamError(self.name, f"{value} has more than {self.decimals} decimals ({self.unit.value})")
         if self.unit is Unit.PRICE:

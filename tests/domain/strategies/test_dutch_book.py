@@ -24,9 +24,7 @@ FEES = FeeSchedule(rate=500)
 
 
 def market(name: str, fees: FeeSchedule = NO_FEES, set_size: int = 0) -> Market:
-    return Market(
-        name, "ev", name, f"{name}-yes", f"{name}-no", fees=fees, neg_risk=set_size > 0, set_size=set_size
-    )
+    return Market(name, "ev", name, f"{name}-yes", f"{name}-no", fees=fees, neg_risk=set_size > 0, set_size=set_size)
 
 
 def view(bids: list[Level], asks: list[Level]) -> BookView:
@@ -119,9 +117,7 @@ def test_each_leg_pays_its_own_fee_schedule() -> None:
 
 def test_an_edge_below_the_margin_is_left() -> None:
     books = {"m": (market("m"), view([(5100, 100 * SHARES)], [(5000, 100 * SHARES)]))}
-    assert reasons(scan(books, replace(ON, min_edge=101))) == {
-        Route.BUY_BOTH_AND_MERGE: NotTaken.BELOW_MARGIN
-    }
+    assert reasons(scan(books, replace(ON, min_edge=101))) == {Route.BUY_BOTH_AND_MERGE: NotTaken.BELOW_MARGIN}
     assert only(scan(books, replace(ON, min_edge=100))).edge == CASH_ONE
 
 
@@ -277,25 +273,20 @@ def reference_whole(seen: Opportunity, size: int) -> int:
 
 @settings(max_examples=60, deadline=None)
 @given(opportunities(), st.integers(0, 300), st.integers(1, 40))
-def test_a_plan_is_what_buying_share_by_share_would_have_bought(
-    seen: Opportunity, min_edge: int, most: int
-) -> None:
+def test_a_plan_is_what_buying_share_by_share_would_have_bought(seen: Opportunity, min_edge: int, most: int) -> None:
     params = replace(ON, min_edge=min_edge, max_size=most * SHARES)
     size = reference_whole(seen, reference_size(seen, params))
     planned = plan(seen, params)
     if isinstance(planned, NotTaken):
         small = any(
-            size < offer.market.min_size or size * limit_at(offer, size) < PRICE_ONE * CASH_ONE
-            for offer in seen.offers
+            size < offer.market.min_size or size * limit_at(offer, size) < PRICE_ONE * CASH_ONE for offer in seen.offers
         )
         assert size == 0 or small or planned is NotTaken.BELOW_MARGIN
         return
     assert planned.size == size
     assert all(leg.size == size for leg in planned.legs)
     assert [leg.price for leg in planned.legs] == [limit_at(offer, size) for offer in seen.offers]
-    exact = Fraction(seen.payout * size, EDGE_ONE) / SIZE_ONE - sum(
-        exact_cost(offer, 0, size) for offer in seen.offers
-    )
+    exact = Fraction(seen.payout * size, EDGE_ONE) / SIZE_ONE - sum(exact_cost(offer, 0, size) for offer in seen.offers)
     assert 0 <= exact * CASH_ONE - planned.edge <= 1 + 11 * sum(len(offer.asks) for offer in seen.offers)
     assert planned.edge > 0
     assert planned.edge * PRICE_ONE >= min_edge * size

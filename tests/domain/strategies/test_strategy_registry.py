@@ -16,9 +16,7 @@ def test_each_strategy_is_found_by_its_name() -> None:
 
 
 def test_an_unknown_strategy_is_named_together_with_the_known_ones() -> None:
-    with pytest.raises(
-        registry.UnknownStrategy, match="'dutch' is not a strategy; known are spread, dutch_book"
-    ):
+    with pytest.raises(registry.UnknownStrategy, match="'dutch' is not a strategy; known are spread, dutch_book"):
         registry.event_planner("dutch")
     with pytest.raises(registry.UnknownStrategy, match="dutch_book"):
         registry.market_planner("dutch_book")
