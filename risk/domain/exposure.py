@@ -138,6 +138,21 @@ class ExposureBook:
             if condition_id in self._rows:
                 self._carry_over(row, self._rows[condition_id])
 
+    def add_market(self, market: Market) -> None:
+        """Learn one more market, or what is new about one. O(1) for an ordinary binary; a set is regrouped."""
+        row = self._rows.get(market.condition_id)
+        if row is None and not market.neg_risk:
+            event = self._events.setdefault(market.event_id, _Event())
+            self._rows[market.condition_id] = _Row(market, _Group(event, True))
+        elif row is None or self._regroups(row.market, market):
+            self.set_markets([*(known.market for known in self._rows.values()), market])
+        else:
+            row.market = market
+
+    @staticmethod
+    def _regroups(old: Market, new: Market) -> bool:
+        return old.event_id != new.event_id or old.neg_risk or new.neg_risk
+
     def _group(self, members: list[Market]) -> _Event:
         event = _Event()
         in_set = [market for market in members if market.neg_risk]

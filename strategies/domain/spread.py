@@ -91,6 +91,9 @@ def _sides(
             refused = NoQuote.INVENTORY_FULL
         elif inventory.yes_sellable >= ask_size:
             quotes.append(Quote(market.yes, Side.SELL, ask, ask_size))
+        elif not market.no:
+            # A recording of one token only: what cannot be named cannot be bought.
+            trace.append(Step("ask NO token unknown (size)", ask_size, 0))
         else:
             quotes.append(Quote(market.no, Side.BUY, complement(ask), ask_size))
     return tuple(quotes), refused

@@ -117,6 +117,18 @@ def test_learning_that_a_set_is_complete_regroups_what_is_held() -> None:
     assert book.worst_event("nr") == 0
 
 
+def test_markets_learned_one_by_one_are_grouped_like_those_learned_together() -> None:
+    book = ExposureBook()
+    for market in (binary("c"), outcome("a", 2), binary("d"), outcome("b", 2), replace(binary("c"), no="late")):
+        book.add_market(market)
+        book.set_position(market.condition_id, 100 * SHARES, 0, 45 * PUSD, 0)
+    assert book.worst_event("nr") == 0
+    assert book.worst_event("ev") == 90 * PUSD
+    book.add_market(binary("d", "elsewhere"))
+    assert (book.worst_event("ev"), book.worst_event("elsewhere")) == (45 * PUSD, 45 * PUSD)
+    assert book.worst_total() == 90 * PUSD
+
+
 def test_a_proposal_is_judged_without_leaving_a_trace() -> None:
     book = ExposureBook([outcome("a", 2), outcome("b", 2), binary("c")])
     book.set_position("c", 10 * SHARES, 0, 5 * PUSD, 0)

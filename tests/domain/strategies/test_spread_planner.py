@@ -62,6 +62,15 @@ def test_shares_that_may_not_be_sold_yet_are_not_offered() -> None:
     assert wanted.quotes[1] == Quote("no", Side.BUY, 5000, SIZE)
 
 
+def test_a_token_whose_id_is_unknown_is_never_quoted() -> None:
+    half_known = replace(MARKET, no="")
+    wanted = planned(book(4000, 6000), market=half_known)
+    assert [quote.asset for quote in wanted.quotes] == ["yes"]
+    assert "ask NO token unknown (size)" in names(wanted)
+    holding = planned(book(4000, 6000), Inventory(yes=SIZE, yes_sellable=SIZE), market=half_known)
+    assert [quote.side for quote in holding.quotes] == [Side.BUY, Side.SELL]
+
+
 def test_the_side_that_adds_stops_at_the_maximum_and_says_so() -> None:
     full = Inventory(yes=200 * SHARES, yes_sellable=200 * SHARES)
     wanted = planned(book(4000, 6000), full)
