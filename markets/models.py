@@ -6,8 +6,6 @@ in the same transaction.
 
 from typing import Any
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now

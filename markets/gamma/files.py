@@ -20,47 +20,40 @@ class UnreadableFile(Exception):
     """The file as a whole cannot be read; one clear line."""
 
 
-def _open(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        zipped = file.read(2) == GZIP_MAGIC
-    return gzip.open(path, "rb") if zipped else path.open("rb")
-
-
-def read_documents(path: Path, on_bytes: Callable[[int], None] | None = None) -> Iterator[Any]:
-    """Yield documents, or a `ValueError` for each line that is none; `on_bytes` hears the unpacked bytes.
+def read_documents(path: Path, on_position: Callable[[int], None] | None = None) -> Iterator[Any]:
+    """Yield documents, or a `ValueError` for each line that is none; `on_position` hears the place in the file.
 
     Raises UnreadableFile when the file is missing, empty or not Gamma's at all.
     """
     try:
-        with _open(path) as file:
-            yield from _documents(path, file, on_bytes or _ignore)
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == GZIP_MAGIC
+            raw.seek(0)
+            file: IO[bytes] = gzip.GzipFile(fileobj=raw) if zipped else raw
+            for document in _documents(path, file):
+                if on_position is not None:
+                    on_position(raw.tell())
+                yield document
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UnreadableFile(f"{path}: {reason}") from error
 
 
-def _ignore(_: int) -> None:
-    return None
-
-
-def _documents(path: Path, file: IO[bytes], on_bytes: Callable[[int], None]) -> Iterator[Any]:
+def _documents(path: Path, file: IO[bytes]) -> Iterator[Any]:
     first = b""
     while not first.strip():
         line = file.readline()
         if not line:
             raise UnreadableFile(f"{path}: the file is empty")
-        on_bytes(len(line))
         first = line
     try:
         yield _decode(first.removeprefix(b"\xef\xbb\xbf"))
     except ValueError as error:
         # Not one document per line: either one document over many lines, or a bad first line.
         rest = file.read(MAX_DOCUMENT)
-        on_bytes(len(rest))
         yield from _whole_or_lines(path, first, rest, error)
         return
     for line in file:
-        on_bytes(len(line))
         if line.strip():
             yield _decode_or_error(line)
 

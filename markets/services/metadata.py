@@ -1,156 +1,28 @@
-"""Writes of the markets app: the change journal, the switches, and metadata from Gamma.
+"""Metadata from Gamma into rows: saved files, single pages and whole walks.
 
-Law: whatever alters what the engine must do is one transaction that also leaves a `Change` and a higher
-`ChangeCounter`.
+Law: metadata is upserted and never deleted; what a person switched on survives, and what changes in a market the
+engine is subscribed to leaves a change entry.
 """
 
-import asyncio
-import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from asgiref.sync import async_to_sync
-from channels.exceptions import ChannelFull
-from channels.layers import get_channel_layer
-from django.contrib.auth.models import User
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
-from redis.exceptions import RedisError
+from django.db.models import Count, Q
+from django.utils import timezone
 
-from markets.gamma import Collected, GammaEvent, GammaMarket, Page, collect
-from markets.models import Change, ChangeCounter, Event, Market, Outcome
-from markets.selectors import SUBSCRIBED, UnknownMarket
+from markets.gamma import Collected, GammaEvent, GammaMarket, Page, collect, crawl
+from markets.gamma.items import KEPT_ERRORS
+from markets.models import Event, Market, Outcome
+from markets.selectors import SUBSCRIBED
+from markets.services.journal import record_change
+from markets.services.switches import NAMED_SUBJECTS
 
-log = logging.getLogger(__name__)
-
-ENGINE_CHANNEL = "engine-control"
-NUDGE_TIMEOUT_S = 1.0
-NAMED_SUBJECTS = 500  # a change of more markets than this names the first ones and the count
-
-Json = Mapping[str, Any]
-
-
-# The journal of changes --------------------------------------------------------------------------------
-
-
-def record_change(
-    *,
-    author: User | None,
-    source: str,
-    action: str,
-    subject: str,
-    before: Json | None = None,
-    after: Json | None = None,
-    reason: str = "",
-) -> int:
-    """Write down one change in the caller's transaction and return the counter's new value."""
-    with transaction.atomic():
-        Change.objects.create(
-            author=author,
-            source=source,
-            action=action,
-            subject=subject[:255],
-            before=None if before is None else dict(before),
-            after=None if after is None else dict(after),
-            reason=reason[:500],
-        )
-        version = _bump()
-        transaction.on_commit(lambda: _nudge(version))
-    return version
-
-
-def _bump() -> int:
-    if not ChangeCounter.objects.filter(id=1).update(value=F("value") + 1):
-        ChangeCounter.objects.create(id=1, value=1)
-    return ChangeCounter.objects.values_list("value", flat=True).get(id=1)
-
-
-def _nudge(version: int) -> None:
-    """Tell the engine at once. It polls the counter anyway, so a broken layer costs half a second."""
-    layer = get_channel_layer()
-    if layer is None:
-        return
-    message = {"type": "control.nudge", "version": version}
-
-    async def send() -> None:
-        await asyncio.wait_for(layer.send(ENGINE_CHANNEL, message), NUDGE_TIMEOUT_S)
-
-    try:
-        async_to_sync(send)()
-    except (OSError, TimeoutError, RedisError, ChannelFull) as error:
-        log.warning("control_nudge_failed", extra={"version": version, "error": repr(error)})
-
-
-# The switches -------------------------------------------------------------------------------------------
-
-
-def set_trading(*, condition_ids: Iterable[str], on: bool, author: User | None, source: str, reason: str = "") -> int:
-    """Switch trading; returns how many markets changed. Switching on skips closed and catch-all markets."""
-    return _switch("trading", _named(condition_ids), on=on, author=author, source=source, reason=reason)
-
-
-def set_watched(*, condition_ids: Iterable[str], on: bool, author: User | None, source: str, reason: str = "") -> int:
-    return _switch("watched", _named(condition_ids), on=on, author=author, source=source, reason=reason)
-
-
-def set_trading_where(
-    *, markets: QuerySet[Market], on: bool, author: User | None, source: str, reason: str = ""
-) -> int:
-    """The same for everything a filter selects."""
-    return _switch("trading", markets, on=on, author=author, source=source, reason=reason)
-
-
-def set_watched_where(
-    *, markets: QuerySet[Market], on: bool, author: User | None, source: str, reason: str = ""
-) -> int:
-    return _switch("watched", markets, on=on, author=author, source=source, reason=reason)
-
-
-def switchable(markets: QuerySet[Market], field: str, *, on: bool) -> QuerySet[Market]:
-    """The markets among these that the switch would change."""
-    chosen = markets.filter(**{field: not on})
-    if not on:
-        return chosen
-    chosen = chosen.filter(closed=False, outcomes__index=1)
-    return chosen.filter(other=False) if field == "trading" else chosen
-
-
-def _named(condition_ids: Iterable[str]) -> QuerySet[Market]:
-    wanted = set(condition_ids)
-    found = Market.objects.filter(condition_id__in=wanted)
-    missing = wanted - set(found.values_list("condition_id", flat=True))
-    if missing:
-        raise UnknownMarket(missing)
-    return found
-
-
-def _switch(field: str, markets: QuerySet[Market], *, on: bool, author: User | None, source: str, reason: str) -> int:
-    with transaction.atomic():
-        rows = dict(switchable(markets, field, on=on).order_by("pk").values_list("pk", "condition_id"))
-        if not rows:
-            return 0
-        # The condition is repeated: a concurrent writer may have been faster.
-        changed = 0
-        keys = list(rows)
-        for start in range(0, len(keys), NAMED_SUBJECTS):
-            some = Market.objects.filter(pk__in=keys[start : start + NAMED_SUBJECTS], **{field: not on})
-            changed += some.update(**{field: on})
-        named = list(rows.values())
-        record_change(
-            author=author,
-            source=source,
-            action=f"{field}_{'on' if on else 'off'}",
-            subject=named[0] if len(named) == 1 else f"{len(named)} markets",
-            before={field: not on},
-            after={field: on, "markets": named[:NAMED_SUBJECTS], "count": changed},
-            reason=reason,
-        )
-    return changed
-
-
-# Metadata from Gamma ----------------------------------------------------------------------------------------
+BATCH = 500
 
 EVENT_NAMES = ["slug", "title", "neg_risk", "augmented", "closed", "vanished_at", "updated_at"]
 MARKET_FACTS = [
@@ -340,7 +212,7 @@ def mark_vanished(*, not_seen_since: datetime, now: datetime) -> int:
 
 
 def store_page(page: Page) -> Collected:
-    """One page of a live walk. Markets inside events lack fields of the market listing: only new ones are stored."""
+    """One page of a live walk. Markets inside events lack fields of the market listing: only new ones count."""
     found = Collected()
     collect(list(page.items), found)
     markets = list(found.markets.values())
@@ -350,3 +222,82 @@ def store_page(page: Page) -> Collected:
     for condition_id in upsert(events=found.events.values(), markets=markets).conflicts:
         found.fail(f"market {condition_id}: a token of it belongs to another market")
     return found
+
+
+# Whole files and whole walks --------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a file or walk held and was stored. The same market twice counts once."""
+
+    event_ids: set[str] = field(default_factory=set)
+    outcomes_of: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    errors: int = 0
+    first_errors: list[str] = field(default_factory=list)
+    vanished: int = 0
+
+    def add(self, found: Collected) -> None:
+        self.event_ids.update(found.events)
+        self.outcomes_of.update((key, len(market.outcomes)) for key, market in found.markets.items())
+        self.skipped += found.skipped
+        self.errors += found.errors
+        self.first_errors += found.first_errors[: KEPT_ERRORS - len(self.first_errors)]
+
+    def summary(self) -> dict[str, int]:
+        return {
+            "events": len(self.event_ids),
+            "markets": len(self.outcomes_of),
+            "outcomes": sum(self.outcomes_of.values()),
+            "skipped": self.skipped,
+            "errors": self.errors,
+        }
+
+
+def store_documents(documents: Iterable[Any], on_batch: Callable[[Totals], None] | None = None) -> Totals:
+    """Store every market and event the documents hold, a batch per transaction; bad ones are counted."""
+    totals, batch = Totals(), Collected()
+    for document in documents:
+        if isinstance(document, ValueError):
+            batch.fail(str(document))
+        else:
+            collect(document, batch)
+        if len(batch.markets) + len(batch.events) >= BATCH:
+            _store_batch(batch, totals)
+            batch = Collected()
+            if on_batch is not None:
+                on_batch(totals)
+    _store_batch(batch, totals)
+    return totals
+
+
+def _store_batch(batch: Collected, totals: Totals) -> None:
+    stored = upsert(events=batch.events.values(), markets=batch.markets.values())
+    for condition_id in stored.conflicts:
+        batch.markets.pop(condition_id)
+        batch.fail(f"market {condition_id}: a token of it belongs to another market")
+    totals.add(batch)
+
+
+def refresh(gamma_url: str, on_batch: Callable[[Totals], None] | None = None) -> Totals:
+    """Walk everything open on the live service, then mark what was not there. Raises markets.gamma.CrawlFailed.
+
+    A walk that fails half-way keeps its pages and marks nothing.
+    """
+    started, totals = timezone.now(), Totals()
+
+    def keep(page: Page) -> None:
+        totals.add(store_page(page))
+        if on_batch is not None:
+            on_batch(totals)
+
+    async def walk() -> None:
+        async with aclosing(crawl(gamma_url)) as pages:
+            async for page in pages:
+                await sync_to_async(keep)(page)
+
+    async_to_sync(walk)()
+    if totals.outcomes_of:
+        totals.vanished = mark_vanished(not_seen_since=started, now=timezone.now())
+    return totals

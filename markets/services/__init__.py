@@ -1,0 +1,39 @@
+"""Writes of the markets app: the change journal, the switches, and metadata from Gamma.
+
+Law: every write is a keyword-only function that runs in one transaction.
+"""
+
+from markets.services.journal import ENGINE_CHANNEL, record_change
+from markets.services.metadata import (
+    Stored,
+    Totals,
+    mark_vanished,
+    refresh,
+    store_documents,
+    store_page,
+    upsert,
+)
+from markets.services.switches import (
+    set_trading,
+    set_trading_where,
+    set_watched,
+    set_watched_where,
+    switchable,
+)
+
+__all__ = [
+    "ENGINE_CHANNEL",
+    "Stored",
+    "Totals",
+    "mark_vanished",
+    "record_change",
+    "refresh",
+    "set_trading",
+    "set_trading_where",
+    "set_watched",
+    "set_watched_where",
+    "store_documents",
+    "store_page",
+    "switchable",
+    "upsert",
+]

@@ -1,0 +1,25 @@
+"""Celery tasks of the markets app.
+
+Law: a task translates in, makes one call and translates out; it never trades.
+"""
+
+import random
+import time
+
+from celery import shared_task
+from django.conf import settings
+
+from markets import services
+
+JITTER_S = 20.0
+
+
+@shared_task(name="markets.tasks.refresh_gamma", soft_time_limit=840)  # type: ignore[untyped-decorator]
+def refresh_gamma(*, jitter_s: float = JITTER_S) -> dict[str, int]:
+    """Walk all open events and markets; a page that cannot be had fails the task, so that somebody sees it.
+
+    The start is delayed by a random part of `jitter_s`: installations with one schedule must not ask at once.
+    """
+    time.sleep(random.uniform(0, jitter_s))
+    totals = services.refresh(settings.POLYWEB.gamma_url)
+    return {**totals.summary(), "vanished": totals.vanished}
