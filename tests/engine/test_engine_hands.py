@@ -1,0 +1,288 @@
+"""The hands against a memory journal: what is sent, what is not, and what the trader is told."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from execution.domain.commands import Cancel, CancelReason, Place, Rejected, Strategy
+from execution.domain.lease import LeaseLost
+from execution.engine import BATCH, MustStop, Pace
+from execution.journal import Action, Audit, JournalUnavailable, MemoryJournal, Terms
+from execution.relayers.base import Answer, Submission
+from execution.signing import OrderToSign, SignedOrder, StaleFence
+from markets.domain.market import Generation
+from markets.domain.units import Nanos
+from tests.execution_builders import MARKET, NOW, Desk, Rig, accept, order, place
+
+
+def cancel(*ids: int) -> Cancel:
+    return Cancel(ids, CancelReason.REQUOTE, NOW)
+
+
+class DownJournal(MemoryJournal):
+    async def intend(self, place: Place, submissions: Sequence[Submission], terms: Terms, at_ns: Nanos) -> None:
+        raise JournalUnavailable("disk full")
+
+
+class NoAuditJournal(MemoryJournal):
+    async def audit(self, audit: Audit, terms: Terms) -> None:
+        raise JournalUnavailable("disk full")
+
+
+class HangingJournal(MemoryJournal):
+    async def intend(self, place: Place, submissions: Sequence[Submission], terms: Terms, at_ns: Nanos) -> None:
+        await asyncio.sleep(60)
+
+
+class HangingDesk(Desk):
+    async def submit(self, orders: Sequence[Submission]) -> Sequence[Answer]:
+        await super().submit(orders)
+        await asyncio.sleep(60)
+        return []
+
+
+class StaleSigner:
+    async def sign(self, orders: Sequence[OrderToSign], fencing_token: int) -> Sequence[SignedOrder]:
+        raise StaleFence("fencing token 1 is older than 2")
+
+
+async def test_an_order_is_in_the_journal_with_its_bytes_when_the_relayer_sees_it() -> None:
+    rig = Rig()
+    journal = rig.journal
+    assert isinstance(journal, MemoryJournal)
+    seen: list[bytes] = []
+
+    def look(orders: Sequence[Submission]) -> Sequence[Answer]:
+        seen.extend(journal.bodies[one.order.client_order_id] for one in orders)
+        assert [one.body for one in orders] == seen
+        assert journal.orders[1].order_id == orders[0].order_id
+        return accept(orders)
+
+    rig.relayer._answer = look  # type: ignore[attr-defined]  # the desk's own script
+    await rig.hands.carry_out(place())
+    assert len(seen) == 1
+    assert rig.answers() == [("Accepted", 1)]
+
+
+async def test_a_repeated_plan_is_not_sent_and_its_live_orders_are_not_called_rejected() -> None:
+    rig = Rig(desk := Desk())
+    await rig.hands.carry_out(place())
+    await rig.hands.carry_out(place())
+    assert desk.submitted == [[1]]
+    assert rig.answers() == [("Accepted", 1)]
+
+
+async def test_a_repeated_plan_under_new_ids_rejects_the_new_orders() -> None:
+    rig = Rig(desk := Desk())
+    await rig.hands.carry_out(place("plan-1", 1))
+    await rig.hands.carry_out(place("plan-1", 2))
+    assert desk.submitted == [[1]]
+    assert rig.answers()[1:] == [("Rejected", 2)]
+    assert isinstance(rejected := rig.outcomes[1], Rejected)
+    assert rejected.code == "already_planned"
+
+
+async def test_no_answer_in_time_is_unknown_and_is_not_tried_again() -> None:
+    rig = Rig(desk := HangingDesk())
+    await rig.hands.carry_out(place("plan-1", 1, 2))
+    assert rig.answers() == [("Unknown", 1), ("Unknown", 2)]
+    assert desk.submitted == [[1, 2]]
+
+
+async def test_a_broken_relayer_leaves_the_whole_batch_unknown_and_is_reported() -> None:
+    def explode(orders: Sequence[Submission]) -> Sequence[Answer]:
+        raise ConnectionResetError("peer went away")
+
+    rig = Rig(Desk(explode))
+    await rig.hands.carry_out(place("plan-1", 1, 2))
+    assert rig.answers() == [("Unknown", 1), ("Unknown", 2)]
+    assert [trouble.kind for trouble in rig.troubles] == ["relayer_failed"]
+
+
+async def test_orders_the_relayer_did_not_mention_are_unknown() -> None:
+    rig = Rig(Desk(lambda orders: accept(orders[:1])))
+    await rig.hands.carry_out(place("plan-1", 1, 2))
+    assert rig.answers() == [("Accepted", 1), ("Unknown", 2)]
+
+
+async def test_an_engine_cancelled_in_mid_request_still_says_unknown() -> None:
+    rig = Rig(HangingDesk(), pace=Pace(call_s=60))
+    task = asyncio.create_task(rig.hands.carry_out(place()))
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert rig.answers() == [("Unknown", 1)]
+
+
+async def test_a_dry_run_signs_and_journals_and_never_calls_the_relayer() -> None:
+    rig = Rig(desk := Desk(), terms=Terms("real", True, 1))
+    await rig.hands.carry_out(place())
+    await rig.hands.carry_out(cancel(1))
+    await rig.hands.cancel_all("stopping")
+    assert (desk.submitted, desk.cancelled, desk.all_cancelled) == ([], [], 0)
+    assert isinstance(rejected := rig.outcomes[0], Rejected)
+    assert rejected.code == "dry_run"
+    assert isinstance(rig.journal, MemoryJournal)
+    assert rig.journal.bodies[1].startswith(b"{")
+    assert [audit.action for audit in rig.journal.audits] == [Action.PLACE, Action.CANCEL, Action.CANCEL_ALL]
+
+
+@pytest.mark.parametrize("journal", [DownJournal(), HangingJournal()])
+async def test_without_a_journal_nothing_is_sent(journal: MemoryJournal) -> None:
+    rig = Rig(desk := Desk(), journal=journal, pace=Pace(journal_s=0.02))
+    await rig.hands.carry_out(place())
+    assert desk.submitted == []
+    assert isinstance(rejected := rig.outcomes[0], Rejected)
+    assert rejected.code == "journal_unavailable"
+    assert [trouble.kind for trouble in rig.troubles] == ["journal_unavailable"]
+
+
+async def test_a_lost_audit_is_reported_and_undoes_nothing() -> None:
+    rig = Rig(journal=NoAuditJournal())
+    await rig.hands.carry_out(place())
+    assert rig.answers() == [("Accepted", 1)]
+    assert [trouble.key for trouble in rig.troubles] == ["journal_unavailable:audit"]
+
+
+async def test_a_stale_fence_stops_the_engine_and_sends_nothing() -> None:
+    rig = Rig(desk := Desk(), signs=StaleSigner())
+    with pytest.raises(MustStop):
+        await rig.hands.carry_out(place())
+    assert desk.submitted == []
+    assert rig.answers() == [("Rejected", 1)]
+
+
+async def test_a_lease_lost_in_the_journal_stops_the_engine_too() -> None:
+    journal = MemoryJournal()
+    journal.newest_token = 2
+    rig = Rig(desk := Desk(), journal=journal)
+    with pytest.raises(MustStop) as caught:
+        await rig.hands.carry_out(place())
+    assert isinstance(caught.value.__cause__, LeaseLost)
+    assert desk.submitted == []
+
+
+async def test_must_stop_ends_every_lane() -> None:
+    rig = Rig(signs=StaleSigner())
+    rig.hands.take(place())
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(rig.hands.run(), 1)
+    assert caught.group_contains(MustStop)
+
+
+async def test_a_market_of_unknown_version_is_not_signed() -> None:
+    rig = Rig(desk := Desk(), market=replace(MARKET, generation=Generation.UNKNOWN))
+    await rig.hands.carry_out(place())
+    assert desk.submitted == []
+    assert isinstance(rejected := rig.outcomes[0], Rejected)
+    assert rejected.code == "unsignable"
+    assert "version" in rejected.detail
+
+
+async def test_a_rehearsal_signs_for_a_market_of_unknown_version() -> None:
+    unknown = replace(MARKET, generation=Generation.UNKNOWN)
+    rig = Rig(market=unknown, rehearsal=Generation.V1)
+    await rig.hands.carry_out(place())
+    assert rig.answers() == [("Accepted", 1)]
+
+
+async def test_a_market_the_engine_does_not_know_is_not_signed() -> None:
+    rig = Rig(desk := Desk(), market=None)
+    await rig.hands.carry_out(place())
+    assert desk.submitted == []
+    assert rig.answers() == [("Rejected", 1)]
+
+
+async def test_a_decision_that_waited_too_long_is_not_sent() -> None:
+    rig = Rig(desk := Desk())
+    old = Place("plan-1", Strategy.SPREAD, (order(1),), NOW - 60_000_000_000)
+    await rig.hands.carry_out(old)
+    assert desk.submitted == []
+    assert isinstance(rejected := rig.outcomes[0], Rejected)
+    assert rejected.code == "decision_stale"
+
+
+async def test_a_large_plan_is_one_journal_entry_and_several_requests() -> None:
+    rig = Rig(desk := Desk())
+    ids = list(range(1, BATCH + 3))
+    await rig.hands.carry_out(place("plan-1", *ids))
+    assert [len(batch) for batch in desk.submitted] == [BATCH, 2]
+    assert isinstance(rig.journal, MemoryJournal)
+    assert list(rig.journal.plans) == ["plan-1"]
+    assert [audit.orders for audit in rig.journal.audits] == [BATCH, 2]
+
+
+async def test_an_audit_tells_where_the_time_went() -> None:
+    rig = Rig()
+    await rig.hands.carry_out(place())
+    assert isinstance(rig.journal, MemoryJournal)
+    (audit,) = rig.journal.audits
+    assert (audit.plan_id, audit.accepted, audit.rejected, audit.unknown) == ("plan-1", 1, 0, 0)
+    assert (audit.decision_us, audit.queue_us) == (42, 1)
+    assert audit.sign_us > 0
+
+
+async def test_cancels_are_answered_one_by_one() -> None:
+    rig = Rig(desk := Desk())
+    await rig.hands.carry_out(cancel(1, 404))
+    assert desk.cancelled == [[1, 404]]
+    assert rig.answers() == [("Cancelled", 1), ("CancelFailed", 404)]
+
+
+async def test_a_cancel_overtakes_places_that_hang() -> None:
+    rig = Rig(desk := HangingDesk(), pace=Pace(call_s=0.2, place_lanes=1))
+    rig.hands.take(place("plan-1", 1))
+    rig.hands.take(place("plan-2", 2))
+    rig.hands.take(cancel(9))
+    running = asyncio.create_task(rig.hands.run())
+    await asyncio.sleep(0.05)
+    assert rig.answers() == [("Cancelled", 9)]
+    assert desk.submitted == [[1]]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_queued_commands_are_carried_out() -> None:
+    rig = Rig()
+    for number in range(1, 6):
+        rig.hands.take(place(f"plan-{number}", number))
+    running = asyncio.create_task(rig.hands.run())
+    assert await rig.hands.drain(1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert rig.answers() == [("Accepted", number) for number in range(1, 6)]
+
+
+async def test_a_full_queue_answers_at_once() -> None:
+    rig = Rig(pace=Pace(queue=1))
+    for number in (1, 2):
+        rig.hands.take(place(f"plan-{number}", number))
+        rig.hands.take(cancel(number))
+    assert rig.answers() == [("Rejected", 2), ("CancelFailed", 2)]
+    assert {trouble.key for trouble in rig.troubles} == {"hands_overloaded:place", "hands_overloaded:cancel"}
+
+
+async def test_shutdown_drops_what_waits_cancels_everything_and_takes_no_more() -> None:
+    rig = Rig(desk := Desk())
+    rig.hands.take(place("plan-1", 1))
+    rig.hands.take(cancel(2))
+    assert await rig.hands.cancel_all("engine stopping")
+    rig.hands.take(place("plan-2", 3))
+    assert desk.all_cancelled == 1
+    assert desk.submitted == []
+    assert rig.answers() == [("Rejected", 1), ("Rejected", 3)]
+
+
+async def test_a_cancel_all_the_venue_did_not_confirm_is_an_incident() -> None:
+    class Deaf(Desk):
+        async def cancel_all(self) -> Sequence[object]:  # type: ignore[override]  # it never returns
+            raise ConnectionError("unreachable")
+
+    rig = Rig(Deaf())
+    assert not await rig.hands.cancel_all("engine stopping")
+    assert [trouble.kind for trouble in rig.troubles] == ["cancel_all_failed"]
