@@ -4,6 +4,7 @@ Law: a cap or stop is changed only through `risk.services`, with author and reas
 """
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -64,6 +65,13 @@ class Limit(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(value__gte=0), name="limit_not_negative"),
         ]
+
+    def clean(self) -> None:
+        if self.kind != self.Kind.LOSS and self.scope != self.Scope.TOTAL:
+            problem = f"{self.scope}: {self.get_kind_display()} is one figure for everything; choose total"
+            raise ValidationError({"scope": problem})
+        if self.kind == self.Kind.ORDER_RATE and self.value is not None and self.value != int(self.value):
+            raise ValidationError({"value": f"{self.value}: orders per second are a whole number"})
 
     def __str__(self) -> str:
         return f"{self.kind} {self.scope} {self.market or self.event or ''} = {self.value}"

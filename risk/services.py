@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -170,7 +169,7 @@ def set_limit(
             changed.delete()
         else:
             changed.value = value
-            _check_limit(changed)
+            changed.full_clean(validate_unique=False)
             changed.save()
         if before != value:
             record_change(
@@ -178,14 +177,6 @@ def set_limit(
                 before=_value(before), after=_value(value), reason=reason,
             )  # fmt: skip
     return None if value is None else changed
-
-
-def _check_limit(row: Limit) -> None:
-    if row.kind != Limit.Kind.LOSS and row.scope != Limit.Scope.TOTAL:
-        raise ValidationError({"scope": f"{row.scope}: {row.kind} is one figure for everything (scope total)"})
-    if row.kind == Limit.Kind.ORDER_RATE and row.value != int(row.value):
-        raise ValidationError({"value": f"{row.value}: orders per second are a whole number"})
-    row.full_clean(validate_unique=False)
 
 
 def _value(value: Decimal | None) -> dict[str, str] | None:

@@ -7,12 +7,34 @@ empty column inherits from the wider scope.
 from decimal import Decimal
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.deconstruct import deconstructible
 
 from markets.models import Event, Market
-from strategies.domain.params import DEFINITIONS, Definition
+from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
+
+
+@deconstructible
+class InBounds:
+    """The definition's own check, so that every form says field, bound and value in the same words."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, value: Decimal) -> None:
+        try:
+            BY_NAME[self.name].to_internal(value)
+        except ParamError as error:
+            raise ValidationError(str(error), code="out_of_bounds") from error
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InBounds) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 def _column(definition: Definition) -> models.DecimalField:  # type: ignore[type-arg]  # django-stubs generics
@@ -21,7 +43,7 @@ def _column(definition: Definition) -> models.DecimalField:  # type: ignore[type
         decimal_places=definition.decimals,
         null=True,
         blank=True,
-        validators=[MinValueValidator(definition.minimum), MaxValueValidator(definition.maximum)],
+        validators=[InBounds(definition.name)],
         help_text=f"{definition.help} Unit: {definition.unit.value}, {definition.minimum} to"
         f" {definition.maximum}; default {definition.default}. Empty inherits.",
     )

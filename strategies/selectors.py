@@ -3,7 +3,7 @@
 Law: the order of scopes (market, event, global, default) is said once, here and in `domain.params.resolve`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -103,3 +103,22 @@ def revisions(config: StrategyConfig) -> QuerySet[ParamRevision]:
 def arb_settings() -> ArbSettings:
     """The one row; unsaved defaults when the table is empty."""
     return ArbSettings.objects.filter(id=1).first() or ArbSettings()
+
+
+def inherited_texts(market: Market | None = None) -> Callable[[StrategyConfig], dict[str, str]]:
+    """A function that says what each empty parameter of a row comes to; two queries, however many rows.
+
+    `market` stands in for a row that is only about to be made for it.
+    """
+    general, by_event, _ = _layers(Q(scope="global") | Q(scope="event"))
+
+    def texts(config: StrategyConfig) -> dict[str, str]:
+        layers: list[tuple[str, Own]] = []
+        of = config.market if config.market_id is not None else market
+        if of is not None:
+            layers.append(("event", by_event.get(of.event_id, {})))
+        if config.scope != StrategyConfig.Scope.GLOBAL:
+            layers.append(("global", general))
+        return {item.name: f"{_effective(item, layers).value.normalize():f}" for item in DEFINITIONS}
+
+    return texts

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from markets.models import Event, Market
-from markets.selectors import find_event, find_market
+from markets.selectors import SUBSCRIBED, find_event, find_market
 from markets.services import record_change
 from strategies import selectors
 from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
@@ -126,6 +126,14 @@ def _write(
         reason=reason,
     )
     return revision
+
+
+def ensure_rows() -> None:
+    """Give every market the engine is subscribed to an empty row; it changes nothing until somebody fills it."""
+    bare = Market.objects.filter(SUBSCRIBED, strategy_config=None)
+    StrategyConfig.objects.bulk_create(
+        [StrategyConfig(scope=Scope.MARKET, market=market) for market in bare], ignore_conflicts=True
+    )
 
 
 def subject(config: StrategyConfig) -> str:

@@ -6,7 +6,7 @@ Law: a page that cannot be had is an error, never an empty page; the walk ends o
 import asyncio
 import dataclasses
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -80,7 +80,7 @@ async def crawl(
     page_size: int = PAGE_SIZE,
     pause_s: float = 0.1,
     attempts: int = 6,
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Yield raw pages: markets first, then events, which prove which sets are complete. Raises CrawlFailed."""
     async with _client(gamma_url) as client:
         for kind in kinds:

@@ -8,7 +8,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -29,7 +29,7 @@ def read_documents(path: Path, on_position: Callable[[int], None] | None = None)
         with path.open("rb") as raw:
             zipped = raw.read(2) == GZIP_MAGIC
             raw.seek(0)
-            file: IO[bytes] = gzip.GzipFile(fileobj=raw) if zipped else raw
+            file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if zipped else raw)
             for document in _documents(path, file):
                 if on_position is not None:
                     on_position(raw.tell())

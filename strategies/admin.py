@@ -1,0 +1,184 @@
+"""Admin of the strategies app: spread parameters edited in the list and on each market's page.
+
+Law: a form validates, `services.set_params` writes; only the fields that were changed are sent.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, TabularInline, operator
+from markets.models import Market
+from strategies import selectors, services
+from strategies.domain.params import BY_NAME, DEFINITIONS
+from strategies.models import ArbSettings, ParamRevision, StrategyConfig
+
+NAMES = tuple(BY_NAME)
+Inherited = Callable[[StrategyConfig], dict[str, str]]
+
+
+class ParamsForm(forms.ModelForm):  # type: ignore[type-arg]  # the runtime class takes no parameter
+    """Parameters of one scope; an empty field shows what it inherits."""
+
+    inherited: Inherited | None = None
+
+    class Meta:
+        model = StrategyConfig
+        fields = NAMES
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        shown = type(self).inherited(self.instance) if type(self).inherited else {}
+        for item in DEFINITIONS:
+            field = self.fields.get(item.name)
+            if field is not None:
+                field.widget = forms.TextInput(
+                    attrs={
+                        "inputmode": "decimal",
+                        "size": 8,
+                        "placeholder": shown.get(item.name, ""),
+                        "title": str(field.help_text),
+                    }
+                )
+
+    def changed_values(self) -> dict[str, Decimal | None]:
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in BY_NAME}
+
+
+def _save(request: HttpRequest, config: StrategyConfig, form: ParamsForm, reason: str) -> None:
+    values = form.changed_values()
+    if not values and config.pk:
+        return
+    revision = services.set_params(
+        scope=config.scope,
+        market=config.market,
+        event=config.event,
+        values=values,
+        author=operator(request),
+        source="admin",
+        reason=reason,
+    )
+    config.pk = revision.config_id
+    config.revision = revision.number
+
+
+@admin.register(StrategyConfig)
+class StrategyConfigAdmin(ModelAdmin[StrategyConfig]):
+    form = ParamsForm
+    list_display = ("target", *NAMES, "revision", "updated_at")
+    list_display_links = ("target",)
+    list_editable = NAMES
+    list_filter = ("scope", "market__trading", "market__watched")
+    search_fields = ("market__question", "market__group_title", "event__title", "=market__condition_id")
+    list_select_related = ("market", "event")
+    raw_id_fields = ("event", "market")
+    ordering = ("market__question", "pk")
+    list_per_page = 50
+
+    @admin.display(description="scope", ordering="market__question")
+    def target(self, obj: StrategyConfig) -> str:
+        if obj.market is not None:
+            return f"{obj.market.question} ({obj.market.group_title})" if obj.market.group_title else str(obj.market)
+        return f"event: {obj.event}" if obj.event is not None else "defaults of all markets"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StrategyConfig]:
+        return super().get_queryset(request).order_by("market__question", "pk")
+
+    def get_fields(self, request: HttpRequest, obj: StrategyConfig | None = None) -> tuple[str, ...]:
+        return (*NAMES, "revision") if obj else ("scope", "event", "market", *NAMES)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: StrategyConfig | None = None) -> tuple[str, ...]:
+        return ("revision",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: StrategyConfig | None = None) -> bool:
+        return False
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[ParamsForm]:
+        inherited = selectors.inherited_texts()
+        return type("ParamsListForm", (ParamsForm,), {"inherited": staticmethod(inherited)})
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        # Every market the engine may quote has its row to edit, empty until somebody fills it.
+        services.ensure_rows()
+        return super().get_changelist_instance(request)
+
+    def save_model(self, request: HttpRequest, obj: StrategyConfig, form: Any, change: bool) -> None:
+        listed = request.resolver_match is not None and request.resolver_match.url_name.endswith("_changelist")
+        _save(request, obj, form, "admin list edit" if listed else "admin page edit")
+
+
+class ParamsInline(TabularInline[StrategyConfig, Market]):
+    """One row of parameters on the market's own page."""
+
+    model = StrategyConfig
+    form = ParamsForm
+    fields = NAMES
+    fk_name = "market"
+    extra = 1
+    max_num = 1
+    can_delete = False
+    verbose_name_plural = "spread parameters of this market (an empty field inherits)"
+
+    def get_formset(self, request: HttpRequest, obj: Market | None = None, **kwargs: Any) -> Any:
+        inherited = selectors.inherited_texts(market=obj)
+        form = type("ParamsInlineForm", (ParamsForm,), {"inherited": staticmethod(inherited)})
+        return super().get_formset(request, obj, **{**kwargs, "form": form})
+
+
+admin.site.unregister(Market)
+
+
+@admin.register(Market)
+class MarketWithParamsAdmin(MarketAdmin):
+    """The market page with its parameters on it; markets itself knows no strategy."""
+
+    inlines = (ParamsInline, *MarketAdmin.inlines)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        if formset.model is not StrategyConfig:
+            super().save_formset(request, form, formset, change)
+            return
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        for item in formset.forms:
+            if item.has_changed():
+                config = item.instance
+                config.scope, config.market = StrategyConfig.Scope.MARKET, form.instance
+                _save(request, config, item, "admin market page")
+                formset.changed_objects.append((config, item.changed_data))
+
+
+@admin.register(ParamRevision)
+class ParamRevisionAdmin(ReadOnly, ModelAdmin[ParamRevision]):
+    list_display = ("config", "number", "values", "author", "reason", "at")
+    search_fields = ("config__market__question", "=config__market__condition_id", "reason")
+    list_select_related = ("config__market", "config__event", "author")
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+
+@admin.register(ArbSettings)
+class ArbSettingsAdmin(ModelAdmin[ArbSettings]):
+    list_display = ("__str__", "enabled", "min_edge", "max_size")
+    fields = ("enabled", "min_edge", "max_size")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not ArbSettings.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: ArbSettings | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ArbSettings, form: Any, change: bool) -> None:
+        services.set_arb(
+            enabled=obj.enabled,
+            min_edge=obj.min_edge,
+            max_size=obj.max_size,
+            author=operator(request),
+            source="admin",
+            reason="admin page edit",
+        )
