@@ -11,12 +11,11 @@ from typing import TypeVar
 
 import structlog
 from django.db import (
-    DEFAULT_DB_ALIAS,
     Error,
     IntegrityError,
     InterfaceError,
     OperationalError,
-    connections,
+    connection,
     transaction,
 )
 
@@ -61,10 +60,8 @@ class DjangoJournal:
         lease: str = DEFAULT_LEASE,
         timeout_s: float = 30.0,
         waiting: int = 1_000,
-        using: str = DEFAULT_DB_ALIAS,
     ) -> None:
-        self._rows = _Rows(lease, using)
-        self._using = using
+        self._rows = _Rows(lease)
         self._timeout_s = timeout_s
         self._limit = waiting
         self._waiting = 0
@@ -92,7 +89,7 @@ class DjangoJournal:
 
     async def close(self) -> None:
         """Finish what waits, then give the connection back."""
-        await self._run("close", connections[self._using].close)
+        await self._run("close", lambda: connection.close())
         self._thread.shutdown(wait=False)
 
     async def _run(self, verb: str, work: Callable[[], T]) -> T:
@@ -118,16 +115,15 @@ class DjangoJournal:
         try:
             return work()
         except (OperationalError, InterfaceError):
-            connections[self._using].close()  # the next attempt dials again instead of meeting the same dead end
+            connection.close()  # the next attempt dials again instead of meeting the same dead end
             raise
 
 
 class _Rows:
     """The ORM side; lives in the journal's thread. Remembers row ids of live orders and of tokens."""
 
-    def __init__(self, lease: str, using: str) -> None:
+    def __init__(self, lease: str) -> None:
         self._lease = lease
-        self._using = using
         self._orders: dict[ClientOrderId, int] = {}
         self._assets: dict[AssetId, tuple[int, str]] = {}
 
@@ -136,7 +132,7 @@ class _Rows:
     def intend(self, place: Place, submissions: Sequence[Submission], terms: Terms, at: datetime) -> None:
         self._learn_assets(submission.order.asset for submission in submissions)
         try:
-            with transaction.atomic(using=self._using):
+            with transaction.atomic():
                 rows = self._write_plan(place, submissions, terms, at)
         except IntegrityError:
             ids = [submission.order.client_order_id for submission in submissions]
@@ -212,7 +208,7 @@ class _Rows:
     # Afterwards
 
     def record(self, facts: Sequence[Fact]) -> None:
-        with transaction.atomic(using=self._using):
+        with transaction.atomic():
             self._write_moves([fact for fact in facts if isinstance(fact, OrderMoved)])
             self._write_fills([fact for fact in facts if isinstance(fact, Fill)])
             self._write_refusals([fact for fact in facts if isinstance(fact, Refusal)])
