@@ -3,7 +3,7 @@
 Law: a switch is thrown through `services`, with the operator as author; metadata is the venue's and not edited.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,7 +16,8 @@ from markets import services
 from markets.models import Change, ChangeCounter, Event, Market, Outcome, Recording
 
 if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin, TabularInline
+    from django.contrib.admin import ModelAdmin as ModelAdmin
+    from django.contrib.admin import TabularInline as TabularInline
 else:
 
     class ModelAdmin(admin.ModelAdmin):
@@ -93,7 +94,7 @@ class MarketAdmin(ModelAdmin[Market]):
     list_select_related = ("event",)
     list_per_page = 100
     show_full_result_count = False
-    inlines: Any = (OutcomeInline,)
+    inlines: ClassVar[Any] = (OutcomeInline,)
     action_form = ReasonForm
     actions = ("switch_trading_on", "switch_trading_off", "watch", "unwatch")
     save_on_top = True
@@ -101,7 +102,7 @@ class MarketAdmin(ModelAdmin[Market]):
     def get_readonly_fields(self, request: HttpRequest, obj: Market | None = None) -> list[str]:
         return [field.name for field in Market._meta.fields if field.name not in ("id", "trading", "watched")]
 
-    def get_fields(self, request: HttpRequest, obj: Market | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Market | None = None) -> Any:
         return ["trading", "watched", *self.get_readonly_fields(request, obj)]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

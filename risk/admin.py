@@ -56,7 +56,7 @@ class StopAdmin(ModelAdmin[Stop]):
     action_form = ReasonForm
     actions = ("release",)
 
-    def get_fields(self, request: HttpRequest, obj: Stop | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Stop | None = None) -> Any:
         if obj is not None:
             return columns_of(Stop, "id")
         return ["level", "scope", "event", "market", "reason", "expires_at"]

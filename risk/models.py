@@ -58,6 +58,7 @@ class Limit(models.Model):
                 | models.Q(scope="market", event=None, market__isnull=False)
                 | models.Q(scope__in=["total", "event_default", "market_default"], event=None, market=None),
                 name="limit_scope_matches_target",
+                violation_error_message="The scope needs exactly its own target: event, market, or none.",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind="loss") | models.Q(scope="total"),
@@ -98,6 +99,15 @@ class Stop(models.Model):
     release_reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(scope="all", event=None, market=None)
+                | models.Q(scope="event", event__isnull=False, market=None)
+                | models.Q(scope="market", event=None, market__isnull=False),
+                name="stop_scope_matches_target",
+                violation_error_message="The scope needs exactly its own target: event, market, or none.",
+            )
+        ]
         indexes = [
             models.Index(fields=["created_at"], name="stop_in_force", condition=models.Q(released_at__isnull=True))
         ]

@@ -5,7 +5,7 @@ Law: a form validates, `services.set_params` writes; only the fields that were c
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -34,7 +34,8 @@ class ParamsForm(forms.ModelForm):  # type: ignore[type-arg]  # the runtime clas
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        shown = type(self).inherited(self.instance) if type(self).inherited else {}
+        inherited = self.inherited
+        shown = inherited(self.instance) if inherited is not None else {}
         for item in DEFINITIONS:
             field = self.fields.get(item.name)
             if field is not None:
@@ -109,7 +110,7 @@ class StrategyConfigAdmin(ModelAdmin[StrategyConfig]):
         return super().get_changelist_instance(request)
 
     def save_model(self, request: HttpRequest, obj: StrategyConfig, form: Any, change: bool) -> None:
-        listed = request.resolver_match is not None and request.resolver_match.url_name.endswith("_changelist")
+        listed = str(request.resolver_match and request.resolver_match.url_name).endswith("_changelist")
         _save(request, obj, form, "admin list edit" if listed else "admin page edit")
 
 
@@ -138,7 +139,7 @@ admin.site.unregister(Market)
 class MarketWithParamsAdmin(MarketAdmin):
     """The market page with its parameters on it; markets itself knows no strategy."""
 
-    inlines = (ParamsInline, *MarketAdmin.inlines)
+    inlines: ClassVar[Any] = (ParamsInline, *MarketAdmin.inlines)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         if formset.model is not StrategyConfig:

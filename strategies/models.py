@@ -79,6 +79,7 @@ class StrategyConfig(models.Model):
                 | models.Q(scope="event", event__isnull=False, market=None)
                 | models.Q(scope="market", event=None, market__isnull=False),
                 name="config_scope_matches_target",
+                violation_error_message="The scope needs exactly its own target: event, market, or none.",
             ),
             *(_bounds(definition) for definition in DEFINITIONS),
         ]

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('market', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='markets.market')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('event', None), ('market', None)), fields=('kind', 'scope'), name='one_limit_per_scope'), models.UniqueConstraint(condition=models.Q(('event__isnull', False)), fields=('kind', 'event'), name='one_limit_per_event'), models.UniqueConstraint(condition=models.Q(('market__isnull', False)), fields=('kind', 'market'), name='one_limit_per_market'), models.CheckConstraint(condition=models.Q(models.Q(('event__isnull', False), ('market', None), ('scope', 'event')), models.Q(('event', None), ('market__isnull', False), ('scope', 'market')), models.Q(('event', None), ('market', None), ('scope__in', ['total', 'event_default', 'market_default'])), _connector='OR'), name='limit_scope_matches_target'), models.CheckConstraint(condition=models.Q(('kind', 'loss'), ('scope', 'total'), _connector='OR'), name='only_loss_is_capped_per_target'), models.CheckConstraint(condition=models.Q(('value__gte', 0)), name='limit_not_negative')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('event', None), ('market', None)), fields=('kind', 'scope'), name='one_limit_per_scope'), models.UniqueConstraint(condition=models.Q(('event__isnull', False)), fields=('kind', 'event'), name='one_limit_per_event'), models.UniqueConstraint(condition=models.Q(('market__isnull', False)), fields=('kind', 'market'), name='one_limit_per_market'), models.CheckConstraint(condition=models.Q(models.Q(('event__isnull', False), ('market', None), ('scope', 'event')), models.Q(('event', None), ('market__isnull', False), ('scope', 'market')), models.Q(('event', None), ('market', None), ('scope__in', ['total', 'event_default', 'market_default'])), _connector='OR'), name='limit_scope_matches_target', violation_error_message='The scope needs exactly its own target: event, market, or none.'), models.CheckConstraint(condition=models.Q(('kind', 'loss'), ('scope', 'total'), _connector='OR'), name='only_loss_is_capped_per_target'), models.CheckConstraint(condition=models.Q(('value__gte', 0)), name='limit_not_negative')],
             },
         ),
         migrations.CreateModel(
@@ -100,6 +100,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('released_at__isnull', True)), fields=['created_at'], name='stop_in_force')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('event', None), ('market', None), ('scope', 'all')), models.Q(('event__isnull', False), ('market', None), ('scope', 'event')), models.Q(('event', None), ('market__isnull', False), ('scope', 'market')), _connector='OR'), name='stop_scope_matches_target', violation_error_message='The scope needs exactly its own target: event, market, or none.')],
             },
         ),
     ]

@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='strategyconfig',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('event', None), ('market', None), ('scope', 'global')), models.Q(('event__isnull', False), ('market', None), ('scope', 'event')), models.Q(('event', None), ('market__isnull', False), ('scope', 'market')), _connector='OR'), name='config_scope_matches_target'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('event', None), ('market', None), ('scope', 'global')), models.Q(('event__isnull', False), ('market', None), ('scope', 'event')), models.Q(('event', None), ('market__isnull', False), ('scope', 'market')), _connector='OR'), name='config_scope_matches_target', violation_error_message='The scope needs exactly its own target: event, market, or none.'),
         ),
         migrations.AddConstraint(
             model_name='strategyconfig',
