@@ -192,7 +192,7 @@ class BookSet:
         if self._auto_track:
             tracked = self._tracked.get(condition_id)
             if tracked is None:
-                market = Market(condition_id, event_id="", question="", yes=asset, no="")
+                market = Market(condition_id, event_id=condition_id, question="", yes=asset, no="")
                 tracked = Tracked(market, guessed=True)
                 self._add(tracked)
                 return tracked

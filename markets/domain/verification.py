@@ -49,8 +49,8 @@ class Verification:
     last_ns: Nanos = 0
 
     @property
-    def span_s(self) -> float:
-        return round((self.last_ns - self.first_ns) / 1e9, 3)
+    def span_ns(self) -> Nanos:
+        return self.last_ns - self.first_ns
 
     def sound(self) -> bool:
         """No crossed book, no mismatch of any kind, nothing malformed."""

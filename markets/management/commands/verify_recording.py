@@ -70,7 +70,7 @@ def _figures(found: Verification) -> dict[str, object]:
         "malformed": sum(found.malformed.values()),
         "events_by_type": found.events_by_type,
         "assets": len(found.assets),
-        "span_s": found.span_s,
+        "span_s": round(found.span_ns / 1e9, 3),
         "snapshots_checked": books.snapshots_checked,
         "snapshot_mismatches": books.snapshot_mismatches,
         "bbo_checked": books.bbo_checked,
