@@ -94,7 +94,7 @@ def to_domain(row: Market, *, set_size: int | None = None) -> domain.Market:
     event = row.event
     return domain.Market(
         condition_id=row.condition_id,
-        event_id=event.gamma_id if event else "",
+        event_id=event.gamma_id if event else row.condition_id,
         question=row.question,
         yes=tokens[0].asset_id,
         no=tokens[1].asset_id,

@@ -118,7 +118,7 @@ class ArbSettings(models.Model):
         max_digits=6,
         decimal_places=4,
         default=Decimal("0.005"),
-        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        validators=[MinValueValidator(0), MaxValueValidator(Decimal("0.5"))],
         help_text="Least profit per share after fees, in pUSD.",
     )
     max_size = models.DecimalField(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db.models import Q, QuerySet
 
 from markets.models import Market
+from strategies.domain.arb_params import ArbParams, resolve_arb
 from strategies.domain.params import DEFINITIONS, Definition, SpreadParams, resolve
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
@@ -103,6 +104,13 @@ def revisions(config: StrategyConfig) -> QuerySet[ParamRevision]:
 def arb_settings() -> ArbSettings:
     """The one row; unsaved defaults when the table is empty."""
     return ArbSettings.objects.filter(id=1).first() or ArbSettings()
+
+
+def arb_params() -> ArbParams:
+    """The Dutch-book settings in domain units."""
+    row = arb_settings()
+    values = {"enabled": Decimal(row.enabled), "min_edge": row.min_edge, "max_size": row.max_size}
+    return resolve_arb(values)
 
 
 def inherited_texts(market: Market | None = None) -> Callable[[StrategyConfig], dict[str, str]]:

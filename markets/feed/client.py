@@ -138,6 +138,11 @@ class FeedClient:
             if shard is not None and shard in self._sockets:
                 self._sockets[shard].resync((asset,))
 
+    @property
+    def sockets(self) -> int:
+        """Sockets that are kept open, whether they are up now or not."""
+        return len(self._sockets)
+
     def next_connection(self) -> int:
         self._connections += 1
         return self._connections

@@ -67,10 +67,10 @@ def _line_frames(path: Path, lines: BinaryIO | gzip.GzipFile) -> Iterator[Frame]
             continue
         if b"\x00" in data:
             raise RecordingError(path, "is not text", "Give JSON lines (plain or .gz) or a segment")
-        now_ns = max(now_ns, _venue_time_ns(data))
+        now_ns = max(now_ns, venue_time_ns(data))
         yield Frame(now_ns, 0, data)
 
 
-def _venue_time_ns(data: bytes) -> Nanos:
+def venue_time_ns(data: bytes) -> Nanos:
     """The latest venue timestamp in a frame, 0 when it has none."""
     return max((int(stamp) for stamp in _STAMP.findall(data)), default=0) * NANOS_PER_MILLI

@@ -1,0 +1,212 @@
+"""Putting an engine together: the only place that chooses a relayer, a journal, a signer and a feed.
+
+Law: settings are read here, once, into values; nothing below asks whether money is real.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from channels.exceptions import ChannelFull
+from django.db import connection
+from redis.exceptions import RedisError
+
+from execution.domain.commands import Outcome
+from execution.engine import Hands, Trouble
+from execution.journal import Terms
+from execution.relayers.base import Relayer
+from execution.relayers.fake import FakeRelayer
+from execution.relayers.paper import PaperRelayer
+from execution.relayers.paper_exchange import PaperExchange
+from execution.signing import LocalSigner, SignatureType, sandbox_key
+from execution.store import DjangoJournal
+from markets.domain.events import Frame, MarketEvent
+from markets.domain.market import Generation
+from markets.domain.units import Nanos, cash_from_decimal
+from markets.feed.recorder import Recorder, RecordKind
+from polyweb.env import Env
+from polyweb.runtime.clerk import Clerk
+from polyweb.runtime.engine import Engine, FactWriter, MarketFeed, Parts, holder_name
+from polyweb.runtime.feeds import LiveFeed, RecordedFeed
+from polyweb.runtime.inbox import Begin, Item, Spelled, TraderConfig, spell
+from polyweb.runtime.loop import Turns
+from polyweb.runtime.publisher import Publisher, Send
+from polyweb.runtime.state import Fact
+from polyweb.runtime.trader import Trader
+from polyweb.runtime.views import Json
+
+log = structlog.get_logger(__name__)
+
+
+class RelayerUnavailable(Exception):
+    """This relayer cannot be used; the text says why and what can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where market data comes from: a WebSocket, or a recording at `speed` (0 is as fast as it can be read)."""
+
+    url: str = ""
+    recording: Path | None = None
+    frames: Iterable[Frame] = ()
+    speed: float = 1.0
+
+
+class SessionRecorder:
+    """Everything that enters the inbox and every decision, for replay."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def frame(self, frame: Frame) -> None:
+        self._recorder.frame(frame)
+
+    def item(self, item: Spelled, at_ns: Nanos) -> None:
+        self._recorder.record(RecordKind.ITEM, at_ns, spell(item))
+
+
+class Wires:
+    """Callbacks that are known before what they call exists: outcomes and market events find their way here."""
+
+    def __init__(self) -> None:
+        self.push: Callable[[Item], None] = _unwired
+        self.trouble: Callable[[Trouble], None] = _unwired
+        self.tap: Callable[[MarketEvent, Nanos], None] | None = None
+        self.advance: Callable[[Nanos], None] = _nothing
+
+    def outcome(self, outcome: Outcome) -> None:
+        self.push(outcome)
+
+    def event(self, event: MarketEvent, now_ns: Nanos) -> None:
+        if self.tap is not None:
+            self.tap(event, now_ns)
+
+
+def _unwired(_: object) -> None:
+    raise RuntimeError("the engine is not wired up yet")
+
+
+def _nothing(_: Nanos) -> None:
+    """A relayer with a clock of its own needs no pushing."""
+
+
+def build_relayer(env: Env, wires: Wires, trader: Callable[[], Trader]) -> Relayer:
+    """The relayer the environment asks for. Raises RelayerUnavailable for one that cannot trade yet."""
+    match env.relayer:
+        case "fake":
+            return FakeRelayer(on_outcome=wires.outcome)
+        case "paper":
+            exchange = PaperExchange(lambda key: trader().market(key), cash_from_decimal(env.paper_cash, "paper_cash"))
+            paper = PaperRelayer(exchange, wires.outcome, time.time_ns)
+            wires.tap, wires.advance = paper.on_event, paper.advance
+            return paper
+        case "real":
+            raise RelayerUnavailable("POLYWEB_RELAYER=real is not available yet: choose paper or fake")
+
+
+async def build_engine(env: Env, source: Source, send: Send) -> Engine:
+    """Take the lease, read the journal, wire everything. Raises LeaseHeld, RelayerUnavailable, RecordingError."""
+    clerk, journal, wires = Clerk(), DjangoJournal(), Wires()
+    lease = await clerk.acquire(holder_name())
+    dry_run = env.relayer == "real" and env.dry_run
+    terms = Terms(env.relayer, dry_run, lease.token)
+    config = TraderConfig(
+        first_id=await journal.max_client_order_id() + 1,
+        starting_cash=cash_from_decimal(env.paper_cash, "paper_cash"),
+        live_money=env.relayer == "real" and not dry_run,
+    )
+    trader = Trader(config, wires.event)
+    relayer = build_relayer(env, wires, lambda: trader)
+    begin = Begin(
+        time.time_ns(), config, tuple(await journal.open_orders(env.relayer)), tuple(await journal.fills(env.relayer))
+    )
+    trader.restore(begin.orders, begin.fills, begin.at_ns)
+    if isinstance(relayer, PaperRelayer):
+        relayer.exchange.ledger.restore(begin.fills)
+    key = sandbox_key()
+    hands = Hands(
+        signer=LocalSigner(key, key.address, SignatureType.EOA, env.chain_id),
+        journal=journal,
+        relayer=relayer,
+        terms=terms,
+        market_of=trader.market,
+        on_outcome=wires.outcome,
+        on_trouble=lambda trouble: wires.trouble(trouble),
+        # Only the sandbox's key signs here and nothing leaves the machine, so a market whose generation nobody
+        # knows may be rehearsed; with real money the gate and the signer refuse it.
+        rehearsal=Generation.V1 if env.relayer != "real" else Generation.UNKNOWN,
+    )
+    session = Recorder(env.recordings / "sessions", prefix="session")
+    log_of_session = SessionRecorder(session)
+    log_of_session.item(begin, begin.at_ns)
+    feed = build_feed(source, lambda item: wires.push(item))
+    facts = FactWriter(journal)
+
+    def on_facts(new: list[Fact]) -> None:
+        facts.add(new)
+        publisher.heard(new)
+
+    turns = Turns(
+        trader=trader,
+        hands=hands,
+        feed=feed,
+        log=log_of_session,
+        on_facts=on_facts,
+        on_turn=lambda now_ns: wires.advance(now_ns),
+    )
+    publisher = Publisher(trader, lambda: engine.overview(), send)
+    parts = Parts(
+        trader=trader,
+        hands=hands,
+        turns=turns,
+        feed=feed,
+        journal=journal,
+        relayer=relayer,
+        clerk=clerk,
+        publisher=publisher,
+        facts=facts,
+        lease=lease,
+        terms=terms,
+        mode=describe(env, source),
+        recorders=(session,),
+    )
+    engine = Engine(parts)
+    wires.push, wires.trouble = turns.push, engine.trouble
+    return engine
+
+
+def build_feed(source: Source, push: Callable[[Item], None]) -> MarketFeed:
+    if source.recording is not None:
+        return RecordedFeed(source.frames, source.speed, push)
+    return LiveFeed(source.url, push)
+
+
+def describe(env: Env, source: Source) -> Json:
+    """What this run stands on, shown on every page: nothing falls back silently."""
+    return {
+        "profile": env.profile.value,
+        "relayer": env.relayer,
+        "dry_run": env.relayer == "real" and env.dry_run,
+        "database": connection.vendor,
+        "broker": env.broker,
+        "channel_layer": env.channel_layer,
+        "feed": source.url or "recording",
+        "recording": source.recording.name if source.recording else None,
+        "pid": os.getpid(),
+    }
+
+
+def sender(channel_layer: Any) -> Send:
+    """Send to browsers through the channel layer; a full queue or a lost Redis never reaches the engine."""
+
+    async def send(group: str, message: Json) -> None:
+        try:
+            await channel_layer.group_send(group, message)
+        except (ChannelFull, RedisError, OSError) as error:
+            log.debug("publish_failed", group=group, error=str(error))
+
+    return send

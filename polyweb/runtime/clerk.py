@@ -1,0 +1,131 @@
+"""The engine's paperwork: heartbeat, positions, market states, profit points, lease. One thread, one connection.
+
+Law: paperwork never blocks a turn and never stops trading by itself; the lease does. What cannot be written is tried
+again with newer numbers, and said out loud.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+from django.db import Error, close_old_connections, connections
+
+from execution import services as execution
+from execution.domain.lease import Lease
+from execution.domain.moments import moment
+from execution.domain.reconcile import Correction
+from execution.engine import Trouble
+from execution.services import Beat, Holding, ProfitPoint, Shown
+from markets.domain.market import Market
+from markets.domain.units import ConditionId, Nanos
+from polyweb.runtime import views
+from polyweb.runtime.control import read_control
+from polyweb.runtime.inbox import Control
+from polyweb.runtime.trader import Trader
+from risk import services as risk
+from risk.domain.breakers import Breaker
+from risk.services import BreakerReport
+
+T = TypeVar("T")
+LEASE_TTL = timedelta(seconds=15)
+
+
+class Clerk:
+    """Every method is awaited from the event loop and runs on the clerk's own thread."""
+
+    # What a database that is locked, restarting or gone raises; the caller tries again with newer numbers.
+    unavailable = (Error,)
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clerk")
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        def fresh() -> T:
+            close_old_connections()
+            return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, fresh)
+
+    async def close(self) -> None:
+        await self._run(connections.close_all)
+        self._thread.shutdown(wait=False)
+
+    async def acquire(self, holder: str) -> Lease:
+        """Raises LeaseHeld while another engine trades for this wallet."""
+        return await self._run(lambda: execution.acquire_lease(holder=holder, ttl=LEASE_TTL))
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Raises LeaseLost: somebody newer trades, this engine must stop."""
+        return await self._run(lambda: execution.renew_lease(lease=lease, ttl=LEASE_TTL))
+
+    async def release(self, lease: Lease) -> bool:
+        return await self._run(lambda: execution.release_lease(lease=lease))
+
+    async def control(self, seen: int | None, now_ns: Nanos) -> Control | None:
+        return await self._run(lambda: read_control(seen, now_ns))
+
+    async def beat(self, status: Beat) -> None:
+        await self._run(lambda: execution.beat(status))
+
+    async def trouble(self, trouble: Trouble) -> None:
+        await self._run(lambda: risk.open_incident(kind=trouble.kind, key=trouble.key, text=trouble.text))
+
+    async def reconciled(self, source: str, relayer: str, corrections: Sequence[Correction]) -> None:
+        await self._run(lambda: execution.reconcile(source=source, relayer=relayer, corrections=corrections))
+
+    async def positions(self, holdings: Sequence[Holding]) -> None:
+        await self._run(lambda: execution.record_positions(holdings))
+
+    async def states(self, shown: Sequence[Shown]) -> None:
+        await self._run(lambda: execution.record_market_states(shown))
+
+    async def breakers(self, moved: Sequence[Breaker]) -> None:
+        reports = [
+            BreakerReport(
+                breaker.kind.value, breaker.state.value, moment(breaker.since_ns), breaker.reason, breaker.target
+            )
+            for breaker in moved
+        ]
+        await self._run(lambda: risk.report_breakers(reports))
+
+    async def points(self, points: Sequence[ProfitPoint], now_ns: Nanos) -> None:
+        await self._run(lambda: execution.record_pnl_points(points, at=moment(now_ns)))
+
+
+def holding(trader: Trader, market: Market) -> Holding:
+    held = trader.inventory(market)
+    price = views.mark(trader, market.condition_id)
+    pnl = views.market_pnl(trader, market)
+    return Holding(
+        condition_id=market.condition_id,
+        yes=held.yes,
+        no=held.no,
+        yes_cost=held.yes_cost,
+        no_cost=held.no_cost,
+        realised=pnl.realised,
+        unrealised=pnl.unrealised,
+        fees=pnl.fees,
+        mark=price,
+    )
+
+
+def shown(trader: Trader, market: Market, now_ns: Nanos) -> Shown:
+    view = views.market_view(trader, market, now_ns)
+    return Shown(market.condition_id, view["state"], view["reason"], view["trust"], view)
+
+
+def profit_points(trader: Trader, changed: Sequence[ConditionId]) -> list[ProfitPoint]:
+    """One point for the account and one for each market that holds or earned something."""
+    total = views.account_pnl(trader)
+    points = [ProfitPoint(None, total.total)]
+    for condition_id in changed:
+        market = trader.market(condition_id)
+        if market is None:
+            continue
+        pnl = views.market_pnl(trader, market)
+        held = trader.inventory(market)
+        if pnl.total or held.yes or held.no:
+            points.append(ProfitPoint(condition_id, pnl.total, held.net_yes))
+    return points

@@ -1,0 +1,357 @@
+"""The engine: one lease, one trader, and the tasks around it, from the first reconciliation to the last cancel.
+
+Law: death is loud and orderly. One dead task ends the engine; cancel-all stands in `finally`; nothing is quoted before
+what an earlier run left behind has been compared with the venue.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from execution.domain import reconcile
+from execution.domain.commands import Accepted, Ack, Cancelled
+from execution.domain.lease import Lease
+from execution.domain.reconcile import Correction, CorrectionKind, VenueOrder
+from execution.engine import Hands, Trouble
+from execution.journal import Journal, JournalUnavailable, Terms
+from execution.relayers.base import Ok, Relayer
+from execution.services import Beat
+from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos
+from polyweb.runtime import views
+from polyweb.runtime.clerk import Clerk, holding, profit_points, shown
+from polyweb.runtime.inbox import Control
+from polyweb.runtime.loop import Turns
+from polyweb.runtime.publisher import Publisher
+from polyweb.runtime.state import Fact
+from polyweb.runtime.trader import Trader
+from polyweb.runtime.views import Json
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 0.5
+BEAT_S = 1.0
+RENEW_S = 4.0
+POINT_S = 2.0
+FACT_RETRY_S = 1.0
+FACTS_PER_WRITE = 500
+SHUTDOWN_S = 15.0
+RECONCILE_TRIES = 5
+
+
+class VenueUnreadable(Exception):
+    """The engine does not start while it cannot know what rests at the venue."""
+
+
+class MarketFeed(Protocol):
+    """The market data the engine follows: the venue's sockets, or a recording that stands in for them."""
+
+    async def run(self) -> None: ...
+
+    def set_assets(self, assets: Sequence[AssetId]) -> None: ...
+
+    def resync(self, assets: Sequence[AssetId], reason: str) -> None: ...
+
+    def summary(self) -> Json: ...
+
+
+class Recorder(Protocol):
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything `bootstrap` put together for one run."""
+
+    trader: Trader
+    hands: Hands
+    turns: Turns
+    feed: MarketFeed
+    journal: Journal
+    relayer: Relayer
+    clerk: Clerk
+    publisher: Publisher
+    facts: "FactWriter"
+    lease: Lease
+    terms: Terms
+    mode: Json
+    recorders: tuple[Recorder, ...] = ()
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def holder_name() -> str:
+    """Names this process for its whole life, so that a lease is never shared by mistake."""
+    return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns() // NANOS_PER_SECOND}"
+
+
+class FactWriter:
+    """Carries facts to the journal in order; what could not be written waits and is written later, never dropped."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: list[Fact] = []
+        self._wake = asyncio.Event()
+        self.failures = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def add(self, facts: Sequence[Fact]) -> None:
+        self._waiting.extend(facts)
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                if not await self._write():
+                    await asyncio.sleep(FACT_RETRY_S)
+
+    async def flush(self) -> bool:
+        """Write everything now; False when the journal would not."""
+        while self._waiting:
+            if not await self._write():
+                return False
+        return True
+
+    async def _write(self) -> bool:
+        batch = self._waiting[:FACTS_PER_WRITE]
+        try:
+            await self._journal.record(batch)
+        except JournalUnavailable as error:
+            self.failures += 1
+            log.warning("facts_wait", waiting=len(self._waiting), error=str(error))
+            return False
+        del self._waiting[: len(batch)]
+        return True
+
+
+class Engine:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._nudged = asyncio.Event()
+        self._troubles: asyncio.Queue[Trouble] = asyncio.Queue(1_000)
+        self.state = "starting"
+
+    # From outside
+
+    def nudge(self) -> None:
+        """Something changed in the database: look now instead of at the next poll."""
+        self._nudged.set()
+
+    def look(self, condition_id: str) -> None:
+        self._parts.publisher.look(condition_id)
+
+    def trouble(self, trouble: Trouble) -> None:
+        log.error("trouble", kind=trouble.kind, key=trouble.key, text=trouble.text)
+        with contextlib.suppress(asyncio.QueueFull):  # a thousand incidents wait already, and the log has this one
+            self._troubles.put_nowait(trouble)
+
+    def overview(self) -> Json:
+        """The whole summary of screens: what the trader knows and what only the engine does."""
+        parts = self._parts
+        p50, p99 = parts.turns.timings_us()
+        feed = parts.feed.summary()
+        summary = views.summary(parts.trader, time.time_ns())
+        feed |= {key: summary.pop(key) for key in ("frames", "events", "malformed", "resyncs")}
+        return summary | {
+            "state": self.state,
+            "started_ms": int(parts.started_at.timestamp() * 1_000),
+            "mode": parts.mode,
+            "feed": feed,
+            "loop": {
+                "decide_us_p50": p50,
+                "decide_us_p99": p99,
+                "inbox": parts.turns.waiting,
+                "lag_ms": round(parts.turns.lag_ms, 1),
+                "overflows": parts.turns.overflows,
+                "facts_waiting": parts.facts.waiting,
+            },
+        }
+
+    # Life
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Trade until `stop` is set or a task dies; either way every order is cancelled before this returns."""
+        parts = self._parts
+        duties = {
+            "turns": parts.turns.run(),
+            "hands": parts.hands.run(),
+            "feed": parts.feed.run(),
+            "facts": parts.facts.run(),
+            "publisher": parts.publisher.run(),
+            "control": self._follow_control(),
+            "beat": self._beat(),
+            "lease": self._keep_lease(),
+            "points": self._draw_points(),
+            "incidents": self._report_troubles(),
+        }
+        try:
+            await self.settle_past()
+            self._apply(await parts.clerk.control(None, time.time_ns()))
+            self.state = "running"
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(duty, name=name) for name, duty in duties.items()]
+                duties = {}
+                await stop.wait()
+                self.state = "stopping"
+                await self._take_down("engine stopping")
+                for task in tasks:
+                    task.cancel()
+        finally:
+            for duty in duties.values():
+                duty.close()
+            await self._end()
+
+    async def settle_past(self) -> None:
+        """Compare what an earlier run left open with the venue. An unreadable venue stops the start: no guesses."""
+        parts = self._parts
+        ours = parts.trader.blotter.all_live()
+        theirs, asked_ns = await self._venue_orders()
+        corrections = reconcile.orders(ours, theirs, asked_ns, grace_ns=0)
+        for correction in corrections:
+            self._correct(correction, asked_ns)
+        await parts.clerk.reconciled("start", parts.relayer.name, corrections)
+        parts.facts.add(parts.trader.drain_facts())
+
+    async def _venue_orders(self) -> tuple[tuple[VenueOrder, ...], Nanos]:
+        for attempt in range(1, RECONCILE_TRIES + 1):
+            asked_ns = time.time_ns()
+            answer = await self._parts.relayer.open_orders()
+            if isinstance(answer, Ok):
+                return answer.value, asked_ns
+            log.warning("start_reconciliation_waits", attempt=attempt, reason=answer.reason)
+            await asyncio.sleep(attempt)
+        raise VenueUnreadable(f"the venue's open orders could not be read in {RECONCILE_TRIES} tries")
+
+    def _correct(self, correction: Correction, now_ns: Nanos) -> None:
+        trader = self._parts.trader
+        order_id = correction.client_order_id
+        if correction.kind is CorrectionKind.NOT_LISTED:
+            trader.apply(Cancelled(order_id, "not at the venue when the engine started", now_ns))
+        elif correction.kind is CorrectionKind.FOUND:
+            trader.apply(Accepted(order_id, correction.subject, Ack.LIVE, now_ns))
+        else:
+            self.trouble(Trouble("reconciliation", correction.subject, f"{correction.kind.value}: {correction.detail}"))
+
+    def _apply(self, control: Control | None) -> None:
+        if control is None:
+            return
+        self._parts.turns.push(control)
+        assets = [asset for market in control.markets for asset in (market.yes, market.no) if asset]
+        self._parts.feed.set_assets(assets)
+
+    async def _take_down(self, reason: str) -> None:
+        parts = self._parts
+        parts.turns.close()
+        if not await parts.hands.cancel_all(reason):
+            log.error("cancel_all_unconfirmed", reason=reason)
+        parts.turns.finish()
+
+    async def _end(self) -> None:
+        """Runs after every task is gone, whatever happened: cancel what may rest, write what is known, let go."""
+        parts = self._parts
+        try:
+            async with asyncio.timeout(SHUTDOWN_S):
+                if self.state != "stopping":
+                    await self._take_down("engine failed")
+                self.state = "stopped"
+                await parts.facts.flush()
+                await self._store(full=True)
+                await parts.clerk.release(parts.lease)
+        except TimeoutError:
+            log.error("shutdown_incomplete", after_s=SHUTDOWN_S, facts_waiting=parts.facts.waiting)
+        finally:
+            for recorder in parts.recorders:
+                recorder.close()
+            await parts.relayer.close()
+            await parts.clerk.close()
+
+    # Duties
+
+    async def _follow_control(self) -> None:
+        """The operators' wishes: at the nudge, and every half second because a nudge may be lost."""
+        parts = self._parts
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._nudged.wait()
+            self._nudged.clear()
+            try:
+                self._apply(await parts.clerk.control(parts.trader.control.version, time.time_ns()))
+            except parts.clerk.unavailable as error:
+                log.warning("control_unreadable", error=str(error))
+
+    async def _keep_lease(self) -> None:
+        """A lost lease ends the engine; a database that does not answer is tried until the lease has run out."""
+        parts = self._parts
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                parts.lease = await parts.clerk.renew(parts.lease)
+            except parts.clerk.unavailable as error:
+                log.warning("lease_not_renewed", error=str(error))
+
+    async def _beat(self) -> None:
+        parts = self._parts
+        while True:
+            started = time.monotonic()
+            for recorder in parts.recorders:
+                recorder.flush()
+            try:
+                await self._store(full=False)
+            except parts.clerk.unavailable as error:
+                log.warning("beat_failed", error=str(error))
+            await asyncio.sleep(max(0.0, BEAT_S - (time.monotonic() - started)))
+
+    async def _store(self, *, full: bool) -> None:
+        parts = self._parts
+        trader, now_ns = parts.trader, time.time_ns()
+        changed = parts.publisher.take_unstored()
+        if full:
+            changed = [market.condition_id for market in trader.books.markets]
+        markets = [market for condition_id in changed if (market := trader.market(condition_id)) is not None]
+        await parts.clerk.beat(
+            Beat(
+                token=parts.lease.token,
+                state=self.state,
+                relayer=parts.terms.relayer,
+                dry_run=parts.terms.dry_run,
+                started_at=parts.started_at,
+                change_seen=trader.control.version,
+                summary=self.overview(),
+            )
+        )
+        await parts.clerk.states([shown(trader, market, now_ns) for market in markets])
+        await parts.clerk.breakers(trader.drain_breakers())
+        await parts.clerk.positions([holding(trader, market) for market in markets])
+
+    async def _draw_points(self) -> None:
+        parts = self._parts
+        while True:
+            await asyncio.sleep(POINT_S)
+            known = [market.condition_id for market in parts.trader.books.markets]
+            try:
+                await parts.clerk.points(profit_points(parts.trader, known), time.time_ns())
+            except parts.clerk.unavailable as error:
+                log.warning("points_not_written", error=str(error))
+
+    async def _report_troubles(self) -> None:
+        parts = self._parts
+        while True:
+            trouble = await self._troubles.get()
+            try:
+                await parts.clerk.trouble(trouble)
+            except parts.clerk.unavailable as error:
+                log.error("incident_not_written", kind=trouble.kind, error=str(error))

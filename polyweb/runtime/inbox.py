@@ -1,0 +1,134 @@
+"""Everything that may enter the trader, as values, and their spelling in a session recording.
+
+Law: nothing reaches trading state except through one of these items, so a recorded session replays to the same
+decisions.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from execution.domain.blotter import OrderRecord
+from execution.domain.commands import Accepted, CancelFailed, Cancelled, Fill, Rejected, Unknown
+from markets.domain.events import Frame
+from markets.domain.market import Market
+from markets.domain.units import AssetId, Cash, ConditionId, Nanos
+from risk.domain.limits import Limits
+from risk.domain.stops import Stop
+from strategies.domain.arb_params import ArbParams
+from strategies.domain.params import SpreadParams
+
+
+@dataclass(frozen=True, slots=True)
+class TraderConfig:
+    """What is fixed for one run. `first_id` numbers its orders; `auto_track` quotes whatever the frames name."""
+
+    first_id: int
+    starting_cash: Cash
+    live_money: bool = False
+    auto_track: bool = False
+    hash_every: int = 32
+
+
+class FeedUp(msgspec.Struct, frozen=True, tag=True):
+    """A socket delivers these tokens from now on; their books wait for a snapshot."""
+
+    at_ns: Nanos
+    assets: tuple[AssetId, ...]
+
+
+class FeedDown(msgspec.Struct, frozen=True, tag=True):
+    at_ns: Nanos
+    assets: tuple[AssetId, ...]
+    reason: str
+
+
+class Control(msgspec.Struct, frozen=True, tag=True):
+    """The whole operator-controlled state as of change `version`: markets, switches, parameters, caps, stops."""
+
+    version: int
+    at_ns: Nanos
+    markets: tuple[Market, ...]
+    trading: frozenset[ConditionId]
+    params: dict[ConditionId, SpreadParams]
+    defaults: SpreadParams
+    limits: Limits
+    stops: tuple[Stop, ...]
+    arb: ArbParams
+
+
+NO_CONTROL = Control(
+    version=0,
+    at_ns=0,
+    markets=(),
+    trading=frozenset(),
+    params={},
+    defaults=SpreadParams(),
+    limits=Limits(),
+    stops=(),
+    arb=ArbParams(),
+)
+
+
+class Tick(msgspec.Struct, frozen=True, tag=True):
+    """The clock: lets time-outs and minimum lifetimes end without market data."""
+
+    at_ns: Nanos
+
+
+class Decide(msgspec.Struct, frozen=True, tag=True):
+    """Not an item of the inbox but the boundary after it: at `now_ns` the trader decided commands with this digest."""
+
+    now_ns: Nanos
+    digest: str
+
+
+class Begin(msgspec.Struct, frozen=True, tag=True):
+    """What a session started from: the run's constants and what the journal knew of earlier runs."""
+
+    at_ns: Nanos
+    config: TraderConfig
+    orders: tuple[OrderRecord, ...]
+    fills: tuple[Fill, ...]
+
+
+Item: TypeAlias = (
+    Frame
+    | FeedUp
+    | FeedDown
+    | Control
+    | Tick
+    | Accepted
+    | Rejected
+    | Unknown
+    | Cancelled
+    | CancelFailed
+    | Fill
+)
+Spelled: TypeAlias = (
+    FeedUp
+    | FeedDown
+    | Control
+    | Tick
+    | Decide
+    | Begin
+    | Accepted
+    | Rejected
+    | Unknown
+    | Cancelled
+    | CancelFailed
+    | Fill
+)
+_decoder: msgspec.json.Decoder[Spelled] = msgspec.json.Decoder(Spelled)
+_encoder = msgspec.json.Encoder()
+
+
+def spell(item: Spelled) -> bytes:
+    """Everything but a frame (whose raw bytes are recorded as they came) as one JSON object."""
+    return _encoder.encode(item)
+
+
+def read(data: bytes) -> Spelled:
+    """Raises msgspec.ValidationError on what `spell` did not write."""
+    return _decoder.decode(data)

@@ -1,0 +1,164 @@
+"""The engine's turns: drain the inbox, fold everything in, decide once, hand the commands over.
+
+Law: one writer. Only a turn touches the trader, and a turn never waits; everything slow lives in tasks beside it.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from execution.domain.commands import Cancel, Command, Place, Resync
+from execution.engine import Hands
+from markets.domain.events import Frame
+from markets.domain.units import AssetId, Nanos
+from polyweb.runtime.inbox import Decide, FeedDown, FeedUp, Item, Spelled, Tick
+from polyweb.runtime.rehearsal import digest_of
+from polyweb.runtime.state import Fact
+from polyweb.runtime.trader import Trader
+
+TICK_S = 0.25
+INBOX_LIMIT = 50_000
+ITEMS_PER_TURN = 2_000
+TIMINGS_KEPT = 2_000
+
+
+class Feed(Protocol):
+    """What the loop asks of the market feed."""
+
+    def resync(self, assets: Sequence[AssetId], reason: str) -> None: ...
+
+
+class SessionLog(Protocol):
+    """Writes down what entered the inbox, for replay."""
+
+    def frame(self, frame: Frame) -> None: ...
+
+    def item(self, item: Spelled, at_ns: Nanos) -> None: ...
+
+
+class Turns:
+    """The inbox and its only reader. `push` may be called from anything running in this event loop."""
+
+    def __init__(
+        self,
+        *,
+        trader: Trader,
+        hands: Hands,
+        feed: Feed,
+        log: SessionLog | None,
+        on_facts: Callable[[list[Fact]], None],
+        on_turn: Callable[[Nanos], None],
+        now_ns: Callable[[], Nanos] = time.time_ns,
+    ) -> None:
+        self.trader = trader
+        self.overflows = 0
+        self.lag_ms = 0.0
+        self._hands = hands
+        self._feed = feed
+        self._log = log
+        self._on_facts = on_facts
+        self._on_turn = on_turn
+        self._now_ns = now_ns
+        self._items: deque[Item] = deque()
+        self._wake = asyncio.Event()
+        self._durations: deque[int] = deque(maxlen=TIMINGS_KEPT)
+        self._ticked_ns: Nanos = 0
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._items)
+
+    def push(self, item: Item) -> None:
+        if len(self._items) >= INBOX_LIMIT and isinstance(item, Frame):
+            self._overflow()
+        self._items.append(item)
+        self._wake.set()
+
+    def _overflow(self) -> None:
+        """More frames than can be folded in: none of the books can be trusted until their next snapshot.
+
+        Frames go, everything else stays: an outcome or a stop is never dropped.
+        """
+        self.overflows += 1
+        kept = [item for item in self._items if not isinstance(item, Frame)]
+        self._items.clear()
+        self._items.extend(kept)
+        assets = tuple(asset for market in self.trader.books.markets for asset in (market.yes, market.no) if asset)
+        now_ns = self._now_ns()
+        self._items.append(FeedDown(now_ns, assets, "inbox overflow"))
+        self._items.append(FeedUp(now_ns, assets))
+        self._feed.resync(assets, "inbox overflow")
+
+    async def run(self) -> None:
+        while True:
+            asked = time.perf_counter()
+            woken = await self._wait()
+            if not woken:
+                self.lag_ms = max(0.0, (time.perf_counter() - asked - TICK_S) * 1_000)
+            self.turn()
+            await asyncio.sleep(0)  # hands, journal and sockets run between two turns
+
+    async def _wait(self) -> bool:
+        try:
+            async with asyncio.timeout(TICK_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def turn(self) -> None:
+        """Fold in what waits, decide once, hand over. A long queue is taken in slices so that nobody starves."""
+        started = time.perf_counter_ns()
+        now_ns = self._now_ns()
+        self._on_turn(now_ns)
+        for _ in range(min(len(self._items), ITEMS_PER_TURN)):
+            self._fold(self._items.popleft(), now_ns)
+        if not self._items:
+            self._wake.clear()
+        if now_ns - self._ticked_ns >= TICK_S * 1e9:
+            self._ticked_ns = now_ns
+            self._fold(Tick(now_ns), now_ns)
+        if not self._closed:
+            self._carry(self.trader.decide(now_ns), now_ns)
+        self._durations.append(time.perf_counter_ns() - started)
+
+    def close(self) -> None:
+        """Decide nothing more; what still comes in is folded in, so that the journal hears every outcome."""
+        self._closed = True
+
+    def finish(self) -> None:
+        """Fold in everything that waits and pass on the last facts."""
+        now_ns = self._now_ns()
+        while self._items:
+            self._fold(self._items.popleft(), now_ns)
+        self._on_facts(self.trader.drain_facts())
+
+    def _fold(self, item: Item, now_ns: Nanos) -> None:
+        if self._log is not None:
+            if isinstance(item, Frame):
+                self._log.frame(item)
+            else:
+                self._log.item(item, now_ns)
+        self.trader.apply(item)
+
+    def _carry(self, commands: list[Command], now_ns: Nanos) -> None:
+        if self._log is not None:
+            self._log.item(Decide(now_ns, digest_of(commands)), now_ns)
+        facts = self.trader.drain_facts()
+        if facts:
+            self._on_facts(facts)
+        for command in commands:
+            if isinstance(command, Place | Cancel):
+                self._hands.take(command)
+            elif isinstance(command, Resync):
+                self._feed.resync(command.assets, command.reason)
+
+    def timings_us(self) -> tuple[float | None, float | None]:
+        """p50 and p99 of the last turns in microseconds."""
+        if not self._durations:
+            return None, None
+        ordered = sorted(self._durations)
+        return ordered[len(ordered) // 2] / 1_000, ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] / 1_000

@@ -1,0 +1,212 @@
+"""One market's quoting decision: verified book -> wanted quotes -> verdict -> fewest commands.
+
+Law: pure. When in doubt it does not quote: a book that is not VERIFIED, a stop or a refusal takes resting quotes down.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from execution.domain.blotter import LiveOrder
+from execution.domain.commands import Cancel, CancelReason, Command, NewOrder, Place, Refusal, Resync, Strategy
+from execution.domain.converge import Churn, converge
+from markets.domain.integrity import Doubt, Trust
+from markets.domain.market import Market
+from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos
+from polyweb.runtime.state import Desk, TradingState
+from risk.domain import breakers, gate, stops
+from risk.domain.breakers import Breaker, BreakerKind, Signal
+from risk.domain.gate import Approved, Guard, RefusalCode, Refused
+from risk.domain.stops import StopLevel
+from strategies.domain import spread
+from strategies.domain.inputs import MarketInput
+from strategies.domain.intents import NoQuote, Quote, QuoteSet
+from strategies.domain.params import SpreadParams
+
+VIEW_DEPTH = 3
+KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """Take the quotes down, and why."""
+
+    cause: CancelReason
+    reason: str
+
+
+class Quoter:
+    def __init__(self, state: TradingState) -> None:
+        self._state = state
+
+    def decide(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
+        state = self._state
+        market = state.market(condition_id)
+        if market is None:
+            return []
+        desk = state.desks.get(condition_id)
+        if desk is None:
+            desk = state.desks[condition_id] = Desk(market)
+        if state.config.auto_track:
+            state.know(market)
+        desk.market, desk.decided_ns = market, now_ns
+        live = state.blotter.live(condition_id, Strategy.SPREAD)
+        down = self._forbidden(market, now_ns) or self._tripped(desk, now_ns)
+        commands = self._confirm(desk, now_ns)
+        if down is not None:
+            return commands + self._take_down(desk, live, down, now_ns)
+        if state.books.doubt(condition_id) is Doubt.BURST_OPEN:
+            return commands  # the rest of the burst is on its way: judge nothing in the middle of it
+        return commands + self._quote(desk, live, now_ns)
+
+    def _forbidden(self, market: Market, now_ns: Nanos) -> Down | None:
+        state = self._state
+        if not state.trades(market.condition_id):
+            return Down(CancelReason.DISABLED, NoQuote.DISABLED.value)
+        stop = stops.strongest(state.control.stops, market.condition_id, market.event_id, now_ns)
+        if stop is not None and stop.level >= StopLevel.CANCEL:
+            return Down(CancelReason.STOPPED, f"stopped: {stop.reason}")
+        doubt = state.books.doubt(market.condition_id)
+        if doubt in (Doubt.NONE, Doubt.BURST_OPEN):
+            return None
+        self._broke(market, now_ns)
+        return Down(CancelReason.UNTRUSTED, f"book {doubt.value.replace('_', ' ')}")
+
+    def _broke(self, market: Market, now_ns: Nanos) -> None:
+        """A book that was verified and is not any more trips its breaker; one that waits for its first does not."""
+        desk = self._state.desks[market.condition_id]
+        if desk.breaker is not None:
+            moved = breakers.after(desk.breaker, Signal.BOOK_BROKEN, now_ns)
+            if moved is not desk.breaker:
+                desk.breaker = moved
+                self._state.breaker_moved(moved)
+
+    def _tripped(self, desk: Desk, now_ns: Nanos) -> Down | None:
+        """Breakers: a book that went bad must be good for a while before it is quoted on again."""
+        state = self._state
+        if not state.feed_breaker.lets_through:
+            return Down(CancelReason.UNTRUSTED, f"feed breaker: {state.feed_breaker.reason}")
+        breaker = self._after_signal(desk, now_ns)
+        if breaker is not desk.breaker:
+            desk.breaker = breaker
+            state.breaker_moved(breaker)
+        if breaker.lets_through:
+            return None
+        return Down(CancelReason.UNTRUSTED, f"book breaker: {breaker.reason}")
+
+    def _after_signal(self, desk: Desk, now_ns: Nanos) -> Breaker:
+        state, condition_id = self._state, desk.market.condition_id
+        breaker = desk.breaker or Breaker(BreakerKind.STALE_BOOK, condition_id)
+        if state.books.doubt(condition_id) is not Doubt.NONE:
+            return breaker  # in the middle of a burst
+        if self._age_ns(condition_id, now_ns) > state.control.limits.max_book_age_ns:
+            return breakers.after(breaker, Signal.BOOK_STALE, now_ns)
+        return breakers.settled(breakers.after(breaker, Signal.BOOK_VERIFIED, now_ns), now_ns)
+
+    def _confirm(self, desk: Desk, now_ns: Nanos) -> list[Command]:
+        """Silence proves nothing: a book that has not moved for half its allowed age is asked to show itself."""
+        state, market = self._state, desk.market
+        half_ns = state.control.limits.max_book_age_ns // 2
+        if state.books.trust(market.condition_id) is not Trust.VERIFIED:
+            return []
+        if self._age_ns(market.condition_id, now_ns) < half_ns or now_ns - desk.asked_ns < half_ns // 2:
+            return []
+        desk.asked_ns = now_ns
+        return [Resync(tuple(asset for asset in (market.yes, market.no) if asset), "quiet")]
+
+    def _age_ns(self, condition_id: ConditionId, now_ns: Nanos) -> Nanos:
+        return max(0, now_ns - self._state.books.last_update_ns(condition_id))
+
+    def _take_down(
+        self, desk: Desk, live: tuple[LiveOrder, ...], down: Down, now_ns: Nanos
+    ) -> list[Command]:
+        desk.wanted, desk.quoting, desk.reason, desk.codes = None, False, down.reason, ()
+        asked = self._state.blotter.ask_cancel([order.client_order_id for order in live], now_ns)
+        return [Cancel(asked, down.cause, now_ns)] if asked else []
+
+    def _quote(self, desk: Desk, live: tuple[LiveOrder, ...], now_ns: Nanos) -> list[Command]:
+        state, market = self._state, desk.market
+        params = state.params(market.condition_id)
+        wanted = spread.plan(self._input(market, now_ns), params)
+        if wanted.reason is not None or not wanted.quotes:
+            reason = wanted.reason.value if wanted.reason else "nothing to quote"
+            return self._take_down(desk, live, Down(CancelReason.NO_QUOTE, reason), now_ns)
+        verdict = gate.evaluate_quotes(
+            wanted, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
+        )
+        if isinstance(verdict, Refused):
+            return self._refused(desk, live, verdict, now_ns)
+        desk.wanted, desk.quoting, desk.reason, desk.codes = wanted, True, "", ()
+        return self._converge(desk, live, verdict, params, now_ns)
+
+    def _input(self, market: Market, now_ns: Nanos) -> MarketInput:
+        state = self._state
+        view = state.view(market.condition_id, VIEW_DEPTH)
+        return MarketInput(market, view, state.inventory(market), now_ns)
+
+    def _guard(self, market: Market, now_ns: Nanos) -> Guard:
+        state = self._state
+        condition_id = market.condition_id
+        return Guard(
+            stop=stops.strongest(state.control.stops, condition_id, market.event_id, now_ns),
+            book_verified=state.books.trust(condition_id) is Trust.VERIFIED,
+            book_age_ns=self._age_ns(condition_id, now_ns),
+            order_room=state.rate.room(now_ns),
+            live_money=state.config.live_money,
+        )
+
+    def _refused(
+        self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos
+    ) -> list[Command]:
+        """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
+        codes = tuple(code.value for code in verdict.codes)
+        self._state.note(
+            Refusal(desk.market.condition_id, Strategy.SPREAD, codes, verdict.detail, now_ns)
+        )
+        if set(verdict.codes) <= KEEPS_RESTING:
+            desk.quoting, desk.reason, desk.codes = False, verdict.detail, codes
+            return []
+        commands = self._take_down(desk, live, Down(CancelReason.REFUSED, verdict.detail), now_ns)
+        desk.codes = codes
+        return commands
+
+    def _converge(
+        self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos
+    ) -> list[Command]:
+        state, market = self._state, desk.market
+        churn = Churn(
+            min_change_ticks=params.min_change_ticks,
+            min_lifetime_ns=params.min_quote_lifetime_ms * NANOS_PER_MILLI,
+            cancels_left=desk.cancels.left(params.max_cancels_per_minute, now_ns),
+        )
+        change = converge(approved, live, market, churn, now_ns)
+        commands: list[Command] = []
+        if change.cancels:
+            asked = state.blotter.ask_cancel(change.cancels, now_ns)
+            desk.cancels.note(len(change.requotes), now_ns)
+            if asked:
+                commands.append(Cancel(asked, CancelReason.REQUOTE, now_ns))
+        if change.places:
+            commands.append(self._place(market, change.places, desk.wanted, now_ns))
+        return commands
+
+    def _place(
+        self, market: Market, quotes: tuple[Quote, ...], wanted: QuoteSet | None, now_ns: Nanos
+    ) -> Place:
+        state = self._state
+        orders = tuple(
+            NewOrder(
+                client_order_id=state.new_id(),
+                condition_id=market.condition_id,
+                asset=quote.asset,
+                side=quote.side,
+                price=quote.price,
+                size=quote.size,
+                tick=market.tick,
+            )
+            for quote in quotes
+        )
+        trace = msgspec.json.encode(wanted.trace).decode() if wanted else ""
+        place = Place(f"q-{orders[0].client_order_id:x}", Strategy.SPREAD, orders, now_ns, trace, state.last_frame_ns)
+        state.planned(place)
+        return place

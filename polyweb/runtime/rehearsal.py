@@ -1,0 +1,147 @@
+"""Replay: recorded frames through the same trader and a venue of paper, on the recording's own clock.
+
+Law: pure and deterministic. `now` is the recording's time, never ours; the digest is a SHA-256 over every command, so
+the same file, parameters, metadata and seed give the same digest on every run and machine.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Protocol
+
+import msgspec
+
+from execution.domain.commands import Cancel, Command, Outcome, Place
+from markets.domain.events import Frame, MarketEvent
+from markets.domain.units import NANOS_PER_SECOND, Nanos
+from polyweb.runtime.inbox import Begin, Control, Decide, Spelled, Tick
+from polyweb.runtime.trader import Trader
+
+TICK_NS: Nanos = NANOS_PER_SECOND
+MAX_TICKS_IN_A_GAP = 600
+
+_encoder = msgspec.json.Encoder()
+
+
+class Venue(Protocol):
+    """A pure stand-in for the exchange: takes commands, hears the market, hands out what is due."""
+
+    def on_event(self, event: MarketEvent, now_ns: Nanos) -> None: ...
+
+    def place(self, command: Place, now_ns: Nanos) -> None: ...
+
+    def cancel(self, command: Cancel, now_ns: Nanos) -> None: ...
+
+    def due(self, now_ns: Nanos) -> Sequence[Outcome]: ...
+
+
+class Digest:
+    """SHA-256 over commands in the order they were decided."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            self._hash.update(_encoder.encode(command))
+            self._hash.update(b"\n")
+
+    def hex(self) -> str:
+        return self._hash.hexdigest()
+
+
+def digest_of(commands: Sequence[Command]) -> str:
+    """Digest of one decision; empty for none, so that quiet turns cost nothing in a session recording."""
+    if not commands:
+        return ""
+    digest = Digest()
+    digest.add(commands)
+    return digest.hex()[:16]
+
+
+class Rehearsal:
+    """Drives one trader through a recording. `frames` with one receive time are one turn, as in a live burst."""
+
+    def __init__(self, trader: Trader, venue: Venue, control: Control) -> None:
+        self.trader = trader
+        self.digest = Digest()
+        self.first_ns: Nanos = 0
+        self.last_ns: Nanos = 0
+        self._venue = venue
+        self._control = control
+
+    def run(self, frames: Iterable[Frame]) -> None:
+        for _ in self.turns(frames):
+            pass
+
+    def turns(self, frames: Iterable[Frame]) -> Iterator[Nanos]:
+        """Play turn by turn, yielding the recording's time after each."""
+        for received_ns, burst in groupby(frames, key=lambda frame: frame.received_ns):
+            if not self.first_ns:
+                self.first_ns = self.last_ns = received_ns
+                self.trader.apply(self._control)
+            self._pass_time(received_ns)
+            self._hear(received_ns)
+            for frame in burst:
+                self.trader.apply(frame)
+            self._turn(received_ns)
+            yield received_ns
+        self.trader.books.flush()
+
+    def _pass_time(self, until_ns: Nanos) -> None:
+        """One tick for every second in which nothing was recorded, as the live engine has them."""
+        ticks = min((until_ns - self.last_ns) // TICK_NS, MAX_TICKS_IN_A_GAP)
+        for step in range(1, ticks + 1):
+            at_ns = self.last_ns + step * TICK_NS
+            if at_ns < until_ns:
+                self.trader.apply(Tick(at_ns))
+                self._turn(at_ns)
+        self.last_ns = max(self.last_ns, until_ns)
+
+    def _turn(self, now_ns: Nanos) -> None:
+        self._hear(now_ns)
+        commands = self.trader.decide(now_ns)
+        self.digest.add(commands)
+        for command in commands:
+            if isinstance(command, Place):
+                self._venue.place(command, now_ns)
+            elif isinstance(command, Cancel):
+                self._venue.cancel(command, now_ns)
+        self.trader.drain_facts()
+
+    def _hear(self, now_ns: Nanos) -> None:
+        for outcome in self._venue.due(now_ns):
+            self.trader.apply(outcome)
+
+
+class Divergence(Exception):
+    """A recorded session did not replay to the decisions it recorded."""
+
+
+def replay_session(items: Iterable[Frame | Spelled], build: Callable[[Begin], Trader]) -> tuple[Trader, int]:
+    """Feed a session recording through a new trader; returns it and the number of decisions that were compared.
+
+    Raises Divergence at the first decision that differs, ValueError when the recording lacks its beginning.
+    """
+    trader: Trader | None = None
+    compared = 0
+    for item in items:
+        if isinstance(item, Begin):
+            trader = build(item)
+            trader.restore(item.orders, item.fills, item.at_ns)
+            continue
+        if trader is None:
+            raise ValueError("the session recording has lost its beginning: replay needs its first segment")
+        if isinstance(item, Decide):
+            found = digest_of(trader.decide(item.now_ns))
+            compared += 1
+            if found != item.digest:
+                raise Divergence(
+                    f"decision {compared} at {item.now_ns} ns: recorded {item.digest or 'nothing'}, replayed"
+                    f" {found or 'nothing'}"
+                )
+        else:
+            trader.apply(item)
+    if trader is None:
+        raise ValueError("the session recording is empty")
+    return trader, compared

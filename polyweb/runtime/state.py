@@ -1,0 +1,177 @@
+"""Trading state: everything the trader knows, and the few ways to ask it and to note what was decided.
+
+Law: owned by the trader alone. Quoter and arbitrageur read it and book their plans in it; nobody else holds it.
+"""
+
+from dataclasses import dataclass, field
+
+from execution.domain.blotter import Blotter, OrderMoved
+from execution.domain.budget import CancelWindow
+from execution.domain.commands import Fill, Place, Refusal, Strategy
+from execution.domain.ledger import Ledger
+from execution.domain.orders import ENDED
+from markets.domain.books import BookSet
+from markets.domain.events import Side
+from markets.domain.fees import taker_fee_ceil
+from markets.domain.market import Market
+from markets.domain.units import ConditionId, Nanos
+from polyweb.runtime.inbox import NO_CONTROL, Control, TraderConfig
+from risk.domain.breakers import Breaker, BreakerKind
+from risk.domain.exposure import ExposureBook
+from risk.domain.rate import OrderRate
+from strategies.domain.inputs import BookView, Inventory
+from strategies.domain.intents import QuoteSet
+from strategies.domain.params import SpreadParams
+
+Fact = OrderMoved | Fill | Refusal
+
+
+@dataclass(slots=True)
+class Counters:
+    frames: int = 0
+    malformed: dict[str, int] = field(default_factory=dict)
+    decisions: int = 0
+    placed: int = 0
+    cancelled: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    fills: int = 0
+    refusals: int = 0
+    contradictions: int = 0
+
+
+@dataclass(slots=True)
+class Desk:
+    """What the engine last thought about one market; screens read it, decisions read only `cancels`."""
+
+    market: Market
+    cancels: CancelWindow = field(default_factory=CancelWindow)
+    wanted: QuoteSet | None = None
+    reason: str = ""
+    codes: tuple[str, ...] = ()
+    quoting: bool = False
+    decided_ns: Nanos = 0
+    asked_ns: Nanos = 0
+    breaker: Breaker | None = None
+
+
+class TradingState:
+    def __init__(self, config: TraderConfig) -> None:
+        self.config = config
+        self.control: Control = NO_CONTROL
+        self.books = BookSet(auto_track=config.auto_track, hash_every=config.hash_every)
+        self.blotter = Blotter()
+        self.ledger = Ledger(config.starting_cash)
+        self.exposure = ExposureBook()
+        self.rate = OrderRate(NO_CONTROL.limits.orders_per_second, 0)
+        self.counters = Counters()
+        self.desks: dict[ConditionId, Desk] = {}
+        self.last_frame_ns: Nanos = 0
+        self.feed_breaker = Breaker(BreakerKind.FEED_SILENCE)
+        self._moved_breakers: dict[tuple[str, str], Breaker] = {}
+        self._known: dict[ConditionId, Market] = {}
+        self._facts: list[Fact] = []
+        self._touched: dict[ConditionId, None] = {}
+        self._next_id = config.first_id
+
+    # What may be asked
+
+    def market(self, condition_id: ConditionId) -> Market | None:
+        return self.books.market(condition_id)
+
+    def trades(self, condition_id: ConditionId) -> bool:
+        """Whether an operator lets the engine quote this market."""
+        return self.config.auto_track or condition_id in self.control.trading
+
+    def params(self, condition_id: ConditionId) -> SpreadParams:
+        return self.control.params.get(condition_id, self.control.defaults)
+
+    def new_id(self) -> int:
+        client_order_id = self._next_id
+        self._next_id += 1
+        return client_order_id
+
+    def inventory(self, market: Market) -> Inventory:
+        """What the spread quoter may sell: settled shares less what other strategies' sells have claimed."""
+        reserved = {
+            asset: self.blotter.selling(market.condition_id, asset, besides=Strategy.SPREAD)
+            for asset in (market.yes, market.no)
+        }
+        return self.ledger.inventory(market, reserved)
+
+    def planned(self, place: Place) -> None:
+        """Book new orders before they are sent: they count against risk from this moment."""
+        self.counters.placed += len(place.orders)
+        self.rate.take(len(place.orders), place.decided_ns)
+        for order in place.orders:
+            self._facts += self.blotter.plan(order, place.plan_id, place.strategy, place.decided_ns)
+            self.order_changed(order.client_order_id)
+
+    def note(self, fact: Fact) -> None:
+        if isinstance(fact, Refusal):
+            self.counters.refusals += 1
+        self._facts.append(fact)
+
+    def breaker_moved(self, breaker: Breaker) -> None:
+        self._moved_breakers[breaker.kind.value, breaker.target] = breaker
+
+    def drain_breakers(self) -> list[Breaker]:
+        """Breakers that changed their state since the last call, each as it is now."""
+        moved = list(self._moved_breakers.values())
+        self._moved_breakers.clear()
+        return moved
+
+    def drain_facts(self) -> list[Fact]:
+        """Everything the journal should know since the last call, in order."""
+        facts = self._facts
+        self._facts = []
+        return facts
+
+    def drain_touched(self) -> list[ConditionId]:
+        """Markets looked at since the last call: what screens may have to redraw."""
+        touched = list(self._touched)
+        self._touched.clear()
+        return touched
+
+    def view(self, condition_id: ConditionId, depth: int) -> BookView:
+        """The YES-oriented view of a book; empty when there is none."""
+        book = self.books.book(condition_id)
+        if book is None:
+            return BookView((), (), 0)
+        trade = self.books.last_trade(condition_id)
+        return BookView(
+            book.levels(Side.BUY, depth),
+            book.levels(Side.SELL, depth),
+            self.books.last_update_ns(condition_id),
+            trade.price if trade else None,
+        )
+
+    # What a change of an order or a position means for risk
+
+    def know(self, market: Market) -> None:
+        """Take a market that only the feed has named into the exposure book."""
+        if self._known.get(market.condition_id) != market:
+            self._known[market.condition_id] = market
+            self.exposure.add_market(market)
+            self.position_changed(market)
+
+    def position_changed(self, market: Market) -> None:
+        held = self.ledger.inventory(market)
+        self.exposure.set_position(market.condition_id, held.yes, held.no, held.yes_cost, held.no_cost)
+
+    def order_changed(self, client_order_id: int) -> None:
+        order = self.blotter.order(client_order_id)
+        market = self.market(order.condition_id) if order else None
+        if order is None or market is None:
+            return
+        remaining = 0 if order.state in ENDED else order.remaining
+        self.exposure.set_order(
+            client_order_id,
+            order.condition_id,
+            order.asset == market.yes,
+            order.side,
+            order.price,
+            remaining,
+            # A basket's legs take, and whoever takes pays; quotes are post-only.
+            fee=taker_fee_ceil(market.fees, order.price, remaining) if order.strategy is Strategy.DUTCH_BOOK else 0,
+        )

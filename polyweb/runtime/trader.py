@@ -1,0 +1,194 @@
+"""The trader: folds inbox items into trading state and decides, once per market that changed.
+
+Law: pure. `apply` and `decide` have no clock, no I/O and no chance; the same items and the same `now` give the same
+commands on every machine. Replay, paper and live differ only in who feeds it and who carries its commands out.
+"""
+
+from collections.abc import Callable, Iterable
+
+from execution.domain.blotter import OrderMoved, OrderRecord
+from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Resync
+from execution.domain.orders import IllegalMove
+from markets.domain.decode import MalformedFrame, decode
+from markets.domain.events import Frame, MarketEvent
+from markets.domain.market import Market
+from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
+from polyweb.runtime.arbitrage import Arbitrageur
+from polyweb.runtime.inbox import Control, FeedDown, FeedUp, Item, Tick, TraderConfig
+from polyweb.runtime.quoting import Quoter
+from polyweb.runtime.state import TradingState
+from risk.domain import breakers
+from risk.domain.breakers import Signal
+
+CANCEL_PATIENCE_NS: Nanos = 10 * NANOS_PER_SECOND
+ENDED_KEPT_NS: Nanos = 3_600 * NANOS_PER_SECOND
+
+
+class Trader(TradingState):
+    """`tap` hears every decoded market event with its receive time; a paper exchange listens there."""
+
+    def __init__(
+        self, config: TraderConfig, tap: Callable[[MarketEvent, Nanos], None] | None = None
+    ) -> None:
+        super().__init__(config)
+        self._tap = tap
+        self._dirty: dict[ConditionId, None] = {}
+        self._timed: dict[ConditionId, None] = {}
+        self._quoter = Quoter(self)
+        self._arbitrageur = Arbitrageur(self)
+
+    # What comes in
+
+    def apply(self, item: Item) -> None:
+        """Fold one item in. A malformed frame is counted and changes nothing."""
+        match item:
+            case Frame():
+                self._frame(item)
+            case FeedUp():
+                self.books.feed_up(item.assets)
+            case FeedDown():
+                self.books.feed_down(item.assets)
+            case Control():
+                self._control(item)
+            case Tick():
+                self._tick(item.at_ns)
+            case _:
+                self._outcome(item)
+
+    def restore(self, orders: Iterable[OrderRecord], fills: Iterable[Fill], at_ns: Nanos) -> None:
+        """Take over what the journal knew of an earlier run: open orders, and every fill since the first."""
+        self.ledger.restore(fills)
+        self._facts += self.blotter.restore(orders, at_ns)
+        for order in self.blotter.all_live():
+            self._dirty[order.condition_id] = None
+
+    def _frame(self, frame: Frame) -> None:
+        self.counters.frames += 1
+        self.last_frame_ns = frame.received_ns
+        try:
+            events = decode(frame.data)
+        except MalformedFrame as error:
+            reason = error.reason.value
+            self.counters.malformed[reason] = self.counters.malformed.get(reason, 0) + 1
+            return
+        for event in events:
+            self.books.apply(event, frame.received_ns)
+            if self._tap is not None:
+                self._tap(event, frame.received_ns)
+
+    def _control(self, control: Control) -> None:
+        """Take the operator's whole state over. Markets no longer followed lose their quotes before their book."""
+        before = self.control
+        self.control = control
+        for market in (*before.markets, *control.markets):
+            self._dirty[market.condition_id] = None
+        if before.markets != control.markets:
+            self._follow(control.markets)
+        if before.limits.orders_per_second != control.limits.orders_per_second:
+            self.rate.set_rate(control.limits.orders_per_second, control.at_ns)
+
+    def _follow(self, markets: tuple[Market, ...]) -> None:
+        """Take over metadata. A market once known stays in the exposure book: what we hold there can still be lost."""
+        for market in markets:
+            if self._known.get(market.condition_id) != market:
+                self.books.track(market)
+                self._known[market.condition_id] = market
+        self.exposure.set_markets(self._known.values())
+        self._arbitrageur.set_markets(markets)
+        for market in self._known.values():
+            self.position_changed(market)
+        for order in self.blotter.all_live():
+            self.order_changed(order.client_order_id)
+
+    def _tick(self, now_ns: Nanos) -> None:
+        """Time passed: bursts settle, minimum lifetimes end, stops expire, quiet books are asked to show themselves."""
+        self.books.settle(now_ns)
+        self._listen(now_ns)
+        self._timed.update(dict.fromkeys(self.desks))
+        self.blotter.forget(now_ns - ENDED_KEPT_NS)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Stop following markets nobody asks for any more, once nothing of ours rests there."""
+        if self.config.auto_track:
+            return
+        followed = {market.condition_id for market in self.control.markets}
+        for condition_id in [key for key in self.desks if key not in followed]:
+            if not self.blotter.live(condition_id):
+                del self.desks[condition_id]
+                self.books.untrack(condition_id)
+
+    def _listen(self, now_ns: Nanos) -> None:
+        """A feed that said nothing at all for as long as a single book may be silent is not believed to be alive."""
+        if not self.last_frame_ns:
+            return
+        silent = now_ns - self.last_frame_ns > self.control.limits.max_book_age_ns
+        moved = breakers.after(self.feed_breaker, Signal.FEED_SILENT if silent else Signal.FEED_HEARD, now_ns)
+        moved = breakers.settled(moved, now_ns)
+        if moved is not self.feed_breaker:
+            self.feed_breaker = moved
+            self.breaker_moved(moved)
+
+    def _outcome(self, outcome: Outcome) -> None:
+        try:
+            moved = self.blotter.apply(outcome)
+        except IllegalMove:
+            self.counters.contradictions += 1
+            return
+        if isinstance(outcome, Fill) and self.ledger.apply(outcome):
+            self.counters.fills += 1
+            self._facts.append(outcome)
+            market = self.market(outcome.condition_id)
+            if market is not None:
+                self.position_changed(market)
+        if moved is None:
+            return
+        self._facts.append(moved)
+        self._count(moved)
+        order = self.blotter.order(outcome.client_order_id)
+        if order is not None:
+            self.order_changed(outcome.client_order_id)
+            self._dirty[order.condition_id] = None
+
+    def _count(self, moved: OrderMoved) -> None:
+        match moved.after.value:
+            case "cancelled":
+                self.counters.cancelled += 1
+            case "rejected":
+                self.counters.rejected += 1
+            case "unknown":
+                self.counters.unknown += 1
+
+    # What goes out
+
+    def decide(self, now_ns: Nanos) -> list[Command]:
+        """Decide for every market that changed since the last call. Cancels stand before places of the same market."""
+        commands: list[Command] = []
+        due = self.blotter.due_cancels(now_ns) + self.blotter.overdue_cancels(now_ns, CANCEL_PATIENCE_NS)
+        if due:
+            commands.append(Cancel(due, CancelReason.REQUOTE, now_ns))
+        for condition_id in self.books.drain_dirty():
+            self._dirty[condition_id] = None
+        dirty = list(self._dirty)
+        timed = [condition_id for condition_id in self._timed if condition_id not in self._dirty]
+        self._dirty.clear()
+        self._timed.clear()
+        for condition_id in dirty:
+            commands += self._quoter.decide(condition_id, now_ns)
+        self._touched.update(dict.fromkeys(dirty))
+        for condition_id in timed:
+            commands += self._at_time(condition_id, now_ns)
+        self.counters.decisions += len(dirty) + len(timed)
+        if self.control.arb.enabled:
+            commands += self._arbitrageur.decide(dirty, now_ns)
+        commands += [Resync(wish.assets, wish.reason.value) for wish in self.books.drain_resyncs()]
+        return commands
+
+    def _at_time(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
+        """Decide because time passed: screens hear of it only when it made a difference."""
+        desk = self.desks.get(condition_id)
+        before = (desk.quoting, desk.reason) if desk else None
+        commands = self._quoter.decide(condition_id, now_ns)
+        if commands or (desk and before != (desk.quoting, desk.reason)):
+            self._touched[condition_id] = None
+        return commands

@@ -1,0 +1,236 @@
+"""What screens show of the trader, as plain JSON values: strings for money, prices and sizes, numbers for counts.
+
+Law: reads the trader and changes nothing. A figure the engine does not know is None, never a default.
+"""
+
+from typing import Any, TypeAlias
+
+from execution.domain.blotter import LiveOrder
+from execution.domain.ledger import Pnl
+from markets.domain.events import Side
+from markets.domain.integrity import Trust
+from markets.domain.market import Market
+from markets.domain.units import (
+    NANOS_PER_MILLI,
+    PRICE_ONE,
+    AssetId,
+    ConditionId,
+    Nanos,
+    Price,
+    cash_to_decimal,
+    price_to_decimal,
+    size_to_decimal,
+)
+from polyweb.runtime.trader import Trader
+from risk.domain import stops
+
+Json: TypeAlias = dict[str, Any]
+LADDER_DEPTH = 10
+
+
+def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
+    """Everything the market page shows (see docs/architecture.md, "What the engine publishes")."""
+    condition_id = market.condition_id
+    desk = trader.desks.get(condition_id)
+    trading = trader.trades(condition_id)
+    quoting = desk is not None and desk.quoting
+    trust = trader.books.trust(condition_id)
+    trade = trader.books.last_trade(condition_id)
+    return {
+        "condition_id": condition_id,
+        "question": market.question,
+        "tick": str(price_to_decimal(market.tick)),
+        "min_size": _size(market.min_size),
+        "generation": market.generation.value,
+        "trading": trading,
+        "state": "quoting" if quoting else "idle" if trading else "watching",
+        "reason": desk.reason if desk is not None else "waiting for a book",
+        "trust": trust.value,
+        "trust_reason": trader.books.doubt(condition_id).value,
+        "book": _book(trader, condition_id),
+        "fair": str(price_to_decimal(desk.wanted.fair_x2) / 2) if desk and desk.wanted else None,
+        "ours": [_order(order, market, now_ns) for order in trader.blotter.live(condition_id)],
+        "position": position_view(trader, market),
+        "trace": [
+            {"name": step.name, "before": step.before, "after": step.after}
+            for step in (desk.wanted.trace if desk and desk.wanted else ())
+        ],
+        "last_trade": str(price_to_decimal(trade.price)) if trade else None,
+        "at_ms": now_ns // NANOS_PER_MILLI,
+    }
+
+
+def row(view: Json) -> Json:
+    """The line of the market tables, from the same view."""
+    ours = view["ours"]
+    bids = [order["yes_price"] for order in ours if order["yes_side"] == "bid"]
+    asks = [order["yes_price"] for order in ours if order["yes_side"] == "ask"]
+    book = view["book"]
+    return {
+        "condition_id": view["condition_id"],
+        "question": view["question"],
+        "bid": book["bids"][0][0] if book["bids"] else None,
+        "ask": book["asks"][0][0] if book["asks"] else None,
+        "our_bid": max(bids, default=None),
+        "our_ask": min(asks, default=None),
+        "net": view["position"]["net"],
+        "pnl": view["position"]["pnl"],
+        "trust": view["trust"],
+        "state": view["state"],
+        "reason": view["reason"],
+    }
+
+
+def mark(trader: Trader, condition_id: ConditionId) -> int | None:
+    """The YES price positions are valued at: the mid of a book that is there, else the last trade, else None."""
+    book = trader.books.book(condition_id)
+    if book is not None and book.seeded and book.mid_x2 is not None:
+        return book.mid_x2 // 2
+    trade = trader.books.last_trade(condition_id)
+    market = trader.market(condition_id)
+    if trade is None or market is None:
+        return None
+    return trade.price if trade.asset == market.yes else PRICE_ONE - trade.price
+
+
+def marks(trader: Trader, market: Market) -> dict[AssetId, Price]:
+    """What one share of each token is worth at the market's mark; empty when nobody knows."""
+    price = mark(trader, market.condition_id)
+    return {} if price is None else {market.yes: price, market.no: PRICE_ONE - price}
+
+
+def market_pnl(trader: Trader, market: Market) -> Pnl:
+    return trader.ledger.pnl(marks(trader, market), market.condition_id)
+
+
+def account_pnl(trader: Trader) -> Pnl:
+    known: dict[AssetId, Price] = {}
+    for market in trader.books.markets:
+        known |= marks(trader, market)
+    return trader.ledger.pnl(known)
+
+
+def position_view(trader: Trader, market: Market) -> Json:
+    condition_id = market.condition_id
+    held = trader.inventory(market)
+    price = mark(trader, condition_id)
+    pnl = market_pnl(trader, market)
+    return {
+        "yes": _size(held.yes),
+        "no": _size(held.no),
+        "net": _size(held.net_yes),
+        "mergeable": _size(trader.ledger.mergeable(condition_id)),
+        "avg_yes": _average(held.yes_cost, held.yes),
+        "avg_no": _average(held.no_cost, held.no),
+        "yes_cost": _cash(held.yes_cost),
+        "no_cost": _cash(held.no_cost),
+        "mark": str(price_to_decimal(price)) if price is not None else None,
+        "realised": _cash(pnl.realised),
+        "unrealised": _cash(pnl.unrealised),
+        "fees": _cash(pnl.fees),
+        "pnl": _cash(pnl.total),
+        "if_yes": _cash(pnl.realised - pnl.fees + held.yes - held.yes_cost - held.no_cost),
+        "if_no": _cash(pnl.realised - pnl.fees + held.no - held.yes_cost - held.no_cost),
+    }
+
+
+def summary(trader: Trader, now_ns: Nanos) -> Json:
+    """What the overview says about trading; the loop adds what only it knows (feed, timings, mode)."""
+    trusts = {Trust.VERIFIED: 0, Trust.SUSPECT: 0, Trust.BROKEN: 0}
+    for market in trader.books.markets:
+        trusts[trader.books.trust(market.condition_id)] += 1
+    counters = trader.counters
+    books = trader.books.counters
+    total = account_pnl(trader)
+    stop = stops.strongest(trader.control.stops, "", "", now_ns)
+    limits = trader.control.limits
+    return {
+        "at_ms": now_ns // NANOS_PER_MILLI,
+        "trust": {trust.value: count for trust, count in trusts.items()},
+        "frames": counters.frames,
+        "events": books.events,
+        "malformed": sum(counters.malformed.values()),
+        "resyncs": sum(books.resyncs.values()),
+        "orders": {
+            "live": trader.blotter.open_count,
+            "unknown": len(trader.blotter.unknown),
+            "placed": counters.placed,
+            "cancelled": counters.cancelled,
+            "rejected": counters.rejected,
+        },
+        "fills": counters.fills,
+        "refusals": counters.refusals,
+        "pnl": {
+            "total": _cash(total.total),
+            "realised": _cash(total.realised),
+            "unrealised": _cash(total.unrealised),
+            "fees": _cash(total.fees),
+            "cash": _cash(trader.ledger.cash),
+        },
+        "risk": {
+            "worst_total": _cash(trader.exposure.worst_total()),
+            "cap_total": _cash(limits.total_loss),
+        },
+        "rate": {"room": trader.rate.room(now_ns), "per_second": limits.orders_per_second},
+        "stop": {"level": stop.level.name.lower(), "scope": stop.scope.value, "reason": stop.reason}
+        if stop
+        else None,
+        "markets": {
+            "trading": len(trader.control.trading),
+            "quoting": sum(desk.quoting for desk in trader.desks.values()),
+            "watched": len(trader.control.markets) - len(trader.control.trading),
+        },
+        "change_seen": trader.control.version,
+    }
+
+
+def inventory(trader: Trader) -> dict[ConditionId, dict[str, str]]:
+    """Held shares per market, flat markets left out."""
+    held = {market.condition_id: trader.inventory(market) for market in trader.books.markets}
+    return {
+        condition_id: {"yes": _size(shares.yes), "no": _size(shares.no)}
+        for condition_id, shares in held.items()
+        if shares.yes or shares.no
+    }
+
+
+def _book(trader: Trader, condition_id: ConditionId) -> Json:
+    book = trader.books.book(condition_id)
+    if book is None or not book.seeded:
+        return {"bids": [], "asks": []}
+    return {
+        name: [
+            [str(price_to_decimal(price)), _size(size)] for price, size in book.levels(side, LADDER_DEPTH)
+        ]
+        for name, side in (("bids", Side.BUY), ("asks", Side.SELL))
+    }
+
+
+def _order(order: LiveOrder, market: Market, now_ns: Nanos) -> Json:
+    is_yes = order.asset == market.yes
+    price = order.price if is_yes else PRICE_ONE - order.price
+    return {
+        "client_order_id": str(order.client_order_id),
+        "order_id": order.order_id,
+        "outcome": "YES" if is_yes else "NO",
+        "side": order.side.value,
+        "price": str(price_to_decimal(order.price)),
+        "yes_price": str(price_to_decimal(price)),
+        "yes_side": "bid" if (order.side is Side.BUY) == is_yes else "ask",
+        "size": _size(order.size),
+        "remaining": _size(order.remaining),
+        "state": order.state.value,
+        "age_ms": max(0, now_ns - order.placed_ns) // NANOS_PER_MILLI,
+    }
+
+
+def _average(cost: int, shares: int) -> str | None:
+    return str(price_to_decimal(cost * PRICE_ONE // shares)) if shares else None
+
+
+def _size(size: int) -> str:
+    return f"{size_to_decimal(size).normalize():f}"
+
+
+def _cash(cash: int) -> str:
+    return str(cash_to_decimal(cash))
