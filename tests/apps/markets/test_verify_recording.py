@@ -1,0 +1,61 @@
+"""The command judges recordings, and a bad one costs the user one clear line."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+OWN = Path(__file__).resolve().parents[2] / "data" / "quiet_4_markets.jsonl.gz"
+METADATA = OWN.with_name(OWN.name + ".metadata.json")
+
+KEYS = [
+    "frames",
+    "malformed",
+    "events_by_type",
+    "assets",
+    "span_s",
+    "snapshots_checked",
+    "snapshot_mismatches",
+    "bbo_checked",
+    "bbo_mismatches",
+    "hash_checked",
+    "hash_matches",
+    "crossed_books",
+]
+
+
+def output(*arguments: object) -> str:
+    out = StringIO()
+    call_command("verify_recording", *map(str, arguments), stdout=out)
+    return out.getvalue()
+
+
+def test_json_is_one_document_with_the_promised_keys() -> None:
+    found = json.loads(output(OWN, "--json"))
+    assert list(found) == KEYS
+    assert found["hash_checked"] == found["hash_matches"] > 0
+    assert (found["malformed"], found["crossed_books"], found["bbo_mismatches"]) == (0, 0, 0)
+
+
+def test_metadata_changes_nothing_about_a_sound_recording() -> None:
+    assert output(OWN, "--json", "--metadata", METADATA) == output(OWN, "--json")
+
+
+def test_people_get_a_table_and_a_verdict() -> None:
+    assert output(OWN).splitlines()[-1] == "sound"
+
+
+def test_an_unsound_recording_ends_with_code_1(tmp_path: Path) -> None:
+    path = tmp_path / "odd.jsonl"
+    path.write_text("{\n")
+    with pytest.raises(SystemExit) as ended:
+        output(path)
+    assert ended.value.code == 1
+
+
+@pytest.mark.parametrize("arguments", [["missing.jsonl"], ["/dev/null"], [OWN, "--metadata", "/dev/null"]])
+def test_what_cannot_be_read_is_a_clear_error(arguments: list[object]) -> None:
+    with pytest.raises(CommandError, match=r"missing\.jsonl|/dev/null"):
+        output(*arguments)
