@@ -81,7 +81,7 @@ class _Entry:
     """The mutable side of one order. Owned by the blotter alone."""
 
     __slots__ = (
-        "ask_sent_ns", "cancel_asked", "filled", "fills", "order", "order_id", "placed_ns", "plan_id",
+        "cancel_asked", "filled", "fills", "order", "order_id", "placed_ns", "plan_id",
         "state", "strategy",
     )  # fmt: skip
 
@@ -94,7 +94,6 @@ class _Entry:
         self.placed_ns = record.placed_ns
         self.order_id = record.order_id
         self.cancel_asked = record.cancel_asked
-        self.ask_sent_ns: Nanos = 0
         self.fills: set[tuple[str, int]] = set(record.fills)
 
     def view(self) -> LiveOrder:
@@ -122,6 +121,7 @@ class Blotter:
         self._views: dict[ConditionId, tuple[LiveOrder, ...]] = {}
         self._early: dict[ClientOrderId, list[Outcome]] = {}
         self._due: dict[ClientOrderId, None] = {}
+        self._asked: dict[ClientOrderId, Nanos] = {}
         self._ended: dict[ClientOrderId, Nanos] = {}
         self._open = 0
 
@@ -165,9 +165,7 @@ class Blotter:
                 entry.order_id = outcome.order_id or entry.order_id
                 return self._move(entry, event, outcome.at_ns, outcome.ack.value)
             case Rejected():
-                return self._move(
-                    entry, OrderEventKind.REJECT, outcome.at_ns, f"{outcome.code}: {outcome.detail}"
-                )
+                return self._move(entry, OrderEventKind.REJECT, outcome.at_ns, f"{outcome.code}: {outcome.detail}")
             case Unknown():
                 return self._move(entry, OrderEventKind.LOSE, outcome.at_ns, outcome.detail)
             case Cancelled():
@@ -204,19 +202,17 @@ class Blotter:
 
     def overdue_cancels(self, at_ns: Nanos, patience_ns: Nanos) -> tuple[ClientOrderId, ...]:
         """Cancels sent `patience_ns` ago and not proved: request or answer was lost, send them again."""
-        late = [
-            entry
-            for order in self.all_live()
-            if (entry := self._entries[order.client_order_id]).ask_sent_ns
-            and at_ns - entry.ask_sent_ns >= patience_ns
-        ]
-        for entry in late:
-            entry.ask_sent_ns = at_ns
-        return tuple(entry.order.client_order_id for entry in late)
+        late = [each for each, sent_ns in self._asked.items() if at_ns - sent_ns >= patience_ns]
+        self._asked.update(dict.fromkeys(late, at_ns))
+        return tuple(late)
 
     def forget(self, before_ns: Nanos) -> int:
         """Drop orders that ended before `before_ns`; a later word about one is a stranger's."""
-        old = [client_order_id for client_order_id, ended_ns in self._ended.items() if ended_ns < before_ns]
+        old: list[ClientOrderId] = []
+        for client_order_id, ended_ns in self._ended.items():  # oldest end first
+            if ended_ns >= before_ns:
+                break
+            old.append(client_order_id)
         for client_order_id in old:
             del self._ended[client_order_id]
             del self._entries[client_order_id]
@@ -299,15 +295,15 @@ class Blotter:
             after = OrderState.PARTIALLY_FILLED
         return self._step(entry, event, after, at_ns, detail)
 
-    def _step(
-        self, entry: _Entry, event: OrderEventKind, after: OrderState, at_ns: Nanos, detail: str
-    ) -> OrderMoved:
+    def _step(self, entry: _Entry, event: OrderEventKind, after: OrderState, at_ns: Nanos, detail: str) -> OrderMoved:
         before = entry.state
         client_order_id = entry.order.client_order_id
         entry.state = after
         if after in ENDED:
+            self._ended.pop(client_order_id, None)
             self._ended[client_order_id] = at_ns
             self._due.pop(client_order_id, None)
+            self._asked.pop(client_order_id, None)
         elif entry.cancel_asked and after not in CANCEL_DEFERRED and after is not OrderState.CANCELLING:
             self._due[client_order_id] = None
         self._open += (before in ENDED) - (after in ENDED)
@@ -317,7 +313,7 @@ class Blotter:
         return OrderMoved(client_order_id, before, event, after, at_ns, detail, entry.filled)
 
     def _send_cancel(self, entry: _Entry, at_ns: Nanos) -> None:
-        entry.ask_sent_ns = at_ns
+        self._asked[entry.order.client_order_id] = at_ns
         entry.state = move(entry.state, OrderEventKind.ASK_CANCEL)
         self._show(entry)
 

@@ -59,6 +59,7 @@ class CancelReason(StrEnum):
     STOPPED = "stopped"
     REFUSED = "refused by the gate"
     DISABLED = "off by operator"
+    NO_QUOTE = "nothing to quote"
     OFF_GRID = "tick changed"
     SHUTDOWN = "engine stopping"
     FOREIGN = "left by an earlier run"

@@ -7,7 +7,8 @@ place when the cancel is proved. Doing what a convergence says and asking again 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from execution.domain.blotter import LiveOrder
 from execution.domain.commands import ClientOrderId
@@ -21,8 +22,7 @@ from strategies.domain.intents import Quote, QuoteSet
 KEEP_ABOVE_PERCENT = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Churn:
+class Churn(msgspec.Struct, frozen=True, gc=False):
     """Limits on requoting. An order stays while it is closer than `min_change_ticks` to a target."""
 
     min_change_ticks: int
@@ -30,8 +30,7 @@ class Churn:
     cancels_left: int
 
 
-@dataclass(frozen=True, slots=True)
-class Convergence:
+class Convergence(msgspec.Struct, frozen=True, gc=False):
     """`withdrawals` end a side nobody wants any more and are free; `requotes` count against the churn
     budget.
     """
@@ -53,10 +52,7 @@ class Convergence:
 def converge(
     approved: Approved[QuoteSet] | None, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos
 ) -> Convergence:
-    """None cancels everything at once, whatever its age:
-
-    that is a risk cancel. `live` are one strategy's orders.
-    """
+    """`live` are one strategy's orders. None is a risk cancel: everything goes at once, whatever its age."""
     if approved is None:
         return Convergence(withdrawals=tuple(order.client_order_id for order in live if not order.cancel_asked))
     bids, offers = _Book(market), _Book(market)
@@ -92,6 +88,11 @@ class _Book:
     def match(self, min_change_ticks: int) -> None:
         """Pair as many orders with targets as possible, closest first (augmenting paths; sides are short)."""
         reach = min_change_ticks * self.market.tick
+        if len(self.orders) == 1 == len(self.targets):  # nearly always
+            order, target = self.orders[0], self.targets[0]
+            if not order.cancel_asked and self._close(order, target, reach):
+                self.kept[order.client_order_id] = target
+            return
         owner: dict[int, LiveOrder] = {}
         for order in self.orders:
             if not order.cancel_asked:
@@ -121,13 +122,18 @@ class _Book:
 
     @property
     def leaving(self) -> list[LiveOrder]:
+        if len(self.kept) == len(self.orders):
+            return []
         return [order for order in self.orders if order.client_order_id not in self.kept]
 
     @property
     def missing(self) -> list[Quote]:
         """Targets without an order: to be placed, unless an old order of this side still rests."""
-        if len(self.kept) < len(self.orders):
+        kept = len(self.kept)
+        if kept < len(self.orders) or kept == len(self.targets):
             return []
+        if not kept and not self.held_back:
+            return self.targets
         taken = list(self.kept.values())
         wanted: list[Quote] = []
         for target in self.targets:
@@ -139,10 +145,7 @@ class _Book:
 
 
 def _part(bids: _Book, offers: _Book) -> None:
-    """Never cross ourselves:
-
-    what rests blocks a new order it would meet, and a kept order that is in the way goes.
-    """
+    """What rests holds back a new order it would meet, and a kept order that is in the way goes."""
     for book, other, sign in ((bids, offers, 1), (offers, bids, -1)):
         for target in book.missing:
             meets = [order for order in other.orders if sign * (book.yes_price(target) - other.yes_price(order)) >= 0]

@@ -29,10 +29,7 @@ CancelAnswer: TypeAlias = Cancelled | CancelFailed
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An order ready to leave:
-
-    its venue id (the hash) is known and `body` are the signed bytes the journal holds.
-    """
+    """An order ready to leave. Its venue id (the hash) is known, `body` are the signed bytes the journal holds."""
 
     order: NewOrder
     order_id: str

@@ -134,10 +134,7 @@ class Resting:
         self._fell_ms = now_ms
 
     def explain(self, traded: Size, now_ms: Millis) -> None:
-        """A print at our level:
-
-        a fall that looked like cancels was this trade, which takes from the front.
-        """
+        """A print at our level: the fall taken for cancels was this trade, which takes from the front."""
         if self._fell and now_ms - self._fell_ms <= EXPLAINS_MS:
             explained = min(traded, self._fell)
             back = self._cut * explained // self._fell
@@ -160,10 +157,7 @@ def hits(market: Market, event: LastTrade) -> tuple[bool, Price]:
 def share_out(
     orders: Sequence[Resting], is_bid: bool, price: Price, size: Size, now_ms: Millis
 ) -> list[tuple[Resting, Size]]:
-    """Give a print to our orders:
-
-    those it traded through first, then those at its price behind their queue.
-    """
+    """Give a print to our orders: to those it traded through, then to those at its price behind their queue."""
     fills: list[tuple[Resting, Size]] = []
     side = [order for order in orders if order.is_bid is is_bid]
     through = [order for order in side if (order.price > price if is_bid else order.price < price)]

@@ -29,9 +29,7 @@ def accepted(number: int = 1, ack: Ack = Ack.LIVE) -> Accepted:
     return Accepted(number, f"0x{number}", ack, 10)
 
 
-def fill(
-    shares: float, trade: str = "t1", number: int = 1, status: TradeStatus = TradeStatus.MATCHED
-) -> Fill:
+def fill(shares: float, trade: str = "t1", number: int = 1, status: TradeStatus = TradeStatus.MATCHED) -> Fill:
     size = int(shares * SHARE)
     return Fill(number, trade, 0, "m", "yes", Side.BUY, 5000, size, 0, True, status, 20)
 
@@ -228,9 +226,7 @@ def test_restored_orders_that_were_being_sent_are_unknown() -> None:
     made = Blotter()
     records = [
         OrderRecord(order(1), "p", Strategy.SPREAD, S.SUBMITTING, 0, 1, ""),
-        OrderRecord(
-            order(2), "p", Strategy.SPREAD, S.PARTIALLY_FILLED, 5 * SHARE, 1, "0x2", fills=(("t1", 0),)
-        ),
+        OrderRecord(order(2), "p", Strategy.SPREAD, S.PARTIALLY_FILLED, 5 * SHARE, 1, "0x2", fills=(("t1", 0),)),
         OrderRecord(order(3), "p", Strategy.SPREAD, S.CANCELLED, 0, 1, "0x3"),
     ]
     moves = made.restore(records, 50)
