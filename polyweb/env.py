@@ -136,9 +136,7 @@ class Env(BaseSettings):
 
     secret_key: SecretStr | None = Field(None, description="Django's key; live needs it, else made in var/")
     secret_key_file: ProjectPath | None = Field(None, description="file holding it; wins over the variable")
-    allowed_hosts: Words = Field(
-        ("localhost", "127.0.0.1", "[::1]"), description="comma-separated host names"
-    )
+    allowed_hosts: Words = Field(("localhost", "127.0.0.1", "[::1]"), description="comma-separated host names")
     trusted_origins: Words = Field((), description="comma-separated https:// origins that may post forms")
     https: bool = Field(True, description="live only: redirect to https, secure cookies, HSTS")
     behind_proxy: bool = Field(False, description="a proxy in front sets X-Forwarded-Proto and -For")

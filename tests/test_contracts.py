@@ -41,9 +41,7 @@ LOOP_ROOMS = (
 
 
 def modules() -> list[Path]:
-    return sorted(
-        path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts
-    )
+    return sorted(path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts)
 
 
 def pure_modules() -> list[Path]:

@@ -63,7 +63,7 @@ def test_prometheus_scrapes_the_roles_that_answer() -> None:
 
 def test_image_takes_every_package_and_nothing_secret() -> None:
     copied = set(re.findall(r"^COPY (\w+) \1$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE))
-    assert copied == {"templates", "markets", "strategies", "risk", "execution", "polyweb"}
+    assert copied == {"static", "templates", "markets", "strategies", "risk", "execution", "polyweb"}
     assert "docker/secrets" in (DOCKER.parent / ".dockerignore").read_text()
 
 

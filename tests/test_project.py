@@ -23,9 +23,7 @@ def test_every_requirement_is_pinned_with_a_hash() -> None:
     for name in ("requirements.txt", "requirements-dev.txt"):
         text = (ROOT / name).read_text(encoding="utf-8")
         blocks = re.split(r"\n(?=[A-Za-z0-9])", text)
-        assert [
-            b.splitlines()[0] for b in blocks if "==" in b.splitlines()[0] and "--hash=sha256:" not in b
-        ] == []
+        assert [b.splitlines()[0] for b in blocks if "==" in b.splitlines()[0] and "--hash=sha256:" not in b] == []
 
 
 def test_requirements_name_no_registry() -> None:

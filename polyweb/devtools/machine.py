@@ -93,7 +93,5 @@ def service_account(candidates: Sequence[str] = ("postgres", SERVICE_USER)) -> A
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        raise Missing(
-            f"PostgreSQL may not run as root and no user could be made: {' '.join(command)}"
-        ) from None
+        raise Missing(f"PostgreSQL may not run as root and no user could be made: {' '.join(command)}") from None
     return service_account((SERVICE_USER,))

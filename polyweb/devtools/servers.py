@@ -150,9 +150,7 @@ def _initialise(programs: Path, data: Path, account: Account | None) -> str:
 
 def _postgres_answers(url: str) -> bool:
     try:
-        with psycopg.connect(
-            url.rpartition("/")[0] + "/postgres", autocommit=True, connect_timeout=2
-        ) as link:
+        with psycopg.connect(url.rpartition("/")[0] + "/postgres", autocommit=True, connect_timeout=2) as link:
             exists = link.execute("SELECT 1 FROM pg_database WHERE datname = 'polyweb'").fetchone()
             if exists is None:
                 link.execute("CREATE DATABASE polyweb")

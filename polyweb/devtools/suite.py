@@ -38,9 +38,7 @@ class Report:
     ran: int = 0
 
 
-def _run(
-    report: Report, title: str, command: Sequence[str], env: dict[str, str], *, may_be_empty: bool
-) -> None:
+def _run(report: Report, title: str, command: Sequence[str], env: dict[str, str], *, may_be_empty: bool) -> None:
     say(f"--- {title}: {' '.join(command)}")
     started = time.monotonic()
     code = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, env=env, check=False).returncode
@@ -136,9 +134,7 @@ def test(report: Report, selection: Selection, env: dict[str, str]) -> None:
             browser = {**on_postgres, "POLYWEB_TEST_CHROMIUM": chromium()}
             say(f"Chromium: {browser['POLYWEB_TEST_CHROMIUM']}")
             paths = selection.browser_paths or (BROWSER_TESTS,)
-            _run(
-                report, "browser tests", ["pytest", *selection.options, *paths], browser, may_be_empty=partial
-            )
+            _run(report, "browser tests", ["pytest", *selection.options, *paths], browser, may_be_empty=partial)
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> None:

@@ -61,9 +61,7 @@ def test_environment_cannot_be_changed_afterwards(monkeypatch: pytest.MonkeyPatc
         ("log_level", "loud"),
     ],
 )
-def test_wrong_value_is_one_problem_naming_its_variable(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_wrong_value_is_one_problem_naming_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     (problem,) = reading(monkeypatch, Profile.DEV, **{name: value}).problems
     assert problem.variable == f"POLYWEB_{name.upper()}"
     assert problem.variable in problem.hint
@@ -107,9 +105,7 @@ def test_secret_key_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert key.get_secret_value() == "from the file"
 
 
-def test_secrets_folder_fills_what_the_environment_leaves_out(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_secrets_folder_fills_what_the_environment_leaves_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "polyweb_database_url").write_text("postgresql://u:pw@host/name")
     assert reading(monkeypatch, secrets_dir=str(tmp_path)).env.database.vendor == "postgresql"
 
