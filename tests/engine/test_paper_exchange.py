@@ -1,4 +1,8 @@
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from execution.domain.commands import (
     Accepted,
@@ -13,6 +17,7 @@ from execution.domain.commands import (
 )
 from execution.domain.ledger import Ledger
 from execution.relayers.paper import PaperExchange
+from execution.relayers.paper_queue import oriented
 from markets.domain.events import (
     BookSnapshot,
     LastTrade,
@@ -411,3 +416,45 @@ def test_whoever_hears_every_fill_has_the_same_books_as_the_venue() -> None:
     ours.restore(each for each in story(floor) if isinstance(each, Fill))
     assert ours.positions
     assert (ours.cash, ours.positions) == (floor.exchange.ledger.cash, floor.exchange.ledger.positions)
+
+
+PRICES = st.integers(44, 56).map(lambda cents: cents * 100)
+ASSETS = st.sampled_from(["yes", "no"])
+SIDES = st.sampled_from(Side)
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), SIDES, PRICES, st.integers(5, 60), ASSETS),
+        st.tuples(st.just("take"), SIDES, PRICES, st.integers(5, 60), ASSETS),
+        st.tuples(st.just("trade"), SIDES, PRICES, st.integers(1, 200), ASSETS),
+        st.tuples(st.just("level"), SIDES, PRICES, st.integers(0, 200), ASSETS),
+        st.tuples(st.just("cancel"), st.integers(1, 30)),
+    ),
+    max_size=40,
+)
+
+
+@given(ACTIONS, st.integers(0, 3))
+def test_whatever_happens_nobody_trades_more_than_there_is(
+    actions: list[tuple[str, *tuple[Any, ...]]], late: int
+) -> None:
+    floor = Floor(cash=50 * SHARE, latency_ms=late * 20).book()
+    for number, (action, *terms) in enumerate(actions, 1):
+        floor.now += 15
+        match action:
+            case "submit" | "take":
+                side, price, shares, asset = terms
+                (floor.submit if action == "submit" else floor.take)(number, side, price, shares, asset)
+            case "trade":
+                filled = sum(shares for _, shares in fills(floor.trade(*terms)))
+                assert late or filled <= terms[2]
+            case "level":
+                floor.level(*terms)
+            case "cancel":
+                floor.cancel(terms[0])
+        floor.exchange.due(floor.now * MS)
+        assert floor.exchange.buying_power >= 0
+        assert all(size >= 0 for size in floor.exchange.ledger.positions.values())
+        assert all(0 <= each.matched < each.size for each in floor.exchange.open_orders)
+        sides = [oriented(MARKET, each.asset, each.side, each.price) for each in floor.exchange.open_orders]
+        bids, offers = [p for is_bid, p in sides if is_bid], [p for is_bid, p in sides if not is_bid]
+        assert not bids or not offers or max(bids) < min(offers)
