@@ -1,22 +1,10 @@
-"""Builders for tests of the hands and the journal: one market, orders in it, a relayer that does as it is told."""
+"""Builders for tests of the hands and the journal: one market, orders in it, hands around a fake relayer."""
 
-from collections.abc import Callable, Sequence
-
-from execution.domain.commands import (
-    Accepted,
-    Ack,
-    CancelFailed,
-    Cancelled,
-    ClientOrderId,
-    NewOrder,
-    Outcome,
-    Place,
-    Strategy,
-)
-from execution.domain.reconcile import VenueOrder
+from execution.domain.commands import ClientOrderId, NewOrder, Outcome, Place, Strategy
 from execution.engine import Hands, Pace, Trouble
 from execution.journal import Journal, MemoryJournal, Terms
-from execution.relayers.base import Answer, Balances, CancelAnswer, Ok, Relayer, Submission, Unavailable
+from execution.relayers.base import Relayer
+from execution.relayers.fake import FakeRelayer
 from execution.signing import LocalSigner, SignatureType, Signer, sandbox_key
 from markets.domain.events import Side
 from markets.domain.market import Generation, Market
@@ -37,40 +25,9 @@ def place(plan_id: str = "plan-1", *ids: ClientOrderId) -> Place:
     return Place(plan_id, Strategy.SPREAD, orders, NOW, input_ns=NOW - 42_000)
 
 
-class Desk:
-    """A relayer that accepts everything, unless `answer` says otherwise. Remembers what it was asked."""
-
-    name = "fake"
-
-    def __init__(self, answer: Callable[[Sequence[Submission]], Sequence[Answer]] | None = None) -> None:
-        self.submitted: list[list[ClientOrderId]] = []
-        self.cancelled: list[list[ClientOrderId]] = []
-        self.all_cancelled = 0
-        self._answer = answer or accept
-
-    async def submit(self, orders: Sequence[Submission]) -> Sequence[Answer]:
-        self.submitted.append([one.order.client_order_id for one in orders])
-        return self._answer(orders)
-
-    async def cancel(self, ids: Sequence[ClientOrderId]) -> Sequence[CancelAnswer]:
-        self.cancelled.append(list(ids))
-        return [Cancelled(i, "asked", NOW) if i != 404 else CancelFailed(i, "not found", NOW) for i in ids]
-
-    async def cancel_all(self) -> Sequence[CancelAnswer]:
-        self.all_cancelled += 1
-        return []
-
-    async def open_orders(self) -> Ok[tuple[VenueOrder, ...]] | Unavailable:
-        return Ok(())
-
-    async def balances(self) -> Ok[Balances] | Unavailable:
-        return Ok(Balances(0))
-
-    async def close(self) -> None: ...
-
-
-def accept(orders: Sequence[Submission]) -> Sequence[Answer]:
-    return [Accepted(one.order.client_order_id, one.order_id, Ack.LIVE, NOW) for one in orders]
+def sent(relayer: FakeRelayer) -> list[list[ClientOrderId]]:
+    """Client order ids of every request that reached the relayer."""
+    return [[one.order.client_order_id for one in request] for request in relayer.requests]
 
 
 def signer() -> LocalSigner:
@@ -94,7 +51,7 @@ class Rig:
     ) -> None:
         self.outcomes: list[Outcome] = []
         self.troubles: list[Trouble] = []
-        self.relayer = relayer or Desk()
+        self.relayer = relayer or FakeRelayer()
         self.journal = journal or MemoryJournal()
         self.hands = Hands(
             signer=signs or signer(),

@@ -11,10 +11,11 @@ from execution.domain.lease import LeaseLost
 from execution.engine import BATCH, MustStop, Pace
 from execution.journal import Action, Audit, JournalUnavailable, MemoryJournal, Terms
 from execution.relayers.base import Answer, Submission
+from execution.relayers.fake import Accept, Break, FakeRelayer, Lose, Reject
 from execution.signing import OrderToSign, SignedOrder, StaleFence
 from markets.domain.market import Generation
 from markets.domain.units import Nanos
-from tests.execution_builders import MARKET, NOW, Desk, Rig, accept, order, place
+from tests.execution_builders import MARKET, NOW, Rig, order, place, sent
 
 
 def cancel(*ids: int) -> Cancel:
@@ -36,11 +37,13 @@ class HangingJournal(MemoryJournal):
         await asyncio.sleep(60)
 
 
-class HangingDesk(Desk):
+class Forgetful(FakeRelayer):
     async def submit(self, orders: Sequence[Submission]) -> Sequence[Answer]:
-        await super().submit(orders)
-        await asyncio.sleep(60)
-        return []
+        return (await super().submit(orders))[:1]
+
+
+def hanging() -> FakeRelayer:
+    return FakeRelayer([Accept(delay_s=60)] * 5)
 
 
 class StaleSigner:
@@ -49,66 +52,70 @@ class StaleSigner:
 
 
 async def test_an_order_is_in_the_journal_with_its_bytes_when_the_relayer_sees_it() -> None:
-    rig = Rig()
-    journal = rig.journal
-    assert isinstance(journal, MemoryJournal)
-    seen: list[bytes] = []
+    journal = MemoryJournal()
+    seen: list[tuple[bytes, str]] = []
 
-    def look(orders: Sequence[Submission]) -> Sequence[Answer]:
-        seen.extend(journal.bodies[one.order.client_order_id] for one in orders)
-        assert [one.body for one in orders] == seen
-        assert journal.orders[1].order_id == orders[0].order_id
-        return accept(orders)
+    async def look(orders: Sequence[Submission]) -> None:
+        seen.extend((journal.bodies[i], journal.orders[i].order_id) for i in (1, 2))
+        assert seen == [(one.body, one.order_id) for one in orders]
 
-    rig.relayer._answer = look  # type: ignore[attr-defined]  # the desk's own script
-    await rig.hands.carry_out(place())
-    assert len(seen) == 1
-    assert rig.answers() == [("Accepted", 1)]
+    rig = Rig(FakeRelayer(before_ack=look), journal=journal)
+    await rig.hands.carry_out(place("plan-1", 1, 2))
+    assert len(seen) == 2
+    assert rig.answers() == [("Accepted", 1), ("Accepted", 2)]
 
 
 async def test_a_repeated_plan_is_not_sent_and_its_live_orders_are_not_called_rejected() -> None:
-    rig = Rig(desk := Desk())
+    rig = Rig(fake := FakeRelayer())
     await rig.hands.carry_out(place())
     await rig.hands.carry_out(place())
-    assert desk.submitted == [[1]]
+    assert sent(fake) == [[1]]
     assert rig.answers() == [("Accepted", 1)]
 
 
 async def test_a_repeated_plan_under_new_ids_rejects_the_new_orders() -> None:
-    rig = Rig(desk := Desk())
+    rig = Rig(fake := FakeRelayer())
     await rig.hands.carry_out(place("plan-1", 1))
     await rig.hands.carry_out(place("plan-1", 2))
-    assert desk.submitted == [[1]]
+    assert sent(fake) == [[1]]
     assert rig.answers()[1:] == [("Rejected", 2)]
     assert isinstance(rejected := rig.outcomes[1], Rejected)
     assert rejected.code == "already_planned"
 
 
 async def test_no_answer_in_time_is_unknown_and_is_not_tried_again() -> None:
-    rig = Rig(desk := HangingDesk())
+    rig = Rig(fake := hanging())
     await rig.hands.carry_out(place("plan-1", 1, 2))
     assert rig.answers() == [("Unknown", 1), ("Unknown", 2)]
-    assert desk.submitted == [[1, 2]]
+    assert sent(fake) == [[1, 2]]
 
 
 async def test_a_broken_relayer_leaves_the_whole_batch_unknown_and_is_reported() -> None:
-    def explode(orders: Sequence[Submission]) -> Sequence[Answer]:
-        raise ConnectionResetError("peer went away")
-
-    rig = Rig(Desk(explode))
+    rig = Rig(fake := FakeRelayer([Accept(), Break(ConnectionResetError("peer went away"))]))
     await rig.hands.carry_out(place("plan-1", 1, 2))
     assert rig.answers() == [("Unknown", 1), ("Unknown", 2)]
     assert [trouble.kind for trouble in rig.troubles] == ["relayer_failed"]
+    assert sent(fake) == [[1, 2]]
+
+
+async def test_a_lost_answer_is_unknown_and_a_proof_is_rejected() -> None:
+    rig = Rig(fake := FakeRelayer([Lose(), Reject("post_only", "crosses"), Accept()]))
+    await rig.hands.carry_out(place("plan-1", 1, 2, 3))
+    assert rig.answers() == [("Unknown", 1), ("Rejected", 2), ("Accepted", 3)]
+    assert sent(fake) == [[1, 2, 3]]
+    assert isinstance(rig.journal, MemoryJournal)
+    (audit,) = rig.journal.audits
+    assert (audit.accepted, audit.rejected, audit.unknown, audit.error) == (1, 1, 1, "unknown,post_only")
 
 
 async def test_orders_the_relayer_did_not_mention_are_unknown() -> None:
-    rig = Rig(Desk(lambda orders: accept(orders[:1])))
+    rig = Rig(Forgetful())
     await rig.hands.carry_out(place("plan-1", 1, 2))
     assert rig.answers() == [("Accepted", 1), ("Unknown", 2)]
 
 
 async def test_an_engine_cancelled_in_mid_request_still_says_unknown() -> None:
-    rig = Rig(HangingDesk(), pace=Pace(call_s=60))
+    rig = Rig(hanging(), pace=Pace(call_s=60))
     task = asyncio.create_task(rig.hands.carry_out(place()))
     await asyncio.sleep(0.02)
     task.cancel()
@@ -118,11 +125,11 @@ async def test_an_engine_cancelled_in_mid_request_still_says_unknown() -> None:
 
 
 async def test_a_dry_run_signs_and_journals_and_never_calls_the_relayer() -> None:
-    rig = Rig(desk := Desk(), terms=Terms("real", True, 1))
+    rig = Rig(fake := FakeRelayer(), terms=Terms("real", True, 1))
     await rig.hands.carry_out(place())
     await rig.hands.carry_out(cancel(1))
     await rig.hands.cancel_all("stopping")
-    assert (desk.submitted, desk.cancelled, desk.all_cancelled) == ([], [], 0)
+    assert (fake.requests, fake.cancel_requests) == ([], [])
     assert isinstance(rejected := rig.outcomes[0], Rejected)
     assert rejected.code == "dry_run"
     assert isinstance(rig.journal, MemoryJournal)
@@ -132,9 +139,9 @@ async def test_a_dry_run_signs_and_journals_and_never_calls_the_relayer() -> Non
 
 @pytest.mark.parametrize("journal", [DownJournal(), HangingJournal()])
 async def test_without_a_journal_nothing_is_sent(journal: MemoryJournal) -> None:
-    rig = Rig(desk := Desk(), journal=journal, pace=Pace(journal_s=0.02))
+    rig = Rig(fake := FakeRelayer(), journal=journal, pace=Pace(journal_s=0.02))
     await rig.hands.carry_out(place())
-    assert desk.submitted == []
+    assert fake.requests == []
     assert isinstance(rejected := rig.outcomes[0], Rejected)
     assert rejected.code == "journal_unavailable"
     assert [trouble.kind for trouble in rig.troubles] == ["journal_unavailable"]
@@ -148,21 +155,21 @@ async def test_a_lost_audit_is_reported_and_undoes_nothing() -> None:
 
 
 async def test_a_stale_fence_stops_the_engine_and_sends_nothing() -> None:
-    rig = Rig(desk := Desk(), signs=StaleSigner())
+    rig = Rig(fake := FakeRelayer(), signs=StaleSigner())
     with pytest.raises(MustStop):
         await rig.hands.carry_out(place())
-    assert desk.submitted == []
+    assert fake.requests == []
     assert rig.answers() == [("Rejected", 1)]
 
 
 async def test_a_lease_lost_in_the_journal_stops_the_engine_too() -> None:
     journal = MemoryJournal()
     journal.newest_token = 2
-    rig = Rig(desk := Desk(), journal=journal)
+    rig = Rig(fake := FakeRelayer(), journal=journal)
     with pytest.raises(MustStop) as caught:
         await rig.hands.carry_out(place())
     assert isinstance(caught.value.__cause__, LeaseLost)
-    assert desk.submitted == []
+    assert fake.requests == []
 
 
 async def test_must_stop_ends_every_lane() -> None:
@@ -174,9 +181,9 @@ async def test_must_stop_ends_every_lane() -> None:
 
 
 async def test_a_market_of_unknown_version_is_not_signed() -> None:
-    rig = Rig(desk := Desk(), market=replace(MARKET, generation=Generation.UNKNOWN))
+    rig = Rig(fake := FakeRelayer(), market=replace(MARKET, generation=Generation.UNKNOWN))
     await rig.hands.carry_out(place())
-    assert desk.submitted == []
+    assert fake.requests == []
     assert isinstance(rejected := rig.outcomes[0], Rejected)
     assert rejected.code == "unsignable"
     assert "version" in rejected.detail
@@ -190,26 +197,26 @@ async def test_a_rehearsal_signs_for_a_market_of_unknown_version() -> None:
 
 
 async def test_a_market_the_engine_does_not_know_is_not_signed() -> None:
-    rig = Rig(desk := Desk(), market=None)
+    rig = Rig(fake := FakeRelayer(), market=None)
     await rig.hands.carry_out(place())
-    assert desk.submitted == []
+    assert fake.requests == []
     assert rig.answers() == [("Rejected", 1)]
 
 
 async def test_a_decision_that_waited_too_long_is_not_sent() -> None:
-    rig = Rig(desk := Desk())
+    rig = Rig(fake := FakeRelayer())
     old = Place("plan-1", Strategy.SPREAD, (order(1),), NOW - 60_000_000_000)
     await rig.hands.carry_out(old)
-    assert desk.submitted == []
+    assert fake.requests == []
     assert isinstance(rejected := rig.outcomes[0], Rejected)
     assert rejected.code == "decision_stale"
 
 
 async def test_a_large_plan_is_one_journal_entry_and_several_requests() -> None:
-    rig = Rig(desk := Desk())
+    rig = Rig(fake := FakeRelayer())
     ids = list(range(1, BATCH + 3))
     await rig.hands.carry_out(place("plan-1", *ids))
-    assert [len(batch) for batch in desk.submitted] == [BATCH, 2]
+    assert [len(batch) for batch in fake.requests] == [BATCH, 2]
     assert isinstance(rig.journal, MemoryJournal)
     assert list(rig.journal.plans) == ["plan-1"]
     assert [audit.orders for audit in rig.journal.audits] == [BATCH, 2]
@@ -226,21 +233,22 @@ async def test_an_audit_tells_where_the_time_went() -> None:
 
 
 async def test_cancels_are_answered_one_by_one() -> None:
-    rig = Rig(desk := Desk())
+    rig = Rig(fake := FakeRelayer())
+    await rig.hands.carry_out(place())
     await rig.hands.carry_out(cancel(1, 404))
-    assert desk.cancelled == [[1, 404]]
-    assert rig.answers() == [("Cancelled", 1), ("CancelFailed", 404)]
+    assert fake.cancel_requests == [(1, 404)]
+    assert rig.answers()[1:] == [("Cancelled", 1), ("CancelFailed", 404)]
 
 
 async def test_a_cancel_overtakes_places_that_hang() -> None:
-    rig = Rig(desk := HangingDesk(), pace=Pace(call_s=0.2, place_lanes=1))
+    rig = Rig(fake := hanging(), pace=Pace(call_s=0.2, place_lanes=1))
     rig.hands.take(place("plan-1", 1))
     rig.hands.take(place("plan-2", 2))
     rig.hands.take(cancel(9))
     running = asyncio.create_task(rig.hands.run())
     await asyncio.sleep(0.05)
-    assert rig.answers() == [("Cancelled", 9)]
-    assert desk.submitted == [[1]]
+    assert rig.answers() == [("CancelFailed", 9)]
+    assert sent(fake) == [[1]]
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -268,21 +276,26 @@ async def test_a_full_queue_answers_at_once() -> None:
 
 
 async def test_shutdown_drops_what_waits_cancels_everything_and_takes_no_more() -> None:
-    rig = Rig(desk := Desk())
+    rig = Rig(fake := FakeRelayer())
     rig.hands.take(place("plan-1", 1))
     rig.hands.take(cancel(2))
     assert await rig.hands.cancel_all("engine stopping")
     rig.hands.take(place("plan-2", 3))
-    assert desk.all_cancelled == 1
-    assert desk.submitted == []
+    assert fake.cancel_requests == [()]
+    assert fake.requests == []
     assert rig.answers() == [("Rejected", 1), ("Rejected", 3)]
 
 
-async def test_a_cancel_all_the_venue_did_not_confirm_is_an_incident() -> None:
-    class Deaf(Desk):
-        async def cancel_all(self) -> Sequence[object]:  # type: ignore[override]  # it never returns
-            raise ConnectionError("unreachable")
+async def test_shutdown_cancels_what_rests_and_says_so() -> None:
+    rig = Rig()
+    await rig.hands.carry_out(place("plan-1", 1, 2))
+    assert await rig.hands.cancel_all("engine stopping")
+    assert rig.answers()[2:] == [("Cancelled", 1), ("Cancelled", 2)]
 
-    rig = Rig(Deaf())
+
+async def test_a_cancel_all_the_venue_did_not_confirm_is_an_incident() -> None:
+    fake = FakeRelayer()
+    fake.unavailable = "unreachable"
+    rig = Rig(fake)
     assert not await rig.hands.cancel_all("engine stopping")
     assert [trouble.kind for trouble in rig.troubles] == ["cancel_all_failed"]

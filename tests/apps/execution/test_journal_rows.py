@@ -4,25 +4,28 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from django.db import connection, connections
+from django.db import connection, transaction
 
 from execution import models, selectors, services
 from execution.domain.blotter import Blotter, OrderMoved
-from execution.domain.commands import Accepted, Ack, Fill, OrderType, Refusal, Rejected, Strategy, TradeStatus
+from execution.domain.commands import Accepted, Ack, Fill, Refusal, Rejected, Strategy, TradeStatus
 from execution.domain.lease import LeaseLost
 from execution.domain.ledger import Ledger
 from execution.domain.orders import OrderEventKind, OrderState
 from execution.engine import MustStop
 from execution.journal import Action, AlreadyPlanned, Audit, JournalUnavailable, Terms
-from execution.relayers.base import Answer, Submission
+from execution.relayers.base import Submission
+from execution.relayers.fake import FakeRelayer
 from execution.store import DjangoJournal
 from markets.domain.events import Side
 from risk.models import Refusal as RefusalRow
-from tests.execution_builders import CONDITION, NOW, YES, Desk, Rig, order, place
+from strategies.domain.intents import OrderType
+from tests.execution_builders import CONDITION, NOW, YES, Rig, order, place, sent
 from tests.execution_rows import market_row, order_row
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
@@ -59,42 +62,32 @@ def fill(status: TradeStatus = TradeStatus.MATCHED, trade_id: str = "t-1", clien
     )
 
 
-class Witness(Desk):
-    """Looks at the database over a connection of its own before it acknowledges anything."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read: list[tuple[str, str, str, bool]] = []
-
-    async def submit(self, orders: Sequence[Submission]) -> Sequence[Answer]:
-        self.read += await asyncio.to_thread(self._rows)
-        assert [body for _, _, body, _ in self.read] == [one.body.decode() for one in orders]
-        return await super().submit(orders)
-
-    def _rows(self) -> list[tuple[str, str, str, bool]]:
-        try:
-            rows = models.Order.objects.order_by("client_order_id")
-            fields = rows.values_list("order_id", "state", "payload", "plan__plan_id")
-            in_transaction = connection.in_atomic_block
-            return [(order_id, state, payload, in_transaction) for order_id, state, payload, _ in fields]
-        finally:
-            connections.close_all()
+def committed_rows() -> list[tuple[str, str, str]]:
+    """What a connection of its own sees of the orders."""
+    try:
+        rows = models.Order.objects.order_by("client_order_id")
+        return list(rows.values_list("order_id", "state", "payload"))
+    finally:
+        connection.close()
 
 
-def test_the_relayer_finds_the_committed_row_over_a_second_connection_before_it_acks() -> None:
+def test_the_fake_relayer_reads_the_row_over_a_second_connection_before_it_acks() -> None:
     market_row()
-    witness = Witness()
+    seen: list[tuple[str, str, str]] = []
+
+    async def look(orders: Sequence[Submission]) -> None:
+        seen.extend(await asyncio.to_thread(committed_rows))
+        assert seen == [(one.order_id, "submitting", one.body.decode()) for one in orders]
 
     async def scenario(journal: DjangoJournal) -> Rig:
-        rig = Rig(witness, journal=journal)
+        rig = Rig(FakeRelayer(before_ack=look), journal=journal)
         await rig.hands.carry_out(place("plan-1", 1, 2))
         return rig
 
     rig = journaled(scenario)
-    assert rig.answers() == [("Accepted", 1), ("Accepted", 2)]
-    assert [state for _, state, _, _ in witness.read] == ["submitting", "submitting"]
+    assert len(seen) == 2
     accepted = [outcome for outcome in rig.outcomes if isinstance(outcome, Accepted)]
-    assert [order_id for order_id, _, _, _ in witness.read] == [outcome.order_id for outcome in accepted]
+    assert [order_id for order_id, _, _ in seen] == [outcome.order_id for outcome in accepted]
     assert models.OrderEvent.objects.filter(event="submit").count() == 2
     audit = models.ExecAudit.objects.get()
     assert (audit.plan and audit.plan.plan_id, audit.accepted, audit.orders) == ("plan-1", 2, 2)
@@ -102,16 +95,16 @@ def test_the_relayer_finds_the_committed_row_over_a_second_connection_before_it_
 
 def test_a_repeated_plan_places_nothing_also_after_a_restart() -> None:
     market_row()
-    desk = Desk()
+    fake = FakeRelayer()
 
     async def scenario(journal: DjangoJournal) -> Rig:
-        rig = Rig(desk, journal=journal)
+        rig = Rig(fake, journal=journal)
         await rig.hands.carry_out(place())
         return rig
 
     journaled(scenario)
     second = journaled(scenario)
-    assert desk.submitted == [[1]]
+    assert sent(fake) == [[1]]
     assert second.outcomes == []
     assert models.Order.objects.count() == 1
 
@@ -137,31 +130,47 @@ def test_a_token_without_a_market_is_not_written() -> None:
     journaled(scenario)
 
 
-def test_an_unreachable_database_sends_nothing_and_the_next_order_goes_out_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def hold_the_lock(taken: Event, release: Event) -> None:
+    """Somebody else's long transaction."""
+    try:
+        with transaction.atomic():  # on SQLite this alone takes the write lock
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute(f"LOCK TABLE {models.Plan._meta.db_table} IN EXCLUSIVE MODE")
+            taken.set()
+            release.wait(10)
+    finally:
+        connection.close()
+
+
+def test_a_locked_database_sends_nothing_and_the_next_order_goes_out_again() -> None:
     market_row()
-    desk = Desk()
-    table = models.Plan._meta.db_table
+    fake = FakeRelayer()
+    taken, release = Event(), Event()
 
     async def scenario(journal: DjangoJournal) -> Rig:
-        rig = Rig(desk, journal=journal)
-        monkeypatch.setattr(models.Plan._meta, "db_table", "gone")
+        rig = Rig(fake, journal=journal)
+        holder = asyncio.create_task(asyncio.to_thread(hold_the_lock, taken, release))
+        assert await asyncio.to_thread(taken.wait, 5)
         await rig.hands.carry_out(place("plan-1", 1))
-        monkeypatch.setattr(models.Plan._meta, "db_table", table)
+        release.set()
+        await holder
         await rig.hands.carry_out(place("plan-2", 2))
+        await journal.record([moved(OrderState.REJECTED, OrderEventKind.REJECT)])
         return rig
 
     rig = journaled(scenario)
     assert rig.answers() == [("Rejected", 1), ("Accepted", 2)]
     assert isinstance(rejected := rig.outcomes[0], Rejected)
     assert rejected.code == "journal_unavailable"
-    assert desk.submitted == [[2]]
+    assert sent(fake) == [[2]]
+    # The first row may still have been committed once the lock was gone; it is closed, never sent.
+    assert not models.Order.objects.filter(client_order_id=1).exclude(state="rejected").exists()
 
 
 def test_a_newer_lease_in_the_database_stops_the_older_engine() -> None:
     market_row()
-    desk = Desk()
+    fake = FakeRelayer()
     services.acquire_lease(holder="a", ttl=timedelta(seconds=-1))
     services.acquire_lease(holder="b", ttl=timedelta(seconds=60))
 
@@ -169,10 +178,10 @@ def test_a_newer_lease_in_the_database_stops_the_older_engine() -> None:
         with pytest.raises(LeaseLost):
             await journal.intend(place(), [submission()], TERMS, NOW)
         with pytest.raises(MustStop):
-            await Rig(desk, journal=journal).hands.carry_out(place())
+            await Rig(fake, journal=journal).hands.carry_out(place())
 
     journaled(scenario)
-    assert desk.submitted == []
+    assert fake.requests == []
     assert not models.Order.objects.exists()
 
 
@@ -332,15 +341,15 @@ def test_a_full_journal_refuses_at_once_instead_of_growing() -> None:
 
 def test_a_dry_run_leaves_its_signed_orders_in_the_journal_and_none_to_restore() -> None:
     market_row()
-    desk = Desk()
+    fake = FakeRelayer()
 
     async def scenario(journal: DjangoJournal) -> None:
-        rig = Rig(desk, journal=journal, terms=replace(TERMS, dry_run=True))
+        rig = Rig(fake, journal=journal, terms=replace(TERMS, dry_run=True))
         await rig.hands.carry_out(place())
         assert await journal.open_orders("fake") == []
 
     journaled(scenario)
     row = models.Order.objects.get()
-    assert (row.dry_run, row.payload[:11], desk.submitted) == (True, '{"builder":', [])
+    assert (row.dry_run, row.payload[:11], sent(fake)) == (True, '{"builder":', [])
     assert services.abandon_orders(relayers=(), reason="dry run ended") == 1
     assert selectors.open_order_count() == 0
