@@ -37,3 +37,6 @@ STORAGES = {
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_CLASSES": []}
+# Static files straight from the apps: no test depends on a collectstatic before it.
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True
