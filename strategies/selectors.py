@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from markets.models import Market
+from markets.models import Event, Market
 from strategies.domain.arb_params import ArbParams, resolve_arb
 from strategies.domain.params import DEFINITIONS, Definition, SpreadParams, resolve
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
@@ -64,22 +64,25 @@ def _layers(which: Q) -> tuple[Own, dict[int | None, Own], dict[int, Own]]:
 
 def effective(market: Market) -> list[Effective]:
     """Every parameter of one market with its value and source."""
-    which = Q(scope="global") | Q(market=market)
-    if market.event_id is not None:
-        which |= Q(event=market.event_id)
+    return effective_in(market)
+
+
+def effective_in(target: Market | Event | None) -> list[Effective]:
+    """The same for a market, for an event (what its markets inherit), or for None, everything."""
+    which = Q(scope="global")
+    event_pk: int | None = None
+    if isinstance(target, Market):
+        event_pk = target.event_id
+        which |= Q(market=target)
+    elif target is not None:
+        event_pk = target.pk
+    if event_pk is not None:
+        which |= Q(event=event_pk)
     general, by_event, by_market = _layers(which)
-    layers = (
-        ("market", by_market.get(market.pk, {})),
-        ("event", by_event.get(market.event_id, {})),
-        ("global", general),
-    )
+    layers: list[tuple[str, Own]] = [("event", by_event.get(event_pk, {})), ("global", general)]
+    if isinstance(target, Market):
+        layers.insert(0, ("market", by_market.get(target.pk, {})))
     return [_effective(item, layers) for item in DEFINITIONS]
-
-
-def effective_defaults() -> list[Effective]:
-    """What a market without overrides gets."""
-    general, _, _ = _layers(Q(scope="global"))
-    return [_effective(item, (("global", general),)) for item in DEFINITIONS]
 
 
 def _effective(item: Definition, layers: Iterable[tuple[str, Own]]) -> Effective:
@@ -89,11 +92,12 @@ def _effective(item: Definition, layers: Iterable[tuple[str, Own]]) -> Effective
     return Effective(item, item.default, "default")
 
 
-def config_of(market: Market) -> StrategyConfig | None:
-    return StrategyConfig.objects.filter(market=market).first()
-
-
-def global_config() -> StrategyConfig | None:
+def config(target: Market | Event | None) -> StrategyConfig | None:
+    """The row of a market, of an event, or with None of the global defaults."""
+    if isinstance(target, Market):
+        return StrategyConfig.objects.filter(market=target).first()
+    if target is not None:
+        return StrategyConfig.objects.filter(event=target).first()
     return StrategyConfig.objects.filter(scope="global").first()
 
 

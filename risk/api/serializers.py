@@ -1,0 +1,126 @@
+"""JSON of caps, stops, breakers, refusals and incidents. Targets are the venue's ids."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from risk.domain.stops import StopLevel, StopScope
+from risk.models import Breaker, Incident, Limit, Refusal, Stop
+
+LEVELS = [level.name.lower() for level in StopLevel if level]
+
+
+class _Targeted(serializers.Serializer[Any]):
+    event = serializers.SlugRelatedField[Any](slug_field="gamma_id", read_only=True, allow_null=True)
+    market = serializers.SlugRelatedField[Any](slug_field="condition_id", read_only=True, allow_null=True)
+
+
+class LimitSerializer(_Targeted, serializers.ModelSerializer[Limit]):
+    scope = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Limit
+        fields = ("id", "kind", "scope", "event", "market", "value", "updated_at")
+        read_only_fields = fields
+
+
+class LimitWriteSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=Limit.Kind.choices)
+    scope = serializers.ChoiceField(choices=Limit.Scope.choices)
+    event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
+    market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
+    value = serializers.DecimalField(
+        max_digits=18, decimal_places=2, min_value=0, allow_null=True,
+        help_text="pUSD, orders per second or seconds, by kind; null removes the cap, so that the wider one holds.",
+    )  # fmt: skip
+    reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
+
+
+class StopSerializer(_Targeted, serializers.ModelSerializer[Stop]):
+    level = serializers.SerializerMethodField()
+    scope = serializers.CharField(read_only=True)
+    author = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+    released_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Stop
+        fields = (
+            "id", "level", "scope", "event", "market", "reason", "author", "source", "created_at",
+            "expires_at", "released_at", "released_by", "release_reason",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_level(self, row: Stop) -> str:
+        return StopLevel(row.level).name.lower()
+
+
+class StopWriteSerializer(serializers.Serializer[Any]):
+    level = serializers.ChoiceField(
+        choices=LEVELS, default="cancel", help_text="pause places nothing new; cancel also takes orders down."
+    )
+    market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
+    event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
+    reason = serializers.CharField(max_length=500)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "market" in attrs and "event" in attrs:
+            raise serializers.ValidationError({"market": ["Name a market or an event, not both."]})
+        return attrs
+
+
+class ResumeSerializer(serializers.Serializer[Any]):
+    stop = serializers.IntegerField(required=False, help_text="One stop by id.")
+    market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
+    event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
+    scope = serializers.ChoiceField(
+        choices=[(item.value, item.value) for item in StopScope],
+        required=False,
+        help_text="Every stop of this scope; all is the stops of everything.",
+    )
+    everything = serializers.BooleanField(default=False, help_text="Every stop there is.")
+    reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
+
+
+class ReleasedSerializer(serializers.Serializer[Any]):
+    released = serializers.IntegerField()
+    in_force = serializers.IntegerField(help_text="Stops that still hold.")
+
+
+class BreakerSerializer(_Targeted, serializers.ModelSerializer[Breaker]):
+    event = None  # type: ignore[assignment]  # a breaker has no event
+
+    class Meta:
+        model = Breaker
+        fields = ("kind", "market", "state", "reason", "since")
+        read_only_fields = fields
+
+
+class RefusalSerializer(serializers.ModelSerializer[Refusal]):
+    market = serializers.SlugRelatedField[Any](slug_field="condition_id", read_only=True)
+    codes = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Refusal
+        fields = ("id", "minute", "market", "strategy", "codes", "detail", "count")
+        read_only_fields = fields
+
+    def get_codes(self, row: Refusal) -> list[str]:
+        return row.codes.split(",")
+
+
+class IncidentSerializer(serializers.ModelSerializer[Incident]):
+    market = serializers.SlugRelatedField[Any](slug_field="condition_id", read_only=True, allow_null=True)
+    acknowledged_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Incident
+        fields = (
+            "id", "kind", "key", "market", "text", "opened_at", "seen_at", "times", "acknowledged_at",
+            "acknowledged_by", "closed_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")

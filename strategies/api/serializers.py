@@ -1,0 +1,115 @@
+"""JSON of parameters; the fields are generated from the definitions, so bounds are said once."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from strategies import services
+from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
+from strategies.models import ArbSettings, ParamRevision
+from strategies.selectors import Effective
+
+
+class ParamField(serializers.DecimalField):
+    """One parameter: decimal text; null empties it, so that it inherits."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        super().__init__(
+            max_digits=18,
+            decimal_places=definition.decimals,
+            allow_null=True,
+            required=False,
+            help_text=f"{definition.help} {definition.unit.value}, {definition.minimum} to"
+            f" {definition.maximum}; default {definition.default}.",
+        )
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "ParamField":
+        return ParamField(self.definition)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        try:
+            value = services.read_value(self.definition, data)
+        except ParamError as error:
+            raise serializers.ValidationError(error.problem) from error
+        if value is None:
+            raise serializers.ValidationError("null is not a number")
+        return value
+
+
+class _Values(serializers.Serializer[Any]):
+    """Unknown names are refused: a misspelt parameter must not pass for an unchanged one."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(set(map(str, data)) - set(BY_NAME))
+            if unknown:
+                problem = "is not a parameter; known are " + ", ".join(BY_NAME)
+                raise serializers.ValidationError({name: [problem] for name in unknown})
+        return super().to_internal_value(data)
+
+
+ValuesSerializer: type[_Values] = type(
+    "ValuesSerializer", (_Values,), {item.name: ParamField(item) for item in DEFINITIONS}
+)
+
+
+class ParamsWriteSerializer(serializers.Serializer[Any]):
+    values = ValuesSerializer()
+    reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
+    expected_revision = serializers.IntegerField(
+        required=False, min_value=0, help_text="409 when another revision is in force by now."
+    )
+
+
+class EffectiveSerializer(serializers.Serializer[Effective]):
+    name = serializers.CharField(source="definition.name")
+    value = serializers.CharField(help_text="Decimal text.")
+    origin = serializers.ChoiceField(
+        choices=["market", "event", "global", "default"], source="source", help_text="Where it comes from."
+    )
+    unit = serializers.CharField(source="definition.unit.value")
+    minimum = serializers.CharField(source="definition.minimum")
+    maximum = serializers.CharField(source="definition.maximum")
+    default_value = serializers.CharField(source="definition.default")
+    description = serializers.CharField(source="definition.help")
+
+
+class ParamsSerializer(serializers.Serializer[Any]):
+    scope = serializers.CharField(help_text="global, event or market.")
+    target = serializers.CharField(allow_blank=True, help_text="Gamma id or condition id.")
+    revision = serializers.IntegerField()
+    own = serializers.DictField(child=serializers.CharField(), help_text="What this scope sets itself.")
+    effective = EffectiveSerializer(many=True)
+
+
+class RevisionSerializer(serializers.ModelSerializer[ParamRevision]):
+    author = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+
+    class Meta:
+        model = ParamRevision
+        fields = ("number", "values", "author", "reason", "at")
+        read_only_fields = fields
+
+
+class ParamsDocumentSerializer(serializers.Serializer[Any]):
+    """The file format of `params export`."""
+
+    format = serializers.IntegerField(required=False, default=1)
+    vars()["global"] = serializers.DictField(required=False)
+    events = serializers.DictField(required=False, help_text="Gamma id to values.")
+    markets = serializers.DictField(required=False, help_text="Condition id to values.")
+
+
+class ImportResultSerializer(serializers.Serializer[Any]):
+    scopes = serializers.IntegerField(help_text="Scopes that now are exactly as the document says.")
+
+
+class ArbSerializer(serializers.ModelSerializer[ArbSettings]):
+    reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="", write_only=True)
+
+    class Meta:
+        model = ArbSettings
+        fields = ("enabled", "min_edge", "max_size", "reason")

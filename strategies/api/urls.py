@@ -1,0 +1,21 @@
+"""Addresses of the strategies app under /api/v1/."""
+
+from django.urls import path
+
+from strategies.api import views
+
+urlpatterns = [
+    path("params/global/", views.GlobalParamsView.as_view(), name="params-global"),
+    path("params/global/revisions/", views.RevisionsView.as_view(), name="params-global-revisions"),
+    path("params/events/<str:gamma_id>/", views.EventParamsView.as_view(), name="params-event"),
+    path("params/events/<str:gamma_id>/revisions/", views.RevisionsView.as_view(), name="params-event-revisions"),
+    path("params/markets/<str:condition_id>/", views.MarketParamsView.as_view(), name="params-market"),
+    path(
+        "params/markets/<str:condition_id>/revisions/",
+        views.RevisionsView.as_view(),
+        name="params-market-revisions",
+    ),
+    path("params/export/", views.ExportView.as_view(), name="params-export"),
+    path("params/import/", views.ImportView.as_view(), name="params-import"),
+    path("arb/", views.ArbView.as_view(), name="arb"),
+]
