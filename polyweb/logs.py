@@ -38,6 +38,7 @@ def _mask(name: str, value: Any) -> Any:
 
 def redact(_logger: Any, _method: str, event: Event) -> Event:
     """A structlog processor; runs last before rendering, so exception texts are covered too."""
+    event.pop("color_message", None)  # uvicorn's second copy of its message, for terminals
     return {key: _mask(key, value) for key, value in event.items()}
 
 
@@ -82,7 +83,10 @@ def configure(*, level: str, fmt: Literal["json", "console"]) -> dict[str, Any]:
             # Their INFO is one line per frame, request or poll.
             "websockets": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
-            "uvicorn.access": {"level": "WARNING"},
+            # Uvicorn brings handlers of its own; naming its loggers here takes them away again.
+            "uvicorn": {"level": "INFO", "propagate": True},
+            "uvicorn.error": {"propagate": True},
+            "uvicorn.access": {"level": "WARNING", "propagate": True},
             "kombu": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
         },

@@ -79,6 +79,16 @@ def free_port() -> int:
         return port
 
 
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 def service_account(candidates: Sequence[str] = ("postgres", SERVICE_USER)) -> Account | None:
     """Whom to drop to. PostgreSQL refuses to run as root; anyone else simply runs it."""
     if not is_root():

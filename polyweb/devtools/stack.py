@@ -16,21 +16,28 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
-from polyweb.devtools.machine import Missing, is_root, say
+from polyweb.devtools.machine import Missing, is_free, is_root, say
 from polyweb.devtools.servers import postgres, redis_server, without_password
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 20.0
-READY_TIMEOUT_S = 20.0
+READY_TIMEOUT_S = 30.0
+WEB_TIMEOUT_S = 60.0
 ADMIN = "admin"
 
 
 class Interrupted(BaseException):
     """Ctrl-C or SIGTERM; a BaseException so that nothing on the way swallows it."""
+
+
+class Ended(Exception):
+    """A role ended by itself; it has been said already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ def _manage(*words: str) -> list[str]:
 
 
 def _roles(port: int) -> dict[str, list[str]]:
-    celery = [str(BIN / "celery"), "-A", "polyweb"]
+    celery = [str(BIN / "celery"), "--quiet", "-A", "polyweb"]
     address = ["--host", "127.0.0.1", "--port", str(port)]
     return {
         "web": [str(BIN / "uvicorn"), "polyweb.asgi:application", *address, "--no-access-log"],
@@ -140,17 +147,43 @@ def _sandbox_line(child: Child) -> dict[str, str]:
     return found
 
 
-def _watch(children: Sequence[Child]) -> int:
-    while True:
-        for child in children:
-            code = child.process.poll()
-            if code is not None:
-                say(f"FAILED: {child.role} ended with exit code {code}; stopping everything")
-                return 1
+def _check_alive(children: Sequence[Child]) -> None:
+    for child in children:
+        code = child.process.poll()
+        if code is not None:
+            say(f"FAILED: {child.role} ended with exit code {code}; stopping everything")
+            raise Ended(child.role)
+
+
+def _wait_for_web(port: int, children: Sequence[Child]) -> None:
+    deadline = time.monotonic() + WEB_TIMEOUT_S
+    while not _answers(port):
+        _check_alive(children)
+        if time.monotonic() > deadline:
+            raise Missing(f"web did not answer within {WEB_TIMEOUT_S:.0f} s; stopping everything")
         time.sleep(0.2)
 
 
-def up(port: int, feed: str | None) -> int:
+def _answers(port: int) -> bool:
+    link = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        link.request("GET", "/health/live")
+        return link.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        link.close()
+
+
+def _watch(children: Sequence[Child]) -> NoReturn:
+    while True:
+        _check_alive(children)
+        time.sleep(0.2)
+
+
+def up(port: int, feed: str | None) -> NoReturn:
+    if not is_free(port):
+        raise Missing(f"port {port} is taken: stop what uses it or choose another with --port")
     var = ROOT / "var" / "up"
     # PostgreSQL of root's checkout runs as another user, who may not look into this folder.
     data = Path("/var/lib/polyweb/postgres") if is_root() else var / "postgres"
@@ -172,8 +205,9 @@ def up(port: int, feed: str | None) -> int:
         say(f"feed           {env.get('POLYWEB_FEED_URL')}{' (sandbox)' if feed is None else ''}")
         say(f"relayer        {env['POLYWEB_RELAYER']}")
         say(f"login          {ADMIN}, password in {(var / 'admin_password').relative_to(ROOT)}")
+        _wait_for_web(port, children)
         say(f"open           http://127.0.0.1:{port}/    (Ctrl-C stops everything)")
-        return _watch(children)
+        _watch(children)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -183,9 +217,11 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, _interrupted)
     signal.signal(signal.SIGTERM, _interrupted)
     try:
-        return up(chosen.port, os.environ.get("POLYWEB_FEED_URL"))
+        up(chosen.port, os.environ.get("POLYWEB_FEED_URL"))
     except Missing as missing:
         say(f"FAILED: {missing}")
+        return 1
+    except Ended:
         return 1
     except Interrupted:
         say("stopped")
