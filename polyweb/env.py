@@ -41,7 +41,7 @@ class Profile(StrEnum):
 # What a profile changes when the environment says nothing.
 PROFILE_DEFAULTS: dict[Profile, dict[str, Any]] = {
     Profile.DEV: {"log_format": "console"},
-    Profile.DEMO: {"relayer": "paper"},
+    Profile.DEMO: {"relayer": "paper", "var_dir": BASE_DIR / "var" / "demo", "log_level": "WARNING"},
     Profile.TEST: {"var_dir": BASE_DIR / "var" / "test", "log_level": "WARNING"},
     Profile.LIVE: {"channel_layer": "redis", "broker": "redis", "allowed_hosts": ()},
 }

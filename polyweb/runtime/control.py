@@ -31,7 +31,7 @@ def read_control(seen: int | None, now_ns: Nanos) -> Control | None:
             markets=followed,
             trading=markets.trading_ids(),
             params=strategies.resolved([market.condition_id for market in followed]),
-            defaults=resolve(strategies.own_values(strategies.global_config())),
+            defaults=resolve(strategies.own_values(strategies.config(None))),
             limits=risk.limits(),
             stops=risk.stops_in_force(moment(now_ns)),
             arb=strategies.arb_params(),

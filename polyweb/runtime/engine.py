@@ -146,6 +146,11 @@ class Engine:
 
     # From outside
 
+    @property
+    def trader(self) -> Trader:
+        """To look at, never to change: the loop is its only writer."""
+        return self._parts.trader
+
     def nudge(self) -> None:
         """Something changed in the database: look now instead of at the next poll."""
         self._nudged.set()

@@ -59,7 +59,7 @@ class LiveFeed:
     def __init__(self, url: str, push: Callable[[Item], None]) -> None:
         self._push = push
         self._pulse = Pulse()
-        self._up: set[int] = set()
+        self._up: dict[int, set[AssetId]] = {}
         self._client = FeedClient(url, on_frame=self._frame, on_state=self._state, rng=random.Random())
 
     async def run(self) -> None:
@@ -72,7 +72,7 @@ class LiveFeed:
         self._client.resync(assets, reason)
 
     def summary(self) -> Json:
-        return {"up": len(self._up), "sockets": self._client.sockets} | self._pulse.summary()
+        return {"up": sum(bool(assets) for assets in self._up.values()), "sockets": self._client.sockets} | self._pulse.summary()
 
     def _frame(self, frame: Frame) -> None:
         self._pulse.beat(frame)
@@ -80,10 +80,10 @@ class LiveFeed:
 
     def _state(self, state: FeedState) -> None:
         if state.up:
-            self._up.add(state.connection)
+            self._up.setdefault(state.connection, set()).update(state.assets)
             self._push(FeedUp(state.at_ns, state.assets))
         else:
-            self._up.discard(state.connection)
+            self._up.get(state.connection, set()).difference_update(state.assets)
             self._push(FeedDown(state.at_ns, state.assets, state.reason))
 
 

@@ -4,6 +4,7 @@ Law: pure and deterministic. `now` is the recording's time, never ours; the dige
 the same file, parameters, metadata and seed give the same digest on every run and machine.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -12,7 +13,10 @@ from typing import Protocol
 import msgspec
 
 from execution.domain.commands import Cancel, Command, Outcome, Place
+from markets.domain.books import BookSet
+from markets.domain.decode import MalformedFrame, decode
 from markets.domain.events import Frame, MarketEvent
+from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, Nanos
 from polyweb.runtime.inbox import Begin, Control, Decide, Spelled, Tick
 from polyweb.runtime.trader import Trader
@@ -145,3 +149,13 @@ def replay_session(items: Iterable[Frame | Spelled], build: Callable[[Begin], Tr
     if trader is None:
         raise ValueError("the session recording is empty")
     return trader, compared
+
+
+def learn_markets(frames: Iterable[Frame]) -> tuple[Market, ...]:
+    """Markets as a recording shows them: the first token seen is YES, the tick as stated or as the prices allow."""
+    books = BookSet(auto_track=True, hash_every=0)
+    for frame in frames:
+        with contextlib.suppress(MalformedFrame):  # the engine counts it when it is played
+            for event in decode(frame.data):
+                books.apply(event, frame.received_ns)
+    return books.markets

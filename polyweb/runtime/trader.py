@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from execution.domain.blotter import OrderMoved, OrderRecord
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Resync
 from execution.domain.orders import IllegalMove
-from markets.domain.decode import MalformedFrame, decode
+from markets.domain.decode import MalformedFrame, decode, market_hint
 from markets.domain.events import Frame, MarketEvent
+from markets.domain.integrity import Doubt
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.arbitrage import Arbitrageur
@@ -40,7 +41,7 @@ class Trader(TradingState):
     # What comes in
 
     def apply(self, item: Item) -> None:
-        """Fold one item in. A malformed frame is counted and changes nothing."""
+        """Fold one item in. A malformed frame is counted and costs the book it names its trust."""
         match item:
             case Frame():
                 self._frame(item)
@@ -70,6 +71,9 @@ class Trader(TradingState):
         except MalformedFrame as error:
             reason = error.reason.value
             self.counters.malformed[reason] = self.counters.malformed.get(reason, 0) + 1
+            named = market_hint(frame.data)
+            if named is not None:  # whatever it meant to say is missing from that book now
+                self.books.distrust(named, Doubt.MALFORMED)
             return
         for event in events:
             self.books.apply(event, frame.received_ns)
