@@ -101,6 +101,9 @@ class Journal(Protocol):
     async def max_client_order_id(self) -> ClientOrderId:
         """The largest id ever used, 0 before the first."""
 
+    async def close(self) -> None:
+        """Finish what waits, then let go of the database."""
+
 
 class MemoryJournal:
     """A journal that forgets with the process: for replays and tests. Keeps the same promises about repetition."""
@@ -176,3 +179,6 @@ class MemoryJournal:
 
     async def max_client_order_id(self) -> ClientOrderId:
         return max(self.orders, default=0)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

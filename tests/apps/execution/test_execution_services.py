@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 
-from execution import models, selectors, services
+from execution import models, selectors, services, tasks
 from execution.domain.reconcile import Correction, CorrectionKind
 from tests.execution_builders import CONDITION
 from tests.execution_rows import LONG_AGO, audit_row, event_row, fill_row, market_row, order_row
@@ -120,3 +121,13 @@ def test_retention_keeps_what_is_young() -> None:
     order_row(market, 2, state="cancelled")
     services.record_pnl_points([services.ProfitPoint(None, 1)], at=timezone.now())
     assert set(services.prune().values()) == {0}
+
+
+def test_the_retention_task_is_scheduled_and_says_what_it_deleted() -> None:
+    assert PeriodicTask.objects.filter(task="execution.tasks.prune", enabled=True).count() == 1
+    assert tasks.prune(orders_days=1)["orders"] == 0
+
+
+def test_a_retention_of_less_than_a_day_is_refused() -> None:
+    with pytest.raises(ValueError, match="less than a day"):
+        tasks.prune(audits_days=0)
