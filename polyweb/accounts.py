@@ -172,7 +172,9 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 @never_cache
 def forbidden_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without a valid token: mostly one that stood open while the session ended."""
-    return _error(request, 403, "The form has expired", "Nothing was changed. Go back, reload the page and send it again.")
+    return _error(
+        request, 403, "The form has expired", "Nothing was changed. Go back, reload the page and send it again."
+    )
 
 
 @never_cache

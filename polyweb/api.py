@@ -94,18 +94,11 @@ class DocsView(SpectacularSwaggerSplitView):
     permission_classes = (IsAuthenticated,)
 
 
-def _app_urls() -> list[URLPattern | URLResolver]:
-    from importlib.util import find_spec
-
-    apps = ("markets", "strategies", "risk", "execution")
-    return [path("", include(f"{app}.api.urls")) for app in apps if find_spec(f"{app}.api.urls")]
-
-
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/login", LoginView.as_view(), name="api-login"),
     path("auth/logout", TokenLogoutView.as_view(), name="api-logout"),
     path("auth/logout-all", TokenLogoutAllView.as_view(), name="api-logout-all"),
     path("schema", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="api-schema"),
     path("docs", DocsView.as_view(), name="api-docs"),
-    *_app_urls(),
+    *(path("", include(f"{app}.api.urls")) for app in ("markets", "strategies", "risk", "execution")),
 ]

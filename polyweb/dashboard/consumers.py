@@ -174,6 +174,6 @@ class OrdersConsumer(LiveConsumer):
         return [selectors.engine_message(), {"kind": "orders", "data": selectors.newest_order_rows()}]
 
     async def publish_orders(self, event: Message) -> None:
-        ids = [row["client_order_id"] for row in event["data"]]
+        ids = [int(row["client_order_id"]) for row in event["data"]]
         rows = await database_sync_to_async(selectors.order_rows_by_client_id)(ids)
         await self._say({"kind": "orders", "data": rows})

@@ -92,6 +92,21 @@ def _side(levels: Any, ours: Any, side: str) -> list[Row]:
     return rows + [{"price": None, "size": None, "ours": None, "share": 0}] * (DEPTH - len(rows))
 
 
+def trace(view: Row) -> list[Row]:
+    """The steps of the decision for people: names say their unit, `(x2)` is twice a price, `(size)` is shares."""
+    return [_step(step) for step in view.get("trace") or ()]
+
+
+def _step(step: Row) -> Row:
+    name, after, before = str(step["name"]), int(step["after"]), int(step["before"])
+    if "size" in name:
+        scale, write = Decimal(1_000_000), figures.shares
+    else:
+        scale, write = Decimal(20_000 if "(x2)" in name else 10_000), lambda value: figures.cents(value, 2)
+    label = name.replace("(x2)", "").replace("(size)", "").strip()
+    return {"name": label, "before": write(before / scale), "after": write(after / scale)}
+
+
 # Charts --------------------------------------------------------------------------------------------------
 
 
@@ -182,7 +197,7 @@ class Parameter(NamedTuple):
 def parameters(
     market: Market, *, entered: dict[str, str] | None = None, errors: dict[str, str] | None = None
 ) -> list[Parameter]:
-    own = strategies.own_values(strategies.config_of(market))
+    own = strategies.own_values(strategies.config(market))
     lines = []
     for item in strategies.effective(market):
         name = item.definition.name
@@ -202,5 +217,5 @@ def parameters(
 
 def newest_revision(market: Market) -> ParamRevision | None:
     """The newest change of this market's own parameters."""
-    config: StrategyConfig | None = strategies.config_of(market)
+    config: StrategyConfig | None = strategies.config(market)
     return None if config is None else strategies.revisions(config).first()

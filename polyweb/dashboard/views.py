@@ -125,15 +125,15 @@ def _chips(rows: QuerySet[Market]) -> dict[str, Any]:
     counts = rows.aggregate(
         all=Count("pk"),
         quoting=Count("pk", filter=Q(trading=True, state__state="quoting")),
-        trading=Count("pk", filter=Q(trading=True)),
-        watching=Count("pk", filter=Q(trading=False)),
+        traded=Count("pk", filter=Q(trading=True)),
     )
     reasons = (
         MarketState.objects.filter(market__trading=True, market__closed=False)
         .exclude(state="quoting").exclude(reason="")
         .values_list("reason").annotate(count=Count("pk")).order_by("-count", "reason")[:8]
     )  # fmt: skip
-    return {**counts, "idle": counts["trading"] - counts["quoting"], "reasons": list(reasons)}
+    idle, watching = counts["traded"] - counts["quoting"], counts["all"] - counts["traded"]
+    return {**counts, "idle": idle, "watching": watching, "reasons": list(reasons)}
 
 
 def _categories(rows: QuerySet[Market]) -> list[str]:
@@ -168,10 +168,11 @@ def market_context(market: Market) -> dict[str, Any]:
         "state": state,
         "view": view,
         "ladder": market_page.ladder(view),
+        "trace": market_page.trace(view),
         "decimals": figures.tick_decimals(market.tick_size),
         "chart": market_page.chart(market),
-        "fills": execution.fills(market=market)[:20],
-        "orders": execution.orders(market=market).prefetch_related("events")[:20],
+        "fills": execution.fills(market=market)[:10],
+        "orders": execution.orders(market=market).prefetch_related("events")[:12],
         "refusals": risk.refusals().filter(market=market)[:5],
         "parameters": market_page.parameters(market),
         "revision": revision,
