@@ -174,4 +174,5 @@ class TradingState:
             remaining,
             # A basket's legs take, and whoever takes pays; quotes are post-only.
             fee=taker_fee_ceil(market.fees, order.price, remaining) if order.strategy is Strategy.DUTCH_BOOK else 0,
+            is_quote=order.strategy is Strategy.SPREAD,
         )

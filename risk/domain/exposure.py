@@ -1,10 +1,12 @@
 """What could be lost: per event the payoff "if outcome k wins" over positions, resting orders and a proposal.
 
-Law: every subset of our orders may fill, so an order counts where its fill would hurt and nowhere else. The
-trader alone owns an `ExposureBook`; a change costs O(outcomes of its event), whatever else we hold.
+Law: every subset of our orders may fill, so an order counts where its fill would hurt and nowhere else. Quotes of
+one side are replaced, never added to: what rests and what is wanted there never stand beside each other
+(`execution.domain.converge`), so only the worse of the two counts. The trader alone owns an `ExposureBook`; a
+change costs O(outcomes of its event), whatever else we hold.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from markets.domain.events import Side
@@ -32,10 +34,13 @@ class ProposedOrder(NamedTuple):
 
 
 class RestingOrder(NamedTuple):
+    """`is_quote`: replaced side by side when the strategy wants something else, and never added to."""
+
     is_yes: bool
     side: Side
     price: Price
     size: Size
+    is_quote: bool = False
 
 
 # Profit of one order or position if the market's YES wins, and if it loses. A bare tuple: made on every change.
@@ -63,6 +68,11 @@ def adverse(payoff: Payoff) -> Payoff:
     """What the fill may cost where it hurts; where it helps it may as well not happen."""
     win, lose = payoff
     return (win if win < 0 else 0, lose if lose < 0 else 0)
+
+
+def is_bid(order: ProposedOrder | RestingOrder) -> bool:
+    """The side of the one mirrored book: buying YES and selling NO bid, the others offer."""
+    return (order.side is Side.BUY) is order.is_yes
 
 
 class _Group:
@@ -203,8 +213,10 @@ class ExposureBook:
         price: Price,
         remaining: Size,
         fee: Cash = 0,
+        *,
+        is_quote: bool = False,
     ) -> None:
-        """Replace what may still fill of an order; `remaining` 0 removes it."""
+        """Replace what may still fill of an order; `remaining` 0 removes it. Only the spread quoter's are quotes."""
         row = self._row(condition_id)
         was = self._where.pop(order_id, None)
         if was is not None:
@@ -212,7 +224,7 @@ class ExposureBook:
             self._change(was, -win, -lose)
         if remaining:
             hurts = adverse(filled(is_yes, side, price, remaining, fee))
-            row.orders[order_id] = (RestingOrder(is_yes, side, price, remaining), hurts)
+            row.orders[order_id] = (RestingOrder(is_yes, side, price, remaining, is_quote), hurts)
             self._where[order_id] = row
             self._change(row, *hurts)
 
@@ -234,11 +246,20 @@ class ExposureBook:
     def outlook(self, event_id: str, orders: Iterable[ProposedOrder]) -> Outlook:
         """Every loss the gate asks for, were these orders resting too: whichever of them fill."""
         changes = self._adverse(orders)
-        markets = []
-        for row, (win, lose) in changes.items():
+        for row in changes:
             if row.market.event_id != event_id:
                 raise ValueError(f"an order in {row.market.event_id} is no part of a proposal in {event_id}")
-            markets.append((row.market.condition_id, max(-row.win - win, -row.lose - lose, 0)))
+        return self._outlook(event_id, changes)
+
+    def outlook_of_quotes(self, condition_id: ConditionId, quotes: Sequence[ProposedOrder]) -> Outlook:
+        """As `outlook`, were these the quotes wanted in one market: on each side they replace the quotes there."""
+        row = self._row(condition_id)
+        return self._outlook(row.market.event_id, {row: _replacing(row, quotes)})
+
+    def _outlook(self, event_id: str, changes: dict[_Row, Payoff]) -> Outlook:
+        markets = [
+            (row.market.condition_id, max(-row.win - win, -row.lose - lose, 0)) for row, (win, lose) in changes.items()
+        ]
         more = self._more(changes)
         return Outlook(markets, self.worst_event(event_id) + more, self._total + more)
 
@@ -285,6 +306,36 @@ class ExposureBook:
             sums[group] += lose
             vectors[group][row.index] += win - lose
         return sum(group.loss(lose, vectors[group]) - group.worst for group, lose in sums.items())
+
+
+def _replacing(row: _Row, quotes: Sequence[ProposedOrder]) -> Payoff:
+    """How much worse a market's row may become on the way from the quotes that rest to those wanted."""
+    win = lose = 0
+    for side in (True, False):
+        wanted = [quote for quote in quotes if is_bid(quote) is side]
+        if wanted:
+            old = [pair for pair in row.orders.values() if pair[0].is_quote and is_bid(pair[0]) is side]
+            more_win, more_lose = _replacing_side(old, wanted)
+            win += more_win
+            lose += more_lose
+    return win, lose
+
+
+def _replacing_side(old: Sequence[tuple[RestingOrder, Payoff]], wanted: Sequence[ProposedOrder]) -> Payoff:
+    """Either all old quotes of a side rest or at most one order per target: the target or an old one kept for it."""
+    rests = [hurts for _, hurts in old]
+    spare = [order for order, _ in old]
+    each = list(rests)
+    for quote in wanted:
+        same = RestingOrder(quote.is_yes, quote.side, quote.price, quote.size, True)
+        if same in spare:
+            spare.remove(same)
+        else:
+            each.append(adverse(filled(quote.is_yes, quote.side, quote.price, quote.size, quote.fee)))
+    most = len(wanted)
+    win = sum(sorted(win for win, _ in each)[:most]) - sum(win for win, _ in rests)
+    lose = sum(sorted(lose for _, lose in each)[:most]) - sum(lose for _, lose in rests)
+    return min(win, 0), min(lose, 0)
 
 
 def _within(event_id: str, changes: dict[_Row, Payoff]) -> dict[_Row, Payoff]:

@@ -24,7 +24,7 @@ from markets.domain.units import (
     cash_to_decimal,
     complement,
 )
-from risk.domain.exposure import ExposureBook, ProposedOrder, RestingOrder
+from risk.domain.exposure import ExposureBook, Outlook, ProposedOrder, RestingOrder
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel
 from strategies.domain.intents import Basket, Leg, Quote, QuoteSet
@@ -96,19 +96,22 @@ def evaluate_quotes(
     guard: Guard,
     now_ns: Nanos,
 ) -> QuoteVerdict:
-    """Judge everything that would rest in one market, counted beside what rests there until it is gone."""
+    """Judge the quotes wanted in one market. They replace the quotes that rest there, side by side, and stand
+    beside everything else.
+    """
     if not quote_set.quotes:
         return Approved(quote_set, exposure.worst_total(), _TOKEN)
     found: _Found = []
     resting = exposure.resting(market.condition_id)
-    orders = _not_resting_yet(quote_set.quotes, market, resting)
+    orders = [_post_only(quote, market) for quote in quote_set.quotes]
     _check_moment(market, limits, guard, now_ns, found)
     _check_market(market, guard, found)
-    _check_room(len(orders), guard, found)
+    _check_room(_not_resting_yet(orders, resting), guard, found)
     for quote in quote_set.quotes:
         _check_grid(quote, market, found)
-    _check_own_cross(orders, resting, market, found)
-    total = _check_caps(orders, market.event_id, exposure, limits, found)
+    _check_own_cross(orders, [order for order in resting if not order.is_quote], market, found)
+    after = exposure.outlook_of_quotes(market.condition_id, orders)
+    total = _check_caps(after, market.event_id, exposure, limits, found)
     return _refused(found) if found else Approved(quote_set, total, _TOKEN)
 
 
@@ -136,7 +139,8 @@ def evaluate_basket(
     for market in concerned:
         mine = [order for order in orders if order.condition_id == market.condition_id]
         _check_own_cross(mine, exposure.resting(market.condition_id), market, found)
-    total = _check_caps(orders, basket.event_id, exposure, limits, found)
+    after = exposure.outlook(basket.event_id, orders)
+    total = _check_caps(after, basket.event_id, exposure, limits, found)
     _check_all_filled(orders, basket.event_id, exposure, limits, found)
     return _refused(found) if found else Approved(basket, total, _TOKEN)
 
@@ -147,17 +151,20 @@ def _refused(found: _Found) -> Refused:
     return Refused(codes, "; ".join(dict.fromkeys(detail for _, detail in found)))
 
 
-def _not_resting_yet(quotes: Sequence[Quote], market: Market, resting: Iterable[RestingOrder]) -> list[ProposedOrder]:
-    """Targets that no resting order is already: each resting order stands for one target."""
-    spare = list(resting)
-    new = []
-    for quote in quotes:
-        is_yes = quote.asset == market.yes
-        same = RestingOrder(is_yes, quote.side, quote.price, quote.size)
+def _post_only(quote: Quote, market: Market) -> ProposedOrder:
+    return ProposedOrder(market.condition_id, quote.asset == market.yes, quote.side, quote.price, quote.size)
+
+
+def _not_resting_yet(orders: Iterable[ProposedOrder], resting: Iterable[RestingOrder]) -> int:
+    """How many targets no resting quote is already: each resting quote stands for one target."""
+    spare = [order for order in resting if order.is_quote]
+    new = 0
+    for order in orders:
+        same = RestingOrder(order.is_yes, order.side, order.price, order.size, True)
         if same in spare:
             spare.remove(same)
         else:
-            new.append(ProposedOrder(market.condition_id, is_yes, quote.side, quote.price, quote.size))
+            new += 1
     return new
 
 
@@ -214,7 +221,10 @@ def _as_yes(is_yes: bool, side: Side, price: Price) -> tuple[bool, Price]:
 def _check_own_cross(
     orders: Sequence[ProposedOrder], resting: Sequence[RestingOrder], market: Market, found: _Found
 ) -> None:
-    """A new order may meet neither another new one nor one of ours that still rests."""
+    """A new order may meet neither another new one nor one of ours that rests beside it.
+
+    A quote may be wanted where it would meet a quote that still rests: it is placed when that one is proved gone.
+    """
     high_bid = new_bid = 0
     low_ask = new_ask = PRICE_ONE
     for rests in resting:
@@ -236,15 +246,8 @@ def _check_own_cross(
         found.append((RefusalCode.OWN_CROSS, detail))
 
 
-def _check_caps(
-    orders: Sequence[ProposedOrder],
-    event_id: str,
-    exposure: ExposureBook,
-    limits: Limits,
-    found: _Found,
-) -> Cash:
+def _check_caps(after: Outlook, event_id: str, exposure: ExposureBook, limits: Limits, found: _Found) -> Cash:
     """The total loss possible afterwards. What adds nothing to a loss is never refused for its cap."""
-    after = exposure.outlook(event_id, orders)
     for name, loss in after.markets:
         cap = limits.for_market(name)
         if loss > cap and loss > exposure.worst_market(name):

@@ -189,3 +189,48 @@ def test_doing_it_and_asking_again_gives_nothing_and_never_doubles_or_crosses(
             break
     assert run(targets, live, churn).empty
     assert len(live) == len(targets)
+
+
+LIVE = st.lists(st.tuples(ANY, st.booleans(), st.integers(1, 100)), max_size=4).map(
+    lambda rows: [
+        resting(number, quote, remaining=max(1, quote.size * left // 100), cancel_asked=asked)
+        for number, (quote, asked, left) in enumerate(rows, 1)
+    ]
+)
+
+
+@given(TARGETS, LIVE, st.integers(1, 4), st.integers(0, 2))
+def test_a_side_is_added_to_only_when_each_order_on_it_stands_for_a_target_of_its_own(
+    targets: list[Quote], live: list[LiveOrder], ticks: int, budget: int
+) -> None:
+    """What the gate relies on when it counts the worse of old and new quotes of a side and not both."""
+    result = run(targets, live, Churn(ticks, 0, budget))
+    for side in (True, False):
+        places = [place for place in result.places if yes_side(place)[0] is side]
+        rests = [order for order in live if yes_side(order)[0] is side]
+        wanted = [target for target in targets if yes_side(target)[0] is side]
+        if places:
+            assert all(order.client_order_id in result.kept for order in rests)
+            assert len(rests) + len(places) <= len(wanted)
+        for place in places:
+            wanted.remove(place)
+        for order in rests if places else []:
+            stands_for = [t for t in wanted if t.asset == order.asset and order.remaining <= t.size]
+            assert stands_for
+
+
+@given(TARGETS, LIVE, st.integers(1, 4))
+def test_what_rests_after_converging_can_lose_no_more_than_the_gate_approved(
+    targets: list[Quote], live: list[LiveOrder], ticks: int
+) -> None:
+    exposure = ExposureBook([MARKET])
+    for order in live:
+        rests = (order.asset == "yes", order.side, order.price, order.remaining)
+        exposure.set_order(order.client_order_id, "m", *rests, is_quote=True)
+    guard = Guard(None, True, 0, 1000, False)
+    verdict = evaluate_quotes(QuoteSet("m", tuple(targets)), MARKET, exposure, WIDE, guard, LATER)
+    assert isinstance(verdict, Approved)
+    result = converge(verdict, live, MARKET, Churn(ticks, 0, 100), LATER)
+    for number, place in enumerate(result.places, 100):
+        exposure.set_order(number, "m", place.asset == "yes", place.side, place.price, place.size, is_quote=True)
+    assert exposure.worst_total() <= verdict.worst_after

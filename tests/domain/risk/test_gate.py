@@ -1,7 +1,8 @@
 """The gate: every way to be refused, what is never refused, and that no set of fills passes a cap it approved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import FrozenInstanceError, replace
+from itertools import chain, combinations, product
 
 import msgspec
 import pytest
@@ -179,28 +180,64 @@ def test_a_market_of_unknown_version_may_be_traded_on_paper() -> None:
 
 def test_a_target_that_rests_already_is_counted_once_and_takes_no_room() -> None:
     exposure = ExposureBook([MARKET])
-    exposure.set_order(1, "a", True, Side.BUY, 4900, 20 * SHARES)
+    exposure.set_order(1, "a", True, Side.BUY, 4900, 20 * SHARES, is_quote=True)
     verdict = judged(both(BID), exposure=exposure, guard=Guard(None, True, 0, 0, True))
     assert isinstance(verdict, Approved)
     assert verdict.worst_after == 98 * PUSD // 10
 
 
-def test_a_target_that_differs_from_what_rests_is_counted_beside_it() -> None:
+def test_a_quote_that_moves_is_judged_by_the_worse_of_old_and_new_not_by_both() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", True, Side.BUY, 4800, 100 * SHARES, is_quote=True)
+    verdict = judged(both(BID), exposure=exposure, limits=replace(LIMITS, market_loss=48 * PUSD))
+    assert isinstance(verdict, Approved)
+    assert verdict.worst_after == 48 * PUSD
+    dearer = both(Quote("a-yes", Side.BUY, 4900, 100 * SHARES))
+    assert judged(dearer, exposure=exposure, limits=replace(LIMITS, market_loss=48 * PUSD)) == Refused(
+        (RefusalCode.MARKET_CAP,), "market a could lose 49 pUSD, cap 48 pUSD"
+    )
+
+
+def test_the_token_of_a_quote_does_not_matter_for_the_side_it_replaces() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", False, Side.SELL, 5100, 100 * SHARES, is_quote=True)
+    verdict = judged(both(Quote("a-yes", Side.BUY, 4800, 100 * SHARES)), exposure=exposure)
+    assert isinstance(verdict, Approved)
+    assert verdict.worst_after == 49 * PUSD  # a sale of NO nobody holds, or the bid for YES: never both
+
+
+def test_quotes_stand_beside_what_no_quote_replaces() -> None:
     exposure = ExposureBook([MARKET])
     exposure.set_order(1, "a", True, Side.BUY, 4800, 100 * SHARES)
-    verdict = judged(both(BID), exposure=exposure)
-    assert codes(verdict) == (RefusalCode.MARKET_CAP,)
+    assert codes(judged(both(BID), exposure=exposure)) == (RefusalCode.MARKET_CAP,)
 
 
 def test_one_resting_order_stands_for_one_target_only() -> None:
     exposure = ExposureBook([MARKET])
-    exposure.set_order(1, "a", True, Side.BUY, 4900, 20 * SHARES)
-    verdict = judged(both(BID, BID), exposure=exposure)
+    exposure.set_order(1, "a", True, Side.BUY, 4900, 20 * SHARES, is_quote=True)
+    verdict = judged(both(BID, BID), exposure=exposure, guard=Guard(None, True, 0, 1, True))
     assert isinstance(verdict, Approved)
     assert verdict.worst_after == 196 * PUSD // 10
+    assert codes(judged(both(BID, BID), exposure=exposure, guard=Guard(None, True, 0, 0, True))) == (
+        RefusalCode.ORDER_RATE,
+    )
 
 
-def test_a_new_quote_may_not_meet_one_whose_cancel_is_not_confirmed() -> None:
+def test_a_side_nobody_wants_any_more_counts_until_it_is_gone() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", False, Side.BUY, 4000, 100 * SHARES, is_quote=True)
+    verdict = judged(both(BID), exposure=exposure)
+    assert isinstance(verdict, Approved)
+    assert verdict.worst_after == 40 * PUSD
+
+
+def test_a_quote_that_would_meet_our_resting_quote_is_left_to_wait_for_it() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", False, Side.BUY, 5200, 20 * SHARES, is_quote=True)
+    assert isinstance(judged(both(BID), exposure=exposure), Approved)
+
+
+def test_a_new_quote_may_not_meet_a_leg_of_a_basket() -> None:
     exposure = ExposureBook([MARKET])
     exposure.set_order(1, "a", False, Side.BUY, 5200, 20 * SHARES)
     verdict = judged(both(BID), exposure=exposure)
@@ -288,7 +325,7 @@ def test_one_bad_leg_refuses_the_whole_basket_and_is_named_once() -> None:
 
 def test_a_basket_may_not_buy_from_our_own_quotes() -> None:
     exposure = ExposureBook(SET.values())
-    exposure.set_order(1, "b", False, Side.BUY, 5200, 20 * SHARES)
+    exposure.set_order(1, "b", False, Side.BUY, 5200, 20 * SHARES, is_quote=True)
     verdict = basket_judged(basket(leg("a", 4500), leg("b", 4800)), exposure=exposure)
     assert codes(verdict) == (RefusalCode.OWN_CROSS,)
 
@@ -349,6 +386,109 @@ def test_no_subset_of_fills_passes_a_cap_the_gate_approved(
     reality = ExposureBook(SET.values())
     realised = reality.worst_event_filled("nr", happened)
     assert realised <= verdict.worst_after <= max(cap * PUSD, before)
+
+
+def bids_for_yes(order: ProposedOrder) -> bool:
+    return (order.side is Side.BUY) == order.is_yes
+
+
+def loss_if_filled(orders: Iterable[ProposedOrder]) -> int:
+    """The worst outcome of the set of two, by hand: a wins or b wins."""
+    worst = 0
+    for winner in NAMES:
+        money = 0
+        for order in orders:
+            sign = 1 if order.side is Side.BUY else -1
+            paid = (order.price * order.size * sign + 9_999) // 10_000
+            money += sign * order.size * (order.is_yes == (order.condition_id == winner)) - paid
+        worst = max(worst, -money)
+    return worst
+
+
+def subsets(orders: Sequence[ProposedOrder]) -> Iterator[tuple[ProposedOrder, ...]]:
+    return chain.from_iterable(combinations(orders, count) for count in range(len(orders) + 1))
+
+
+def may_rest(old: Sequence[ProposedOrder], new: Sequence[ProposedOrder]) -> Iterator[list[ProposedOrder]]:
+    """What converge may let rest: on each side all old quotes, or for each target it or an old one kept for it."""
+    choices = []
+    for side in (True, False):
+        rests = [order for order in old if bids_for_yes(order) is side]
+        wanted = [order for order in new if bids_for_yes(order) is side]
+        kept = [
+            [*held, *targets]
+            for count in range(min(len(rests), len(wanted)) + 1)
+            for held in combinations(rests, count)
+            for targets in combinations(_without(wanted, held), len(wanted) - count)
+        ]
+        choices.append([rests, *kept])
+    for bids, offers in product(*choices):
+        yield [*bids, *offers]
+
+
+def _without(wanted: Sequence[ProposedOrder], held: Sequence[ProposedOrder]) -> list[ProposedOrder]:
+    """A target that an old order is already is that order."""
+    left = list(wanted)
+    for order in held:
+        if order in left:
+            left.remove(order)
+    return left
+
+
+def orders_of(name: str, most: int, dearest: int = 99) -> st.SearchStrategy[list[ProposedOrder]]:
+    return st.lists(
+        st.builds(
+            ProposedOrder,
+            st.just(name),
+            st.booleans(),
+            st.just(Side.BUY),
+            st.integers(1, dearest).map(lambda cents: cents * 100),
+            st.integers(5, 100).map(lambda shares: shares * SHARES),
+            st.just(0),
+        ),
+        max_size=most,
+    )
+
+
+def priced(old: list[ProposedOrder], others: list[ProposedOrder]) -> ExposureBook:
+    exposure = ExposureBook(SET.values())
+    for order_id, order in enumerate([*old, *others]):
+        exposure.set_order(order_id, *order, is_quote=order_id < len(old))
+    return exposure
+
+
+def quoted(new: list[ProposedOrder]) -> QuoteSet:
+    return QuoteSet("a", tuple(Quote(f"a-{'yes' if o.is_yes else 'no'}", o.side, o.price, o.size) for o in new))
+
+
+@settings(max_examples=120, deadline=None)
+@given(orders_of("a", 3), orders_of("a", 3, 49), orders_of("a", 1) | orders_of("b", 2), st.integers(1, 80))
+def test_whatever_rests_and_fills_while_quotes_are_replaced_loses_no_more_than_was_approved(
+    old: list[ProposedOrder], new: list[ProposedOrder], others: list[ProposedOrder], cap: int
+) -> None:
+    exposure = priced(old, others)
+    before = exposure.worst_event("nr")
+    limits = Limits(market_loss=cap * PUSD, event_loss=cap * PUSD, total_loss=cap * PUSD)
+    verdict = judged(quoted(new), SET["a"], exposure, limits)
+    if isinstance(verdict, Refused):
+        return
+    assert verdict.worst_after <= max(cap * PUSD, before)
+    for resting in may_rest(old, new):
+        for fills in subsets([*resting, *others]):
+            assert loss_if_filled(fills) <= verdict.worst_after
+
+
+@settings(max_examples=120, deadline=None)
+@given(orders_of("a", 3), orders_of("a", 2, 49), orders_of("b", 2))
+def test_with_one_quote_a_side_the_gate_counts_exactly_the_worst_that_can_happen(
+    old: list[ProposedOrder], new: list[ProposedOrder], others: list[ProposedOrder]
+) -> None:
+    if len({order.is_yes for order in new}) < len(new):
+        return
+    verdict = judged(quoted(new), SET["a"], priced(old, others), Limits(10**12, 10**12, 10**12))
+    assert isinstance(verdict, Approved)
+    worst = max(loss_if_filled(fills) for resting in may_rest(old, new) for fills in subsets([*resting, *others]))
+    assert verdict.worst_after == worst
 
 
 def test_the_gates_module_offers_no_other_way_to_approve() -> None:
