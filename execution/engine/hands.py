@@ -111,7 +111,8 @@ class Hands:
         async with asyncio.TaskGroup() as lanes:
             for number in range(self._pace.place_lanes):
                 lanes.create_task(self._work(self._places, "place"), name=f"hands place {number}")
-            lanes.create_task(self._work(self._cancels, "cancel"), name="hands cancel")
+            for number in range(self._pace.cancel_lanes):
+                lanes.create_task(self._work(self._cancels, "cancel"), name=f"hands cancel {number}")
 
     async def _work(self, queue: asyncio.Queue[Place] | asyncio.Queue[Cancel], lane: str) -> None:
         while True:

@@ -32,6 +32,7 @@ class Pace:
     call_s: float = 10.0
     stale_s: float = 5.0
     place_lanes: int = 4
+    cancel_lanes: int = 4
     queue: int = 1_000
 
 

@@ -52,6 +52,7 @@ async def serve(
         port=port,
         access_log=False,
         log_config=None,
+        log_level=env.log_level.lower(),
         lifespan="off",
         timeout_graceful_shutdown=DRAIN_S,
     )

@@ -3,6 +3,7 @@
 Law: every child is stopped by whoever started it: asked first, killed when it does not listen.
 """
 
+import ctypes
 import json
 import os
 import selectors
@@ -20,12 +21,18 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 STOP_TIMEOUT_S = 20.0
 READY_TIMEOUT_S = 20.0
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
     role: str
     process: subprocess.Popen[bytes]
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes its command: a parent that is killed outright takes it along (Linux only)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def manage(*words: str) -> list[str]:
@@ -43,6 +50,7 @@ def started(role: str, command: Sequence[str], env: Mapping[str, str], *, speaks
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if speaks else sys.stderr,
         start_new_session=True,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )
     child = Child(role, process)
     try:

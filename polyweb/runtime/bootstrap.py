@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from markets.domain.market import Generation
 from markets.domain.units import Nanos, cash_from_decimal
 from markets.feed.recorder import Recorder, RecordKind
 from polyweb.env import Env
-from polyweb.runtime.clerk import Clerk
+from polyweb.runtime.clerk import LEASE_TTL, Clerk
 from polyweb.runtime.engine import Engine, FactWriter, MarketFeed, Parts, holder_name
 from polyweb.runtime.feeds import LiveFeed, RecordedFeed
 from polyweb.runtime.inbox import Begin, Item, Spelled, TraderConfig, spell
@@ -40,6 +41,10 @@ from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
 
 log = structlog.get_logger(__name__)
+
+
+# Venues that live and die with the engine's process: what another one of them left open rests nowhere any more.
+IN_PROCESS = frozenset({"fake", "paper"})
 
 
 class RelayerUnavailable(Exception):
@@ -108,10 +113,11 @@ def build_relayer(env: Env, wires: Wires, trader: Callable[[], Trader]) -> Relay
             raise RelayerUnavailable("POLYWEB_RELAYER=real is not available yet: choose paper or fake")
 
 
-async def build_engine(env: Env, source: Source, send: Send) -> Engine:
+async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelta = LEASE_TTL) -> Engine:
     """Take the lease, read the journal, wire everything. Raises LeaseHeld, RelayerUnavailable, RecordingError."""
-    clerk, journal, wires = Clerk(), DjangoJournal(), Wires()
+    clerk, journal, wires = Clerk(lease_ttl), DjangoJournal(), Wires()
     lease = await clerk.acquire(holder_name())
+    await clerk.abandon(IN_PROCESS - {env.relayer})
     dry_run = env.relayer == "real" and env.dry_run
     terms = Terms(env.relayer, dry_run, lease.token)
     config = TraderConfig(

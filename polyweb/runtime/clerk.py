@@ -5,7 +5,7 @@ again with newer numbers, and said out loud.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TypeVar
@@ -38,7 +38,8 @@ class Clerk:
     # What a database that is locked, restarting or gone raises; the caller tries again with newer numbers.
     unavailable = (Error,)
 
-    def __init__(self) -> None:
+    def __init__(self, lease_ttl: timedelta = LEASE_TTL) -> None:
+        self.lease_ttl = lease_ttl
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clerk")
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -54,14 +55,20 @@ class Clerk:
 
     async def acquire(self, holder: str) -> Lease:
         """Raises LeaseHeld while another engine trades for this wallet."""
-        return await self._run(lambda: execution.acquire_lease(holder=holder, ttl=LEASE_TTL))
+        return await self._run(lambda: execution.acquire_lease(holder=holder, ttl=self.lease_ttl))
 
     async def renew(self, lease: Lease) -> Lease:
         """Raises LeaseLost: somebody newer trades, this engine must stop."""
-        return await self._run(lambda: execution.renew_lease(lease=lease, ttl=LEASE_TTL))
+        return await self._run(lambda: execution.renew_lease(lease=lease, ttl=self.lease_ttl))
 
     async def release(self, lease: Lease) -> bool:
         return await self._run(lambda: execution.release_lease(lease=lease))
+
+    async def abandon(self, relayers: Collection[str]) -> None:
+        """Close orders of venues that died with an earlier process, and what a dry run left."""
+        await self._run(
+            lambda: execution.abandon_orders(relayers=relayers, reason="its venue died with an earlier engine")
+        )
 
     async def control(self, seen: int | None, now_ns: Nanos) -> Control | None:
         return await self._run(lambda: read_control(seen, now_ns))

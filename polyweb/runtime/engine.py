@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 0.5
 BEAT_S = 1.0
-RENEW_S = 4.0
+RENEWALS_PER_TTL = 4
 POINT_S = 2.0
 FACT_RETRY_S = 1.0
 FACTS_PER_WRITE = 500
@@ -281,6 +281,7 @@ class Engine:
             for recorder in parts.recorders:
                 recorder.close()
             await parts.relayer.close()
+            await parts.journal.close()
             await parts.clerk.close()
 
     # Duties
@@ -302,7 +303,7 @@ class Engine:
         """A lost lease ends the engine; a database that does not answer is tried until the lease has run out."""
         parts = self._parts
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(parts.clerk.lease_ttl.total_seconds() / RENEWALS_PER_TTL)
             try:
                 parts.lease = await parts.clerk.renew(parts.lease)
             except parts.clerk.unavailable as error:
