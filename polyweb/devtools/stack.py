@@ -1,35 +1,32 @@
 """`./run up`: the full stack on this machine, one process per role, on PostgreSQL and Redis.
 
-One law: the roles live and die together. A dead child ends them all, loudly; Ctrl-C stops each in order, the
-engine first, because it cancels its orders on the way out.
+One law: the roles live and die together. A dead child ends them all, loudly; Ctrl-C stops each in order, the engine
+first, because it cancels its orders on the way out.
 """
 
 import argparse
-import json
 import os
 import secrets
-import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from polyweb.devtools.children import BIN, ROOT, Child, first_line, manage, started
 from polyweb.devtools.machine import Missing, is_free, is_root, say
 from polyweb.devtools.servers import postgres, redis_server, without_password
 
-BIN = Path(sys.executable).parent
-ROOT = Path(__file__).resolve().parents[2]
-STOP_TIMEOUT_S = 20.0
-READY_TIMEOUT_S = 30.0
 WEB_TIMEOUT_S = 60.0
 ADMIN = "admin"
+
+# The sandbox's markets trade from the start; those of the venue wait for a person to switch them on.
+STAGE = "from polyweb.demo.stage import stage_sandbox; stage_sandbox({url!r})"
 
 
 class Interrupted(BaseException):
@@ -40,18 +37,8 @@ class Ended(Exception):
     """A role ended by itself; it has been said already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
-    role: str
-    process: subprocess.Popen[bytes]
-
-
 def _interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise Interrupted
-
-
-def _manage(*words: str) -> list[str]:
-    return [sys.executable, "manage.py", *words]
 
 
 def _roles(port: int) -> dict[str, list[str]]:
@@ -61,7 +48,7 @@ def _roles(port: int) -> dict[str, list[str]]:
         "web": [str(BIN / "uvicorn"), "polyweb.asgi:application", *address, "--no-access-log"],
         "worker": [*celery, "worker", "-P", "threads", "-c", "4", "--without-mingle"],
         "beat": [*celery, "beat"],
-        "engine": _manage("run_engine"),
+        "engine": manage("run_engine"),
     }
 
 
@@ -83,68 +70,30 @@ def environment(base: Mapping[str, str], var: Path, database: str, redis: str) -
         "POLYWEB_HTTPS": "false",
         "POLYWEB_ALLOWED_HOSTS": "127.0.0.1,localhost",
         "POLYWEB_SECRET_KEY_FILE": str(var / "secret_key"),
+        "POLYWEB_VAR_DIR": str(var),
         "POLYWEB_RELAYER": "paper",
     }
     return {**ours, **base, "POLYWEB_DATABASE_URL": database, "POLYWEB_REDIS_URL": redis}
 
 
 def _step(words: Sequence[str], env: Mapping[str, str]) -> None:
-    done = subprocess.run(_manage(*words), cwd=ROOT, env=env, stdout=sys.stderr, check=False)
+    done = subprocess.run(manage(*words), cwd=ROOT, env=env, stdout=sys.stderr, check=False)
     if done.returncode != 0:
         raise Missing(f"manage.py {words[0]} failed with exit code {done.returncode}")
 
 
-def _prepare(env: Mapping[str, str], var: Path) -> None:
+def _prepare(env: Mapping[str, str], var: Path, data: Path) -> Path:
+    """Tables, static files and an operator. Returns the file that holds the operator's password."""
     _step(["migrate", "--verbosity", "0"], env)
     _step(["collectstatic", "--noinput", "--verbosity", "0"], env)
-    password, is_new = _kept(var / "admin_password")
+    # Beside the database it belongs to: another database has another operator.
+    kept = var / f"{ADMIN}-password-{data.name}"
+    password, is_new = _kept(kept)
     if is_new:
-        command = _manage("createsuperuser", "--noinput", "--username", ADMIN, "--email", "admin@localhost")
+        command = ["createsuperuser", "--noinput", "--username", ADMIN, "--email", "admin@localhost"]
         with_password = {**env, "DJANGO_SUPERUSER_PASSWORD": password}
-        subprocess.run(command, cwd=ROOT, env=with_password, stdout=sys.stderr, check=False)
-
-
-@contextmanager
-def _started(role: str, command: list[str], env: Mapping[str, str], children: list[Child]) -> Iterator[Child]:
-    # A session of its own: the terminal's Ctrl-C reaches only us, and we decide the order of the end.
-    output = subprocess.PIPE if role == "sandbox" else None
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, start_new_session=True
-    )
-    child = Child(role, process)
-    children.append(child)
-    try:
-        yield child
-    finally:
-        _stop(child)
-
-
-def _stop(child: Child) -> None:
-    if child.process.poll() is not None:
-        return
-    say(f"stopping {child.role}")
-    child.process.send_signal(signal.SIGTERM)
-    try:
-        child.process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        say(f"{child.role} did not stop after {STOP_TIMEOUT_S:.0f} s; killing it")
-        os.killpg(child.process.pid, signal.SIGKILL)
-        child.process.wait()
-
-
-def _sandbox_line(child: Child) -> dict[str, str]:
-    """The sandbox prints one JSON line once it listens."""
-    stdout = child.process.stdout
-    assert stdout is not None
-    with selectors.DefaultSelector() as ready:
-        ready.register(stdout, selectors.EVENT_READ)
-        if not ready.select(READY_TIMEOUT_S):
-            raise Missing(f"the sandbox did not listen within {READY_TIMEOUT_S:.0f} s")
-    line = stdout.readline()
-    if not line:
-        raise Missing("the sandbox ended before it listened")
-    found: dict[str, str] = json.loads(line)
-    return found
+        subprocess.run(manage(*command), cwd=ROOT, env=with_password, stdout=sys.stderr, check=False)
+    return kept
 
 
 def _check_alive(children: Sequence[Child]) -> None:
@@ -181,30 +130,36 @@ def _watch(children: Sequence[Child]) -> NoReturn:
         time.sleep(0.2)
 
 
+def _data_folder(var: Path) -> Path:
+    """Where PostgreSQL keeps its rows. As root it runs as another user, who may not look into our folder."""
+    return Path("/var/lib/polyweb/postgres") if is_root() else var / "postgres"
+
+
 def up(port: int, feed: str | None) -> NoReturn:
     if not is_free(port):
         raise Missing(f"port {port} is taken: stop what uses it or choose another with --port")
     var = ROOT / "var" / "up"
-    # PostgreSQL of root's checkout runs as another user, who may not look into this folder.
-    data = Path("/var/lib/polyweb/postgres") if is_root() else var / "postgres"
+    data = _data_folder(var)
     children: list[Child] = []
     with ExitStack() as stack:
         database = stack.enter_context(postgres(os.environ.get("POLYWEB_DATABASE_URL"), keep_in=data))
         redis = stack.enter_context(redis_server(os.environ.get("POLYWEB_REDIS_URL")))
         env = environment(os.environ, var, database.url, redis.url)
         if feed is None:
-            sandbox = _manage("sandbox", "--port", "0")
-            line = _sandbox_line(stack.enter_context(_started("sandbox", sandbox, env, children)))
-            env = {**env, "POLYWEB_FEED_URL": line["ws"], "POLYWEB_GAMMA_URL": line["http"]}
-            env["POLYWEB_CLOB_URL"] = line["http"]
-        _prepare(env, var)
+            sandbox = stack.enter_context(started("sandbox", manage("sandbox", "--port", "0"), env, speaks=True))
+            children.append(sandbox)
+            line = first_line(sandbox)
+            env |= {"POLYWEB_FEED_URL": line["ws"], "POLYWEB_GAMMA_URL": line["http"], "POLYWEB_CLOB_URL": line["http"]}
+        password = _prepare(env, var, data)
+        if feed is None:
+            _step(["shell", "--no-imports", "-c", STAGE.format(url=env["POLYWEB_GAMMA_URL"])], env)
         for role, command in _roles(port).items():
-            stack.enter_context(_started(role, command, env, children))
+            children.append(stack.enter_context(started(role, command, env)))
         say(f"database       {database.where}")
         say(f"broker, layer  {redis.where}: {without_password(redis.url)}")
-        say(f"feed           {env.get('POLYWEB_FEED_URL')}{' (sandbox)' if feed is None else ''}")
+        say(f"feed           {env['POLYWEB_FEED_URL']}{' (sandbox)' if feed is None else ''}")
         say(f"relayer        {env['POLYWEB_RELAYER']}")
-        say(f"login          {ADMIN}, password in {(var / 'admin_password').relative_to(ROOT)}")
+        say(f"login          {ADMIN}, password in {password.relative_to(ROOT)}")
         _wait_for_web(port, children)
         say(f"open           http://127.0.0.1:{port}/    (Ctrl-C stops everything)")
         _watch(children)

@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from polyweb.devtools import machine, stack
+from polyweb.devtools.children import ROOT
 from polyweb.devtools.machine import Missing
 from polyweb.devtools.servers import postgres, redis_server, without_password
 from polyweb.devtools.suite import Selection
@@ -26,7 +27,7 @@ def test_keyword_goes_to_every_call() -> None:
 def test_path_goes_to_the_call_it_belongs_to() -> None:
     main, browser = Selection.of(["tests/test_docker.py", "-x"]), Selection.of(["tests/browser", "-x"])
     assert (main.paths, main.wants_browser, main.options) == (("tests/test_docker.py",), False, ("-x",))
-    if (stack.ROOT / "tests" / "browser").exists():
+    if (ROOT / "tests" / "browser").exists():
         assert (browser.browser_paths, browser.wants_main) == (("tests/browser",), False)
 
 
