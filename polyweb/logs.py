@@ -88,6 +88,8 @@ def configure(*, level: str, fmt: Literal["json", "console"]) -> dict[str, Any]:
             "uvicorn.error": {"propagate": True},
             "uvicorn.access": {"level": "WARNING", "propagate": True},
             "kombu": {"level": "WARNING"},
+            # The filesystem broker has no host name, and says so each time.
+            "kombu.connection": {"level": "ERROR"},
             "axes": {"level": "WARNING"},
         },
     }
