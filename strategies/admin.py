@@ -124,7 +124,7 @@ class ParamsInline(TabularInline[StrategyConfig, Market]):
     extra = 1
     max_num = 1
     can_delete = False
-    verbose_name_plural = "spread parameters of this market (an empty field inherits)"
+    verbose_name = verbose_name_plural = "spread parameters of this market (an empty field inherits)"
 
     def get_formset(self, request: HttpRequest, obj: Market | None = None, **kwargs: Any) -> Any:
         inherited = selectors.inherited_texts(market=obj)

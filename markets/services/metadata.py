@@ -84,7 +84,7 @@ def _without_conflicts(values: list[GammaMarket]) -> tuple[list[GammaMarket], tu
 
 def _material(values: list[GammaMarket]) -> dict[str, dict[str, str]]:
     ids = {value.condition_id for value in values}
-    rows = Market.objects.filter(SUBSCRIBED | Q(trading=True)).values("condition_id", *MATERIAL)
+    rows = Market.objects.filter(Q(trading=True) | Q(watched=True)).values("condition_id", *MATERIAL)
     return {
         row["condition_id"]: {name: "" if row[name] is None else str(row[name]) for name in MATERIAL}
         for row in rows
@@ -94,8 +94,8 @@ def _material(values: list[GammaMarket]) -> dict[str, dict[str, str]]:
 
 def _report_changes(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> None:
     for condition_id, old in before.items():
-        new = after.get(condition_id)
-        changed = [name for name in MATERIAL if new is None or old[name] != new[name]]
+        new = after[condition_id]
+        changed = [name for name in MATERIAL if old[name] != new[name]]
         if changed:
             record_change(
                 author=None,
@@ -103,7 +103,7 @@ def _report_changes(before: dict[str, dict[str, str]], after: dict[str, dict[str
                 action="market_changed",
                 subject=condition_id,
                 before={name: old[name] for name in changed},
-                after={name: new[name] for name in changed} if new else {"subscribed": False},
+                after={name: new[name] for name in changed},
                 reason="the venue's metadata changed",
             )
 

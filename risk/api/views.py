@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import django_filters
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelError
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -17,7 +18,6 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import as_serializer_error
 
 from markets.api.pages import Pages
 from markets.api.permissions import ChangePermissions, ModelPermissions, author_of
@@ -51,7 +51,9 @@ def named_fields() -> Iterator[None]:
     except services.TargetError as error:
         raise ValidationError({"scope": [str(error)]}) from error
     except ModelError as error:
-        raise ValidationError(as_serializer_error(error)) from error
+        # What belongs to no single field is the scope not matching its target.
+        named = {"scope" if name == NON_FIELD_ERRORS else name: said for name, said in error.message_dict.items()}
+        raise ValidationError(named) from error
 
 
 def _validated(serializer: Any) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""The whole refresh: the task walks a local Gamma, stores it, and marks what is gone."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import stamina
+from django.conf import settings
+from django.test import override_settings
+
+from execution.sandbox.server import Sandbox, SandboxConfig, serving
+from markets.gamma import CrawlFailed
+from markets.models import Event, Market
+from markets.tasks import refresh_gamma
+from tests.control_builders import a_market
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+
+@contextmanager
+def a_sandbox(*, markets: int) -> Iterator[str]:
+    """Served from a thread of its own: the refresh owns the test's thread and its database connection."""
+    ready, done = threading.Event(), threading.Event()
+    addresses: list[str] = []
+
+    async def serve() -> None:
+        async with serving(Sandbox(SandboxConfig(markets=markets))) as running:
+            addresses.append(running.http)
+            ready.set()
+            await asyncio.to_thread(done.wait, 30)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield addresses[0]
+    finally:
+        done.set()
+        thread.join(10)
+
+
+def refresh_from(url: str) -> dict[str, int]:
+    with override_settings(POLYWEB=settings.POLYWEB.model_copy(update={"gamma_url": url})):
+        result: dict[str, int] = refresh_gamma(jitter_s=0)
+    return result
+
+
+def test_a_refresh_stores_both_generations_and_marks_what_is_gone() -> None:
+    gone = a_market(1, trading=True)
+    with a_sandbox(markets=14) as url:
+        summary = refresh_from(url)
+
+    assert (summary["errors"], summary["vanished"]) == (0, 1)
+    assert summary["markets"] == Market.objects.filter(vanished_at=None).count() > 14 - 1
+    assert set(Market.objects.exclude(pk=gone.pk).values_list("generation", flat=True)) == {"v1", "v2"}
+    assert Event.objects.filter(complete=True).exists()
+    assert not Market.objects.exclude(pk=gone.pk).filter(trading=True).exists()
+    gone.refresh_from_db()
+    assert gone.vanished_at is not None
+    assert gone.trading
+
+
+def test_a_service_that_cannot_be_reached_fails_the_task_and_marks_nothing() -> None:
+    market = a_market(1)
+    with stamina.set_testing(True, attempts=1), pytest.raises(CrawlFailed):
+        refresh_from("http://127.0.0.1:9")
+    market.refresh_from_db()
+    assert market.vanished_at is None

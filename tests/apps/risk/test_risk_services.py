@@ -1,0 +1,195 @@
+"""Stops, caps, refusals, breakers and incidents as rows, and as the values the gate reads."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from markets.models import Change
+from markets.selectors import UnknownMarket, change_counter
+from risk import selectors, services
+from risk.domain.limits import Limits
+from risk.domain.stops import Stop as DomainStop
+from risk.domain.stops import StopLevel, StopScope
+from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from risk.services import BreakerReport, TargetError
+from tests.control_builders import a_market, a_user, an_event
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+
+def stop(**changes: object) -> Stop:
+    values = {"level": StopLevel.CANCEL, "scope": "all", "reason": "test", "author": None, "source": "cli"}
+    return services.stop(**(values | changes))  # type: ignore[arg-type]
+
+
+def limit(kind: str, scope: str, value: str | None, **target: object) -> Limit | None:
+    return services.set_limit(
+        kind=kind,
+        scope=scope,
+        value=None if value is None else Decimal(value),
+        author=None,
+        source="cli",
+        **target,  # type: ignore[arg-type]
+    )
+
+
+def test_a_stop_is_in_force_at_once_and_the_engine_is_told() -> None:
+    before = change_counter()
+    market = a_market()
+    stop(scope="market", market=market, level=StopLevel.PAUSE, reason="odd book")
+    assert selectors.stops_in_force(timezone.now()) == (
+        DomainStop(StopLevel.PAUSE, StopScope.MARKET, market.condition_id, "odd book"),
+    )
+    assert change_counter() == before + 1
+    assert (Change.objects.get().action, Change.objects.get().subject) == ("stop", market.condition_id)
+
+
+def test_an_event_stop_carries_the_venues_event_id() -> None:
+    an_event(77)
+    stop(scope="event", event="77")
+    assert selectors.stops_in_force(timezone.now())[0].target == "77"
+
+
+def test_an_expired_stop_is_no_stop_and_its_end_is_exact() -> None:
+    now = timezone.now().replace(microsecond=123456)
+    stop(expires_at=now + timedelta(seconds=60))
+    (found,) = selectors.stops_in_force(now)
+    assert found.expires_ns == int(now.timestamp()) * 10**9 + 60 * 10**9 + 123_456_000
+    assert selectors.stops_in_force(now + timedelta(seconds=61)) == ()
+
+
+@pytest.mark.parametrize(("scope", "target"), [("market", {}), ("event", {}), ("all", {"market": "x"})])
+def test_a_stop_needs_exactly_its_own_target(scope: str, target: dict[str, str]) -> None:
+    with pytest.raises(TargetError, match=scope):
+        stop(scope=scope, **target)
+
+
+def test_a_stop_of_nothing_or_of_a_stranger_is_refused() -> None:
+    with pytest.raises(ValueError, match="level"):
+        stop(level=StopLevel.NONE)
+    with pytest.raises(UnknownMarket):
+        stop(scope="market", market="0xno")
+    assert not Change.objects.exists()
+
+
+def test_resuming_releases_once_and_keeps_the_row() -> None:
+    row, author = stop(), a_user()
+    assert services.resume(stop=row, author=author, source="api", reason="fine") == 1
+    assert services.resume(stop=row, author=author, source="api") == 0
+    row.refresh_from_db()
+    assert (row.released_by, row.release_reason) == (author, "fine")
+    assert selectors.stops_in_force(timezone.now()) == ()
+    assert list(Change.objects.order_by("pk").values_list("action", flat=True)) == ["stop", "resume"]
+
+
+def test_each_way_of_resuming_releases_its_own_stops() -> None:
+    one, two = a_market(1), a_market(2)
+    stop()
+    stop(scope="market", market=one)
+    stop(scope="market", market=one, level=StopLevel.PAUSE)
+    stop(scope="market", market=two)
+    assert services.resume(market=one.condition_id, author=None, source="cli") == 2
+    assert services.resume(scope="all", author=None, source="cli") == 1
+    assert services.resume(everything=True, author=None, source="cli") == 1
+    with pytest.raises(TargetError):
+        services.resume(author=None, source="cli")
+
+
+def test_without_rows_the_caps_are_the_defaults() -> None:
+    assert selectors.limits() == Limits()
+
+
+def test_caps_become_domain_units() -> None:
+    event, market = an_event(77), a_market()
+    limit("loss", "total", "1000.50")
+    limit("loss", "event_default", "200")
+    limit("loss", "market_default", "60")
+    limit("loss", "event", "150", event=event)
+    limit("loss", "market", "5.25", market=market.condition_id)
+    limit("order_rate", "total", "12")
+    limit("book_age", "total", "2.5")
+    found = selectors.limits()
+    assert (found.total_loss, found.event_loss, found.market_loss) == (1_000_500_000, 200_000_000, 60_000_000)
+    assert (found.for_event("77"), found.for_event("78")) == (150_000_000, 200_000_000)
+    assert found.for_market(market.condition_id) == 5_250_000
+    assert (found.orders_per_second, found.max_book_age_ns) == (12, 2_500_000_000)
+
+
+def test_a_cap_is_changed_in_place_and_removed_with_none() -> None:
+    limit("loss", "total", "100")
+    limit("loss", "total", "90")
+    limit("loss", "total", "90")
+    assert Limit.objects.get().value == 90
+    assert limit("loss", "total", None) is None
+    assert selectors.limits().total_loss == Limits().total_loss
+    assert [(c.before, c.after) for c in Change.objects.order_by("pk")] == [
+        (None, {"value": "100"}),
+        ({"value": "100"}, {"value": "90"}),
+        ({"value": "90"}, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "value", "field"),
+    [
+        ("order_rate", "market_default", "5", "scope"),
+        ("order_rate", "total", "5.5", "value"),
+        ("loss", "total", "-1", "value"),
+        ("loss", "planet", "1", "scope"),
+        ("loss", "market", "1", "__all__"),
+    ],
+)
+def test_a_senseless_cap_is_refused_by_field(kind: str, scope: str, value: str, field: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        limit(kind, scope, value)
+    assert field in caught.value.message_dict
+    assert not Limit.objects.exists()
+
+
+def test_the_database_holds_one_cap_per_target() -> None:
+    Limit.objects.create(kind="loss", scope="total", value=1)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Limit.objects.create(kind="loss", scope="total", value=2)
+
+
+def test_refusals_of_one_minute_add_up() -> None:
+    market = a_market()
+    minute = timezone.now()
+    row = (market.condition_id, "spread", "market_cap,stale_book", "now 51", minute, 2)
+    services.record_refusals([row, row])
+    services.record_refusals([(*row[:3], "now 52", *row[4:])])
+    found = Refusal.objects.get()
+    assert (found.count, found.detail, found.minute.second) == (6, "now 52", 0)
+
+
+def test_a_breaker_has_one_row_that_is_overwritten() -> None:
+    market, now = a_market(), timezone.now()
+    for state in ("tripped", "closed"):
+        services.report_breakers(
+            [
+                BreakerReport("stale_book", state, now, "61 s", market.condition_id),
+                BreakerReport("order_rate", state, now),
+            ]
+        )
+    assert list(Breaker.objects.order_by("kind").values_list("kind", "state")) == [
+        ("order_rate", "closed"),
+        ("stale_book", "closed"),
+    ]
+
+
+def test_the_same_trouble_is_one_incident_until_it_is_closed() -> None:
+    first = services.open_incident(kind="drift", key="drift:1", text="5 shares")
+    again = services.open_incident(kind="drift", key="drift:1", text="6 shares")
+    assert (again.pk, again.times, again.text) == (first.pk, 2, "6 shares")
+    author = a_user()
+    assert services.acknowledge_incident(incident=again, author=author, source="api")
+    assert not services.acknowledge_incident(incident=again, author=author, source="api")
+    assert again.acknowledged_by == author
+    assert services.close_incident(incident=again, author=author, source="api")
+    assert services.open_incident(kind="drift", key="drift:1", text="7 shares").pk != first.pk
+    assert services.close_incident_by_key(key="drift:1")
+    assert not Incident.objects.filter(closed_at=None).exists()
