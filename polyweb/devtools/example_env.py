@@ -14,7 +14,7 @@ HEAD = """\
 """
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -33,12 +33,12 @@ def render() -> str:
             continue
         # The test profile reads no variables at all.
         others = [
-            f"{profile}: {_shown(defaults[name]) or 'none'}"
+            f"{profile}: {shown(defaults[name]) or 'none'}"
             for profile, defaults in PROFILE_DEFAULTS.items()
             if name in defaults and profile is not Profile.TEST
         ]
         note = f" ({'; '.join(others)})" if others else ""
-        blocks.append(f"# {info.description}{note}\n# {PREFIX}{name.upper()}={_shown(info.default)}\n")
+        blocks.append(f"# {info.description}{note}\n# {PREFIX}{name.upper()}={shown(info.default)}\n")
     return "\n".join(blocks)
 
 

@@ -1,0 +1,127 @@
+"""`manage.py params_doc`: docs/parameters.md, written from the parameters' own definitions.
+
+Law: the page says nothing about a parameter that its definition does not; `--check` fails when the two differ.
+"""
+
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from strategies.domain.arb_params import ARB_DEFINITIONS
+from strategies.domain.params import DEFINITIONS, Definition
+from strategies.models import ArbSettings
+
+PAGE = Path("docs") / "parameters.md"
+
+HEAD = """\
+# Parameters
+
+Written by `manage.py params_doc` from `strategies/domain/params.py` and `strategies/domain/arb_params.py`; do not
+edit by hand. The loss caps, the order rate and the age of books are not here but in [risk](risk.md).
+
+A value outside its bounds, or with more decimals than its unit has, is refused everywhere (form, admin, API, import,
+database) with the field, the bound and the value in the message.
+
+## Spread quoter
+
+It quotes one bid and one ask in every market that is switched on. The reservation price is the middle of the book,
+moved against what we hold; each quote stands `half_spread` away from it, rounded away from it to the market's tick,
+and never crosses the book.
+"""
+
+AFTER_SPREAD = """\
+Three layers are merged: a **market**'s own value wins over its **event**'s, that over the **global** one, and what
+all leave empty takes the default above. Emptying a field makes it inherit again. Every change is a revision with
+author, reason and time; a running engine takes it up within a second.
+
+The skew in numbers: with `inventory_skew` {skew} and `max_inventory` {most}, holding {half} net YES shares lowers
+both quotes by {lean} pUSD. At {most} net shares the bid stops altogether and the ask goes on.
+
+A quote is not moved for less than `min_change_ticks` ticks of its market, not before it is `min_quote_lifetime_ms`
+old, and not when `max_cancels_per_minute` are used up. None of this delays a cancel that risk asks for: a stop, a
+refusal or a book that lost its trust takes quotes down at once.
+
+## Dutch book
+
+It buys full sets that cost less than they pay: YES and NO of one market, or one side of every market of a complete
+neg-risk event. Never the Other outcome, never an augmented event. One setting for everything, off until you turn it
+on.
+"""
+
+TAIL = """\
+## Where to change them
+
+| where | what |
+|---|---|
+| a market's page, Edit | that market, with effective value and its source beside each field |
+| admin, Strategy configs | every scope; many markets at once in the list |
+| [API](api.md), `/api/v1/params/` and `/api/v1/arb/` | every scope, with revisions |
+| `manage.py params export FILE`, `manage.py params import FILE` | everything at once, as one JSON file |
+
+The file names only what is set; values are decimal strings:
+
+```json
+{
+  "format": 1,
+  "global": {"half_spread": "0.02"},
+  "events": {"31": {"max_inventory": "100"}},
+  "markets": {"0xabc": {"size": "40"}}
+}
+```
+
+An import makes the scopes it names exactly as it says, all of them or none; scopes it does not name stay. The same
+file is what `manage.py replay --params FILE` takes, so a change can be tried on a recording first.
+"""
+
+
+def render() -> str:
+    by_name = {item.name: item for item in DEFINITIONS}
+    skew, most = by_name["inventory_skew"].default, by_name["max_inventory"].default
+    after_spread = AFTER_SPREAD.format(
+        skew=_plain(skew), most=_plain(most), half=_plain(most / 2), lean=_plain(skew / 2)
+    )
+    stored = {field.name for field in ArbSettings._meta.get_fields()}
+    fixed = [item.name for item in ARB_DEFINITIONS if item.name not in stored]
+    note = f"Not settable yet, the default always holds: {', '.join(f'`{name}`' for name in fixed)}.\n" if fixed else ""
+    parts = (HEAD, _table(DEFINITIONS), after_spread, _table(ARB_DEFINITIONS), note, TAIL)
+    return "\n".join(part for part in parts if part)
+
+
+def _table(items: Iterable[Definition]) -> str:
+    lines = ["| parameter | unit | bounds | decimals | default | meaning |", "|---|---|---|---|---|---|"]
+    for item in items:
+        bounds = f"{_plain(item.minimum)} to {_plain(item.maximum)}"
+        cells = (f"`{item.name}`", item.unit.value, bounds, str(item.decimals), _plain(item.default), item.help)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+class Command(BaseCommand):
+    help = "Write docs/parameters.md from the parameters' definitions. With --check only compare: exit 1 if it differs."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is stale")
+
+    def handle(self, *_: object, **options: Any) -> None:
+        page = Path(settings.BASE_DIR) / PAGE
+        wanted = render()
+        if options["check"]:
+            if not page.is_file() or page.read_text(encoding="utf-8") != wanted:
+                raise CommandError(f"{PAGE} is stale: run manage.py params_doc")
+            self.stdout.write(f"{PAGE} is current")
+            return
+        try:
+            page.write_text(wanted, encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"{PAGE}: {error.strerror}") from error
+        self.stdout.write(f"{PAGE} written")
