@@ -1,7 +1,9 @@
 """What ./run stands on: selection of tests, servers of our own, the environment of the local stack."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -12,6 +14,14 @@ from polyweb.devtools.children import ROOT
 from polyweb.devtools.machine import Missing
 from polyweb.devtools.servers import postgres, redis_server, without_password
 from polyweb.devtools.suite import Selection
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user can walk to, which pytest's are not when root runs the tests."""
+    with TemporaryDirectory(prefix="polyweb-test-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
 
 
 def test_no_arguments_mean_everything() -> None:
@@ -41,13 +51,10 @@ def test_own_postgresql_is_there_for_its_owner_only_and_then_gone() -> None:
         psycopg.connect(server.url, connect_timeout=2)
 
 
-def test_kept_postgresql_still_has_its_rows(tmp_path: Path) -> None:
-    # The server's own user must be able to walk to its folder.
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        os.chmod(folder, 0o755)
-    with postgres(None, keep_in=tmp_path / "data") as server, psycopg.connect(server.url) as link:
+def test_kept_postgresql_still_has_its_rows(open_folder: Path) -> None:
+    with postgres(None, keep_in=open_folder / "data") as server, psycopg.connect(server.url) as link:
         link.execute("CREATE TABLE kept AS SELECT 7 AS seven")
-    with postgres(None, keep_in=tmp_path / "data") as server, psycopg.connect(server.url) as link:
+    with postgres(None, keep_in=open_folder / "data") as server, psycopg.connect(server.url) as link:
         assert link.execute("SELECT seven FROM kept").fetchone() == (7,)
 
 
@@ -87,11 +94,9 @@ def test_newest_version_folder_wins(tmp_path: Path) -> None:
     assert found == tmp_path / "15" / "bin" / "unheard-of-program"
 
 
-def test_server_that_does_not_start_is_one_line_with_its_reason(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "PG_VERSION").write_text("3\n")
-    (tmp_path / "data.password").write_text("x")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        os.chmod(folder, 0o755)
-    with pytest.raises(Missing, match="PostgreSQL did not start"), postgres(None, keep_in=tmp_path / "data"):
+def test_server_that_does_not_start_is_one_line_with_its_reason(open_folder: Path) -> None:
+    (open_folder / "data").mkdir()
+    (open_folder / "data" / "PG_VERSION").write_text("3\n")
+    (open_folder / "data.password").write_text("x")
+    with pytest.raises(Missing, match="PostgreSQL did not start"), postgres(None, keep_in=open_folder / "data"):
         pass
