@@ -26,5 +26,6 @@ STAGES = Histogram(
 )
 QUEUED = Gauge("polyweb_hands_queued", "Commands waiting for the hands.", ["lane"])
 OPEN_ORDERS = Gauge("polyweb_open_orders", "Orders of ours without a final state.", ["relayer"])
+UNKNOWN_ORDERS = Gauge("polyweb_unknown_orders", "Orders whose fate the venue has not told.", ["relayer"])
 JOURNAL_WAITING = Gauge("polyweb_journal_waiting", "Writes waiting for the journal's thread.")
 JOURNAL_FAILURES = Counter("polyweb_journal_failures_total", "Journal calls that failed, by verb.", ["verb"])

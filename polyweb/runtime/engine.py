@@ -27,7 +27,9 @@ from execution.services import Beat
 from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos
 from polyweb.runtime import views
 from polyweb.runtime.clerk import Clerk, holding, profit_points, shown
+from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.inbox import Control
+from polyweb.runtime.lookout import Lookout
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
 from polyweb.runtime.state import Fact
@@ -142,6 +144,15 @@ class Engine:
         self._parts = parts
         self._nudged = asyncio.Event()
         self._troubles: asyncio.Queue[Trouble] = asyncio.Queue(1_000)
+        self._gauges = Gauges(parts.relayer.name)
+        self._lookout = Lookout(
+            trader=parts.trader,
+            relayer=parts.relayer,
+            journal=parts.journal,
+            inbox=parts.turns,
+            reports=parts.clerk,
+            on_trouble=self.trouble,
+        )
         self.state = "starting"
 
     # From outside
@@ -201,6 +212,7 @@ class Engine:
             "lease": self._keep_lease(),
             "points": self._draw_points(),
             "incidents": self._report_troubles(),
+            "lookout": self._lookout.run(),
         }
         try:
             await self.settle_past()
@@ -328,6 +340,8 @@ class Engine:
         if full:
             changed = [market.condition_id for market in trader.books.markets]
         markets = [market for condition_id in changed if (market := trader.market(condition_id)) is not None]
+        overview = self.overview()
+        self._gauges.publish(trader, overview)
         await parts.clerk.beat(
             Beat(
                 token=parts.lease.token,
@@ -336,7 +350,7 @@ class Engine:
                 dry_run=parts.terms.dry_run,
                 started_at=parts.started_at,
                 change_seen=trader.control.version,
-                summary=self.overview(),
+                summary=overview,
             )
         )
         await parts.clerk.states([shown(trader, market, now_ns) for market in markets])

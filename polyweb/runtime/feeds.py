@@ -72,7 +72,9 @@ class LiveFeed:
         self._client.resync(assets, reason)
 
     def summary(self) -> Json:
-        return {"up": sum(bool(assets) for assets in self._up.values()), "sockets": self._client.sockets} | self._pulse.summary()
+        up = sum(bool(assets) for assets in self._up.values())
+        sockets = {"up": up, "sockets": self._client.sockets, "reconnects": self._client.reconnects}
+        return sockets | self._pulse.summary()
 
     def _frame(self, frame: Frame) -> None:
         self._pulse.beat(frame)
