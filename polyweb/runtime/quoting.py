@@ -10,6 +10,7 @@ import msgspec
 from execution.domain.blotter import LiveOrder
 from execution.domain.commands import Cancel, CancelReason, Command, NewOrder, Place, Refusal, Resync, Strategy
 from execution.domain.converge import Churn, converge
+from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos
@@ -25,6 +26,7 @@ from strategies.domain.params import SpreadParams
 
 VIEW_DEPTH = 3
 KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
+CAPS = frozenset({RefusalCode.MARKET_CAP, RefusalCode.EVENT_CAP, RefusalCode.TOTAL_CAP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,35 @@ class Quoter:
         verdict = gate.evaluate_quotes(
             wanted, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
         )
+        desk.reason, desk.codes = "", ()
         if isinstance(verdict, Refused):
-            return self._refused(desk, live, verdict, now_ns)
-        desk.wanted, desk.quoting, desk.reason, desk.codes = wanted, True, "", ()
+            reduced = self._reduced(desk, wanted, verdict, now_ns)
+            if reduced is None:
+                return self._refused(desk, live, verdict, now_ns)
+            wanted, verdict = reduced.proposal, reduced
+        desk.wanted, desk.quoting = wanted, True
         return self._converge(desk, live, verdict, params, now_ns)
+
+    def _reduced(
+        self, desk: Desk, wanted: QuoteSet, verdict: Refused, now_ns: Nanos
+    ) -> Approved[QuoteSet] | None:
+        """At a cap, still offer the side that takes inventory down: going flat is the way back under it."""
+        state, market = self._state, desk.market
+        if not set(verdict.codes) <= CAPS:
+            return None
+        net = state.ledger.inventory(market).net_yes
+        side = tuple(quote for quote in wanted.quotes if net and lengthens(market, quote) == (net < 0))
+        if not side or len(side) == len(wanted.quotes):
+            return None
+        less = msgspec.structs.replace(wanted, quotes=side)
+        again = gate.evaluate_quotes(
+            less, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
+        )
+        if isinstance(again, Refused):
+            return None
+        desk.reason, desk.codes = f"reducing only: {verdict.detail}", tuple(code.value for code in verdict.codes)
+        self._note(market, verdict, now_ns)
+        return again
 
     def _input(self, market: Market, now_ns: Nanos) -> MarketInput:
         state = self._state
@@ -159,16 +186,18 @@ class Quoter:
         self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos
     ) -> list[Command]:
         """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
-        codes = tuple(code.value for code in verdict.codes)
-        self._state.note(
-            Refusal(desk.market.condition_id, Strategy.SPREAD, codes, verdict.detail, now_ns)
-        )
+        codes = self._note(desk.market, verdict, now_ns)
         if set(verdict.codes) <= KEEPS_RESTING:
             desk.quoting, desk.reason, desk.codes = False, verdict.detail, codes
             return []
         commands = self._take_down(desk, live, Down(CancelReason.REFUSED, verdict.detail), now_ns)
         desk.codes = codes
         return commands
+
+    def _note(self, market: Market, verdict: Refused, now_ns: Nanos) -> tuple[str, ...]:
+        codes = tuple(code.value for code in verdict.codes)
+        self._state.note(Refusal(market.condition_id, Strategy.SPREAD, codes, verdict.detail, now_ns))
+        return codes
 
     def _converge(
         self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos
@@ -210,3 +239,8 @@ class Quoter:
         place = Place(f"q-{orders[0].client_order_id:x}", Strategy.SPREAD, orders, now_ns, trace, state.last_frame_ns)
         state.planned(place)
         return place
+
+
+def lengthens(market: Market, quote: Quote) -> bool:
+    """Whether a fill of the quote makes us longer of YES: buying YES or selling NO."""
+    return (quote.side is Side.BUY) == (quote.asset == market.yes)

@@ -14,7 +14,7 @@ from markets.domain.books import BookSet
 from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Market
-from markets.domain.units import ConditionId, Nanos
+from markets.domain.units import ConditionId, Nanos, Price, complement
 from polyweb.runtime.inbox import NO_CONTROL, Control, TraderConfig
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.exposure import ExposureBook
@@ -138,13 +138,19 @@ class TradingState:
         book = self.books.book(condition_id)
         if book is None:
             return BookView((), (), 0)
-        trade = self.books.last_trade(condition_id)
         return BookView(
             book.levels(Side.BUY, depth),
             book.levels(Side.SELL, depth),
             self.books.last_update_ns(condition_id),
-            trade.price if trade else None,
+            self.last_trade(condition_id),
         )
+
+    def last_trade(self, condition_id: ConditionId) -> Price | None:
+        """The last print as a YES price, whichever token it was in."""
+        trade, market = self.books.last_trade(condition_id), self.market(condition_id)
+        if trade is None or market is None:
+            return None
+        return trade.price if trade.asset == market.yes else complement(trade.price)
 
     # What a change of an order or a position means for risk
 
@@ -161,7 +167,7 @@ class TradingState:
 
     def order_changed(self, client_order_id: int) -> None:
         order = self.blotter.order(client_order_id)
-        market = self.market(order.condition_id) if order else None
+        market = self._known.get(order.condition_id) if order else None
         if order is None or market is None:
             return
         remaining = 0 if order.state in ENDED else order.remaining

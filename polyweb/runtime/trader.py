@@ -94,7 +94,8 @@ class Trader(TradingState):
     def _follow(self, markets: tuple[Market, ...]) -> None:
         """Take over metadata. A market once known stays in the exposure book: what we hold there can still be lost."""
         for market in markets:
-            if self._known.get(market.condition_id) != market:
+            let_go = self.books.market(market.condition_id) is None
+            if let_go or self._known.get(market.condition_id) != market:
                 self.books.track(market)
                 self._known[market.condition_id] = market
         self.exposure.set_markets(self._known.values())
@@ -142,7 +143,7 @@ class Trader(TradingState):
         if isinstance(outcome, Fill) and self.ledger.apply(outcome):
             self.counters.fills += 1
             self._facts.append(outcome)
-            market = self.market(outcome.condition_id)
+            market = self._known.get(outcome.condition_id)  # also one let go: what we hold there can be lost
             if market is not None:
                 self.position_changed(market)
         if moved is None:

@@ -35,7 +35,7 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
     trading = trader.trades(condition_id)
     quoting = desk is not None and desk.quoting
     trust = trader.books.trust(condition_id)
-    trade = trader.books.last_trade(condition_id)
+    trade = trader.last_trade(condition_id)
     return {
         "condition_id": condition_id,
         "question": market.question,
@@ -55,7 +55,7 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
             {"name": step.name, "before": step.before, "after": step.after}
             for step in (desk.wanted.trace if desk and desk.wanted else ())
         ],
-        "last_trade": str(price_to_decimal(trade.price)) if trade else None,
+        "last_trade": str(price_to_decimal(trade)) if trade is not None else None,
         "at_ms": now_ns // NANOS_PER_MILLI,
     }
 
@@ -86,11 +86,7 @@ def mark(trader: Trader, condition_id: ConditionId) -> int | None:
     book = trader.books.book(condition_id)
     if book is not None and book.seeded and book.mid_x2 is not None:
         return book.mid_x2 // 2
-    trade = trader.books.last_trade(condition_id)
-    market = trader.market(condition_id)
-    if trade is None or market is None:
-        return None
-    return trade.price if trade.asset == market.yes else PRICE_ONE - trade.price
+    return trader.last_trade(condition_id)
 
 
 def marks(trader: Trader, market: Market) -> dict[AssetId, Price]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from markets.domain.units import CASH_ONE, Cash, Nanos
 
-DEFAULT_MARKET_LOSS: Cash = 50 * CASH_ONE
-DEFAULT_EVENT_LOSS: Cash = 100 * CASH_ONE
+DEFAULT_MARKET_LOSS: Cash = 100 * CASH_ONE
+DEFAULT_EVENT_LOSS: Cash = 200 * CASH_ONE
 DEFAULT_TOTAL_LOSS: Cash = 500 * CASH_ONE
 
 

@@ -73,7 +73,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     define("size", Unit.SHARES, "1", "1000000", "20", "Size of each quote."),
     define(
-        "max_inventory", Unit.SHARES, "1", "10000000", "200",
+        "max_inventory", Unit.SHARES, "1", "10000000", "100",
         "Net shares (YES minus NO) at which the side that would add to them stops quoting.",
     ),
     define(
@@ -99,7 +99,7 @@ class SpreadParams:
     half_spread: Price = 100
     inventory_skew: Price = 200
     size: Size = 20_000_000
-    max_inventory: Size = 200_000_000
+    max_inventory: Size = 100_000_000
     min_change_ticks: int = 1
     min_quote_lifetime_ms: int = 500
     max_cancels_per_minute: int = 120

@@ -16,9 +16,9 @@ from strategies.domain.intents import NoQuote, Quote, QuoteSet
 from strategies.domain.params import SpreadParams
 
 MARKET = Market("0xc", "7", "Will it?", "yes", "no")
-PARAMS = SpreadParams()
-SIZE = PARAMS.size
 SHARES = SIZE_ONE
+PARAMS = SpreadParams(max_inventory=200 * SHARES)
+SIZE = PARAMS.size
 
 
 def book(bid: int, ask: int, size: int = 100 * SHARES) -> BookView:
