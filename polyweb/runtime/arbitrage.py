@@ -58,8 +58,8 @@ class Arbitrageur:
             market = state.market(member.condition_id)
             if market is not None and state.trades(market.condition_id):
                 books[market.condition_id] = (market, state.view(market.condition_id, DEPTH))
-        if not books:
-            return []
+        if not books or any(state.blotter.live(condition_id, Strategy.DUTCH_BOOK) for condition_id in books):
+            return []  # legs on their way take depth that the books still show: look again when they have ended
         found = dutch_book.scan(books, state.control.arb, since_ns)
         commands: list[Command] = []
         for basket in found.baskets:
