@@ -26,7 +26,8 @@ class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
     """A `book`: the whole book of one token. Levels in the order sent.
 
     `tick` and `last_trade` come only with opening snapshots. `last_trade` stays text, for its spelling enters
-    the hash: "" means never traded, None that the frame did not say.
+    the hash: "" means never traded, None that the frame did not say. `spelled` is the `bids` and `asks` members as
+    they were sent, which is what the venue has hashed; "" when the frame is not spelled compactly.
     """
 
     market: ConditionId
@@ -37,6 +38,7 @@ class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
     hash: str
     tick: Price | None = None
     last_trade: str | None = None
+    spelled: str = ""
 
 
 class LevelChange(msgspec.Struct, frozen=True, gc=False):
