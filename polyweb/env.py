@@ -26,7 +26,9 @@ PREFIX = "POLYWEB_"
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Read outside Django by `./run` and by the tests; a typing error in them is caught there.
-RUNNER_VARIABLES = frozenset({"POLYWEB_TEST_DATABASE_URL", "POLYWEB_TEST_REDIS_URL", "POLYWEB_SECRETS_DIR"})
+RUNNER_VARIABLES = frozenset(
+    {"POLYWEB_TEST_DATABASE_URL", "POLYWEB_TEST_REDIS_URL", "POLYWEB_TEST_CHROMIUM", "POLYWEB_SECRETS_DIR"}
+)
 
 
 class Profile(StrEnum):
