@@ -82,8 +82,8 @@ class MarketAdmin(ModelAdmin[Market]):
     """The two switches are the only fields a person sets; actions throw them for a selection or a whole filter."""
 
     list_display = (
-        "question", "group_title", "trading", "watched", "best_bid", "best_ask", "tick_size", "volume_24h",
-        "rewards_daily", "generation", "end_date",
+        "question", "group_title", "trading", "watched", "best_bid", "best_ask", "tick_size", "volume",
+        "rewards", "generation", "end_date",
     )  # fmt: skip
     list_filter = (
         "trading", "watched", "closed", "accepting_orders", "neg_risk", "other", "generation",
@@ -102,8 +102,21 @@ class MarketAdmin(ModelAdmin[Market]):
     def get_readonly_fields(self, request: HttpRequest, obj: Market | None = None) -> list[str]:
         return [field.name for field in Market._meta.fields if field.name not in ("id", "trading", "watched")]
 
-    def get_fields(self, request: HttpRequest, obj: Market | None = None) -> Any:
-        return ["trading", "watched", *self.get_readonly_fields(request, obj)]
+    def get_fieldsets(self, request: HttpRequest, obj: Market | None = None) -> Any:
+        shown = ("question", "group_title", "event", "best_bid", "best_ask", "tick_size", "min_size")
+        rest = [name for name in self.get_readonly_fields(request, obj) if name not in shown]
+        return (
+            (None, {"fields": (("trading", "watched"), *shown)}),
+            ("Everything the venue says", {"fields": rest, "classes": ("collapse",)}),
+        )
+
+    @admin.display(description="volume 24 h (pUSD)", ordering="volume_24h")
+    def volume(self, obj: Market) -> str:
+        return f"{obj.volume_24h:,.0f}"
+
+    @admin.display(description="rewards a day (pUSD)", ordering="rewards_daily")
+    def rewards(self, obj: Market) -> str:
+        return f"{obj.rewards_daily:,.2f}" if obj.rewards_daily else "-"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import F
 from django.http import HttpRequest
 
 from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, TabularInline, operator
@@ -39,10 +39,13 @@ class ParamsForm(forms.ModelForm):  # type: ignore[type-arg]  # the runtime clas
         for item in DEFINITIONS:
             field = self.fields.get(item.name)
             if field is not None:
+                value = self.initial.get(item.name)
+                if value is not None:
+                    self.initial[item.name] = Decimal(services.plain(value))
                 field.widget = forms.TextInput(
                     attrs={
                         "inputmode": "decimal",
-                        "size": 8,
+                        "size": 6,
                         "placeholder": shown.get(item.name, ""),
                         "title": str(field.help_text),
                     }
@@ -72,14 +75,15 @@ def _save(request: HttpRequest, config: StrategyConfig, form: ParamsForm, reason
 @admin.register(StrategyConfig)
 class StrategyConfigAdmin(ModelAdmin[StrategyConfig]):
     form = ParamsForm
-    list_display = ("target", *NAMES, "revision", "updated_at")
+    list_display = ("target", *NAMES, "revision")
     list_display_links = ("target",)
     list_editable = NAMES
     list_filter = ("scope", "market__trading", "market__watched")
     search_fields = ("market__question", "market__group_title", "event__title", "=market__condition_id")
     list_select_related = ("market", "event")
     raw_id_fields = ("event", "market")
-    ordering = ("market__question", "pk")
+    # Said with nulls_first, because PostgreSQL would put the defaults of all markets last.
+    ordering = (F("market__question").asc(nulls_first=True), "pk")
     list_per_page = 50
 
     @admin.display(description="scope", ordering="market__question")
@@ -87,9 +91,6 @@ class StrategyConfigAdmin(ModelAdmin[StrategyConfig]):
         if obj.market is not None:
             return f"{obj.market.question} ({obj.market.group_title})" if obj.market.group_title else str(obj.market)
         return f"event: {obj.event}" if obj.event is not None else "defaults of all markets"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StrategyConfig]:
-        return super().get_queryset(request).order_by("market__question", "pk")
 
     def get_fields(self, request: HttpRequest, obj: StrategyConfig | None = None) -> tuple[str, ...]:
         return (*NAMES, "revision") if obj else ("scope", "event", "market", *NAMES)

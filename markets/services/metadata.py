@@ -51,9 +51,10 @@ class Stored:
 
 def upsert(*, events: Iterable[GammaEvent], markets: Iterable[GammaMarket]) -> Stored:
     """Store a batch in one transaction. Switches and stored sets survive; every named event must be in `events`."""
-    event_values = list(events)
+    # One order for everybody: two loads of the same markets must wait for each other, not deadlock.
+    event_values = sorted(events, key=lambda event: event.gamma_id)
     with transaction.atomic():
-        values, conflicts = _without_conflicts(list(markets))
+        values, conflicts = _without_conflicts(sorted(markets, key=lambda market: market.condition_id))
         known = dict(
             Market.objects.filter(condition_id__in=[value.condition_id for value in values]).values_list(
                 "condition_id", "event_id"
