@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.test import override_settings
 
 from markets import selectors, services
 from markets.models import Change, Event, Market
@@ -99,3 +100,18 @@ def test_a_market_without_both_tokens_is_not_subscribed() -> None:
     market = a_market(1, watched=True)
     market.outcomes.filter(index=1).delete()
     assert selectors.subscribed_markets() == []
+
+
+class BrokenLayer(InMemoryChannelLayer):  # type: ignore[misc]  # channels is untyped
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        raise ConnectionRefusedError("no Redis here")
+
+
+def test_a_broken_channel_layer_is_logged_and_the_change_stands(
+    django_capture_on_commit_callbacks: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    layers = {"default": {"BACKEND": f"{__name__}.BrokenLayer"}}
+    with override_settings(CHANNEL_LAYERS=layers), django_capture_on_commit_callbacks(execute=True):
+        version = services.record_change(author=None, source="cli", action="test", subject="x")
+    assert "control_nudge_failed" in caplog.text
+    assert selectors.change_counter() == version
