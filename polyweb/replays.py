@@ -1,26 +1,30 @@
 """Replaying a recording from the outside: which markets it is about, with which parameters, and what came of it.
 
-Law: same file, parameters, metadata and seed, same digest. All the trader decides on is settled before it starts.
+Law: same file, parameters, metadata and seed, same digest. All the trader decides on is settled before it starts. A
+session recording brings its own parameters and answers: what it decided then must be decided again.
 """
 
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+
+import msgspec
 
 from markets import selectors as stored
 from markets.domain.events import Frame
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, Cash, ConditionId, cash_to_decimal
 from markets.feed.frames import read_frames
+from markets.feed.recorder import RecordingError, RecordKind, is_segment, read_records, segments
 from markets.gamma.metadata import read_markets
 from markets.models import Market as MarketRow
 from polyweb.runtime import views
-from polyweb.runtime.inbox import NO_CONTROL, Control, TraderConfig
-from polyweb.runtime.rehearsal import Rehearsal, Venue
+from polyweb.runtime.inbox import NO_CONTROL, Control, Spelled, TraderConfig, read
+from polyweb.runtime.rehearsal import Digest, Divergence, Rehearsal, SessionReplay, Venue
 from polyweb.runtime.rehearsal_venues import FakeVenue, PaperVenue
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
@@ -112,9 +116,7 @@ def prepare(request: Request) -> Rehearsal:
         TraderConfig(first_id=1, starting_cash=request.cash, auto_track=True),
         lambda event, now_ns: venue[0].on_event(event, now_ns),
     )
-    venue.append(
-        PaperVenue(trader.market, request.cash, request.seed) if request.relayer == "paper" else FakeVenue()
-    )
+    venue.append(PaperVenue(trader.market, request.cash, request.seed) if request.relayer == "paper" else FakeVenue())
     control = Control(
         version=1,
         at_ns=0,
@@ -144,25 +146,77 @@ def run(request: Request, on_frame: Callable[[Frame], None]) -> Json:
 
 
 def summary(rehearsal: Rehearsal, elapsed_s: float) -> Json:
-    trader = rehearsal.trader
-    counters, books = trader.counters, trader.books.counters
-    tokens = sum(1 + bool(market.no) for market in trader.books.markets)
+    span_ns = rehearsal.last_ns - rehearsal.first_ns
+    return _told([rehearsal.trader], rehearsal.digest, span_ns, elapsed_s)
+
+
+def is_session(path: Path) -> bool:
+    """Whether this is a session recording (a segment or a folder of them): it begins with an item, not a frame."""
+    parts = segments(path) if path.is_dir() else [path] if is_segment(path) else []
+    first = next((record for part in parts for record in read_records(part)), None)
+    return first is not None and first.kind == RecordKind.ITEM
+
+
+def run_session(recording: Path, on_frame: Callable[[Frame], None]) -> Json:
+    """Decide a recorded session again. `divergence` says where it went another way, None when it nowhere did."""
+    replay = SessionReplay(lambda begin: Trader(begin.config))
+    started = time.perf_counter()
+    divergence: str | None = None
+    try:
+        replay.run(_session_items(recording, on_frame))
+    except Divergence as error:
+        divergence = str(error)
+    except ValueError as error:
+        raise RecordingError(recording, str(error), "Give the folder, or the segment the session began with") from error
+    told = _told(replay.played, replay.digest, replay.last_ns - replay.first_ns, time.perf_counter() - started)
+    told["decisions"] = replay.compared
+    return {"session": True, "runs": len(replay.played), "divergence": divergence} | told
+
+
+def _session_items(recording: Path, on_frame: Callable[[Frame], None]) -> Iterator[Frame | Spelled]:
+    for part in segments(recording) if recording.is_dir() else [recording]:
+        for record in read_records(part):
+            if record.kind == RecordKind.FRAME:
+                frame = Frame(record.received_ns, record.connection, record.payload)
+                on_frame(frame)
+                yield frame
+            elif record.kind == RecordKind.ITEM:
+                yield _item(part, record.payload)
+
+
+def _item(part: Path, payload: bytes) -> Spelled:
+    try:
+        return read(payload)
+    except msgspec.DecodeError as error:
+        raise RecordingError(
+            part, f"holds an item that cannot be read ({error})", "Replay it with the version that wrote it"
+        ) from error
+
+
+def _told(traders: Sequence[Trader], digest: Digest, span_ns: int, elapsed_s: float) -> Json:
+    """The numbers of all traders together; what is held, and what it is worth, is the last one's."""
+    counters = [trader.counters for trader in traders]
+    books = [trader.books.counters for trader in traders]
+    last = traders[-1]
+    frames = sum(each.frames for each in counters)
     return {
-        "frames": counters.frames,
-        "events": books.events,
-        "malformed": sum(counters.malformed.values()),
-        "assets": tokens,
-        "span_s": round((rehearsal.last_ns - rehearsal.first_ns) / NANOS_PER_SECOND, 3),
-        "book_mismatches": books.bbo_mismatches + books.snapshot_mismatches + books.hash_checked - books.hash_matches,
-        "resyncs": sum(books.resyncs.values()),
-        "decisions": counters.decisions,
-        "orders_placed": counters.placed,
-        "orders_cancelled": counters.cancelled,
-        "fills": counters.fills,
-        "refusals": counters.refusals,
-        "pnl_pusd": str(cash_to_decimal(views.account_pnl(trader).total)),
-        "inventory": views.inventory(trader),
-        "digest": rehearsal.digest.hex(),
+        "frames": frames,
+        "events": sum(each.events for each in books),
+        "malformed": sum(sum(each.malformed.values()) for each in counters),
+        "assets": sum(1 + bool(market.no) for market in last.books.markets),
+        "span_s": round(span_ns / NANOS_PER_SECOND, 3),
+        "book_mismatches": sum(
+            each.bbo_mismatches + each.snapshot_mismatches + each.hash_checked - each.hash_matches for each in books
+        ),
+        "resyncs": sum(sum(each.resyncs.values()) for each in books),
+        "decisions": sum(each.decisions for each in counters),
+        "orders_placed": sum(each.placed for each in counters),
+        "orders_cancelled": sum(each.cancelled for each in counters),
+        "fills": sum(each.fills for each in counters),
+        "refusals": sum(each.refusals for each in counters),
+        "pnl_pusd": str(cash_to_decimal(views.account_pnl(last).total)),
+        "inventory": views.inventory(last),
+        "digest": digest.hex(),
         "elapsed_s": round(elapsed_s, 3),
-        "frames_per_s": round(counters.frames / elapsed_s) if elapsed_s else 0,
+        "frames_per_s": round(frames / elapsed_s) if elapsed_s else 0,
     }

@@ -253,12 +253,13 @@ class Engine:
         raise VenueUnreadable(f"the venue's open orders could not be read in {RECONCILE_TRIES} tries")
 
     def _correct(self, correction: Correction, now_ns: Nanos) -> None:
-        trader = self._parts.trader
+        """Through the inbox, before anything else: a session recording replays only what came that way."""
+        push = self._parts.turns.push
         order_id = correction.client_order_id
         if correction.kind is CorrectionKind.NOT_LISTED:
-            trader.apply(Cancelled(order_id, "not at the venue when the engine started", now_ns))
+            push(Cancelled(order_id, "not at the venue when the engine started", now_ns))
         elif correction.kind is CorrectionKind.FOUND:
-            trader.apply(Accepted(order_id, correction.subject, Ack.LIVE, now_ns))
+            push(Accepted(order_id, correction.subject, Ack.LIVE, now_ns))
         else:
             self.trouble(Trouble("reconciliation", correction.subject, f"{correction.kind.value}: {correction.detail}"))
 

@@ -122,33 +122,55 @@ class Divergence(Exception):
     """A recorded session did not replay to the decisions it recorded."""
 
 
-def replay_session(items: Iterable[Frame | Spelled], build: Callable[[Begin], Trader]) -> tuple[Trader, int]:
-    """Feed a session recording through a new trader; returns it and the number of decisions that were compared.
+class SessionReplay:
+    """A session recording through new traders: each `Begin` starts a run, each `Decide` is decided again and compared.
 
-    Raises Divergence at the first decision that differs, ValueError when the recording lacks its beginning.
+    `played` gives the trader of every run; `compared` counts decisions, `digest` is over all their commands.
     """
-    trader: Trader | None = None
-    compared = 0
-    for item in items:
-        if isinstance(item, Begin):
-            trader = build(item)
-            trader.restore(item.orders, item.fills, item.at_ns)
-            continue
+
+    def __init__(self, build: Callable[[Begin], Trader]) -> None:
+        self._build = build
+        self.played: list[Trader] = []
+        self.compared = 0
+        self.digest = Digest()
+        self.first_ns: Nanos = 0
+        self.last_ns: Nanos = 0
+
+    def run(self, items: Iterable[Frame | Spelled]) -> None:
+        """Raises Divergence at the first decision that differs, ValueError when the recording lacks its beginning."""
+        trader: Trader | None = None
+        for item in items:
+            if isinstance(item, Begin):
+                trader = self._begin(item)
+            elif trader is None:
+                raise ValueError("the session recording has lost its beginning: replay needs its first segment")
+            elif isinstance(item, Decide):
+                self._compare(trader, item)
+            else:
+                trader.apply(item)
         if trader is None:
-            raise ValueError("the session recording has lost its beginning: replay needs its first segment")
-        if isinstance(item, Decide):
-            found = digest_of(trader.decide(item.now_ns))
-            compared += 1
-            if found != item.digest:
-                raise Divergence(
-                    f"decision {compared} at {item.now_ns} ns: recorded {item.digest or 'nothing'}, replayed"
-                    f" {found or 'nothing'}"
-                )
-        else:
-            trader.apply(item)
-    if trader is None:
-        raise ValueError("the session recording is empty")
-    return trader, compared
+            raise ValueError("the session recording is empty")
+
+    def _begin(self, begin: Begin) -> Trader:
+        trader = self._build(begin)
+        trader.restore(begin.orders, begin.fills, begin.at_ns)
+        self.played.append(trader)
+        self.first_ns = self.first_ns or begin.at_ns
+        self.last_ns = begin.at_ns
+        return trader
+
+    def _compare(self, trader: Trader, recorded: Decide) -> None:
+        commands = trader.decide(recorded.now_ns)
+        trader.drain_facts()
+        self.compared += 1
+        self.last_ns = recorded.now_ns
+        self.digest.add(commands)
+        found = digest_of(commands)
+        if found != recorded.digest:
+            raise Divergence(
+                f"decision {self.compared} at {recorded.now_ns} ns: recorded {recorded.digest or 'nothing'}, replayed"
+                f" {found or 'nothing'}"
+            )
 
 
 def learn_markets(frames: Iterable[Frame]) -> tuple[Market, ...]:

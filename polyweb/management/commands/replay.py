@@ -15,6 +15,7 @@ from markets.domain.units import cash_from_decimal
 from markets.feed.recorder import RecordingError
 from markets.gamma import UnreadableFile
 from polyweb import replays
+from polyweb.runtime.views import Json
 from strategies.domain.params import ParamError, SpreadParams
 
 PROGRESS_S = 0.25
@@ -23,8 +24,9 @@ PROGRESS_S = 0.25
 class Command(BaseCommand):
     help = (
         "Replay a recording (JSON lines, .gz, or our segments; a folder of segments) at full speed: every market in it"
-        " is quoted on paper. The digest is the same for the same file, parameters, metadata and seed. Sizes in shares,"
-        " money in pUSD, times in seconds."
+        " is quoted on paper. The digest is the same for the same file, parameters, metadata and seed. A recorded"
+        " session is decided again instead, and every decision compared: it takes none of the options, and a difference"
+        " ends with an error. Sizes in shares, money in pUSD, times in seconds."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,23 +43,35 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         try:
-            params = (
-                replays.read_params(options["params"])
-                if options["params"]
-                else replays.Params(SpreadParams(), {})
+            found = (
+                _session(options)
+                if replays.is_session(options["file"])
+                else replays.run(_request(options), _Progress())
             )
-            request = replays.Request(
-                recording=options["file"],
-                cash=cash_from_decimal(settings.POLYWEB.paper_cash, "POLYWEB_PAPER_CASH"),
-                seed=options["seed"],
-                relayer=options["relayer"],
-                metadata=options["metadata"],
-                params=params,
-            )
-            found = replays.run(request, _Progress())
         except (RecordingError, UnreadableFile, replays.ParamsFileError, ParamError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(found) if options["json"] else _as_text(found))
+        if found.get("divergence"):
+            raise CommandError(f"the session was decided differently: {found['divergence']}")
+
+
+def _session(options: dict[str, Any]) -> Json:
+    given = [f"--{name}" for name in ("params", "metadata") if options[name]]
+    if given:
+        raise CommandError(f"{options['file']} is a recorded session and brings its own; leave out {', '.join(given)}")
+    return replays.run_session(options["file"], _Progress())
+
+
+def _request(options: dict[str, Any]) -> replays.Request:
+    path = options["params"]
+    return replays.Request(
+        recording=options["file"],
+        cash=cash_from_decimal(settings.POLYWEB.paper_cash, "POLYWEB_PAPER_CASH"),
+        seed=options["seed"],
+        relayer=options["relayer"],
+        metadata=options["metadata"],
+        params=replays.read_params(path) if path else replays.Params(SpreadParams(), {}),
+    )
 
 
 def _as_text(found: dict[str, Any]) -> str:
