@@ -35,6 +35,8 @@ class CorrectionKind(StrEnum):
     FOREIGN = "not ours"
     POSITION_DRIFT = "position differs"
     CASH_DRIFT = "cash differs"
+    UNWATCHED = "open here while no engine runs"
+    FILLS_DISAGREE = "its fills do not add up to what it says is filled"
 
 
 class Correction(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from markets.services.metadata import (
     store_page,
     upsert,
 )
+from markets.services.recordings import Tidied, tidy_recordings
 from markets.services.switches import (
     set_trading,
     set_trading_where,
@@ -24,6 +25,7 @@ from markets.services.switches import (
 __all__ = [
     "ENGINE_CHANNEL",
     "Stored",
+    "Tidied",
     "Totals",
     "mark_vanished",
     "record_change",
@@ -35,5 +37,6 @@ __all__ = [
     "store_documents",
     "store_page",
     "switchable",
+    "tidy_recordings",
     "upsert",
 ]

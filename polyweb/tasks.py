@@ -1,0 +1,45 @@
+"""Celery tasks that see the whole project: reconciliation, allowances, recordings, the watchdog.
+
+Law: a task translates in, makes one call and translates out; it never trades. Names are stable: schedules in the
+database refer to them.
+"""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+
+from markets.services import tidy_recordings
+from polyweb.operations import approvals, reconciliation, watchdog
+
+
+@shared_task(name="polyweb.tasks.reconcile", soft_time_limit=120)  # type: ignore[untyped-decorator]
+def reconcile() -> dict[str, Any]:
+    """Compare our open orders with the venue's where it can be read, and our rows with each other."""
+    done = reconciliation.reconcile(relayer=settings.POLYWEB.relayer, source="task")
+    return {"available": done.report.available, "corrections": len(done.report.corrections), "reason": done.reason}
+
+
+@shared_task(name="polyweb.tasks.report_allowances", soft_time_limit=120)  # type: ignore[untyped-decorator]
+def report_allowances() -> dict[str, Any]:
+    """Report what the wallet has approved against what trading needs; nothing is ever sent."""
+    done = approvals.report_allowances(relayer=settings.POLYWEB.relayer, needed=settings.POLYWEB.paper_cash)
+    return {"available": done.report.available, "missing": done.report.missing, "reason": done.reason}
+
+
+@shared_task(name="polyweb.tasks.tidy_recordings", soft_time_limit=840)  # type: ignore[untyped-decorator]
+def recordings(*, days: int = 14) -> dict[str, int]:
+    """Register new segments and delete those last written to more than `days` ago."""
+    if days < 1:
+        raise ValueError(f"days: retention of less than a day: {days}")
+    return asdict(tidy_recordings(root=settings.POLYWEB.recordings, keep=timedelta(days=days)))
+
+
+@shared_task(name="polyweb.tasks.watch_engine", soft_time_limit=60)  # type: ignore[untyped-decorator]
+def watch_engine(*, silent_s: float = 15.0) -> dict[str, Any]:
+    """Open an incident when the engine's last heartbeat is more than `silent_s` old; close it when it beats again."""
+    if silent_s < 2:
+        raise ValueError(f"silent_s: the engine beats once a second; {silent_s:g} s would cry wolf")
+    return asdict(watchdog.look(silent_after=timedelta(seconds=silent_s)))
