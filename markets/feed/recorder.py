@@ -8,7 +8,7 @@ A record is `kind` (1 byte), receive time (8), connection (4), length (4), paylo
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from io import BytesIO
@@ -19,6 +19,7 @@ import zstandard
 
 from markets.domain.events import Frame
 from markets.domain.units import NANOS_PER_SECOND, Nanos
+from markets.feed.segment_index import IndexBuilder, SegmentIndex, index_path, write_index
 
 SUFFIX = ".seg.zst"
 FORMAT = b"polyweb-recording/1"
@@ -39,11 +40,13 @@ class RecordingError(Exception):
 
 
 class RecordKind(IntEnum):
-    """FRAME is a raw frame off a socket, ITEM anything else that entered the inbox. Other numbers are free."""
+    """FRAME is a raw frame off a socket, ITEM anything else that entered the inbox, GAP says how many records are
+    missing at its place because the disk was too slow. Other numbers are free."""
 
     HEADER = 0
     FRAME = 1
     ITEM = 2
+    GAP = 3
     END = 255
 
 
@@ -76,32 +79,54 @@ class RecorderLimits:
 DEFAULT_LIMITS = RecorderLimits()
 
 
+def _nobody(_: Path, __: SegmentIndex) -> None:
+    """Nobody wants to hear of closed segments."""
+
+
 class Recorder:
     """Writes segments `<prefix>-<first receive time>.seg.zst` into `directory`, which is made if missing.
 
     `recovered` lists the torn segments of earlier runs found (and cut back to their whole parts) on opening.
+    `on_segment` hears of every segment that is complete, and first of those an earlier run could not complete.
     """
 
-    def __init__(self, directory: Path, *, prefix: str = "market", limits: RecorderLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        prefix: str = "market",
+        limits: RecorderLimits = DEFAULT_LIMITS,
+        on_segment: Callable[[Path, SegmentIndex], None] = _nobody,
+    ) -> None:
         self._directory = directory
         self._prefix = prefix
         self._limits = limits
+        self._on_segment = on_segment
         self._compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self._part = BytesIO()
         self._part_opened_ns: Nanos = 0
+        self._waiting: list[tuple[Nanos, int | None]] = []
+        self._waiting_dropped = 0
         self._file: BinaryIO | None = None
         self._segment_opened_ns: Nanos = 0
-        self._segment_bytes = 0
+        self._index = IndexBuilder()
         self.records = 0
         self.segments: list[Path] = []
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self.recovered = recover(directory, prefix)
+            for path, index in complete(directory, prefix):
+                on_segment(path, index)
         except OSError as error:
             raise _unwritable(directory, error) from error
 
     def frame(self, frame: Frame) -> None:
         self.record(RecordKind.FRAME, frame.received_ns, frame.data, frame.connection)
+
+    def gap(self, at_ns: Nanos, dropped: int) -> None:
+        """So many records were dropped here."""
+        self._waiting_dropped += dropped
+        self.record(RecordKind.GAP, at_ns, b"%d" % dropped)
 
     def record(self, kind: int, at_ns: Nanos, payload: bytes, connection: int = 0) -> None:
         """Append one record. Raises RecordingError when the disk refuses."""
@@ -110,6 +135,7 @@ class Recorder:
             self._part_opened_ns = at_ns
         part.write(_RECORD.pack(kind, at_ns, connection, len(payload)))
         part.write(payload)
+        self._waiting.append((at_ns, connection if kind == RecordKind.FRAME else None))
         self.records += 1
         old = at_ns - self._part_opened_ns >= self._limits.part_ns
         if old or part.tell() >= self._limits.part_bytes:
@@ -121,6 +147,10 @@ class Recorder:
             return
         try:
             self._roll()
+            for at_ns, connection in self._waiting:
+                self._index.record(at_ns, connection)
+            self._index.dropped(self._waiting_dropped)
+            self._waiting, self._waiting_dropped = [], 0
             self._write(self._part.getvalue())
         except OSError as error:
             raise _unwritable(self._directory, error) from error
@@ -137,13 +167,13 @@ class Recorder:
     def _roll(self) -> None:
         """Make sure a segment is open that may take one more part."""
         age = self._part_opened_ns - self._segment_opened_ns
-        full = self._segment_bytes >= self._limits.segment_bytes or age >= self._limits.segment_ns
+        full = self._index.size >= self._limits.segment_bytes or age >= self._limits.segment_ns
         if self._file is not None and not full:
             return
         self._end_segment()
         path = _free_path(self._directory, self._prefix, self._part_opened_ns)
         self._file = path.open("xb")
-        self._segment_opened_ns, self._segment_bytes = self._part_opened_ns, 0
+        self._segment_opened_ns, self._index = self._part_opened_ns, IndexBuilder()
         self.segments.append(path)
         self._write(_RECORD.pack(RecordKind.HEADER, self._part_opened_ns, 0, len(FORMAT)) + FORMAT)
 
@@ -154,18 +184,24 @@ class Recorder:
         os.fsync(self._file.fileno())
         self._file.close()
         self._file = None
+        index = self._index.finished(self.segments[-1].name)
+        write_index(self._directory, index)
+        self._on_segment(self.segments[-1], index)
 
     def _write(self, raw: bytes) -> None:
         assert self._file is not None, "a segment is opened before it is written to"
         packed = self._compressor.compress(raw)
         self._file.write(packed)
         self._file.flush()
-        self._segment_bytes += len(packed)
+        self._index.packed(packed)
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """The records of one segment, header and end mark left out. A torn tail ends the iteration quietly."""
-    for part in _parts(path):
+def read_records(path: Path, offset: int = 0) -> Iterator[Record]:
+    """The records of one segment, header and end mark left out. A torn tail ends the iteration quietly.
+
+    `offset` is where a part begins, as the index says.
+    """
+    for part in _parts(path, offset):
         yield from _records(path, part.raw)
 
 
@@ -199,6 +235,35 @@ def recover(directory: Path, prefix: str) -> tuple[Torn, ...]:
     return tuple(torn)
 
 
+def build_index(path: Path) -> SegmentIndex:
+    """The index of a segment as its bytes tell it: for one whose recorder died before it could write it."""
+    builder, whole, offset = IndexBuilder(), False, 0
+    data = path.read_bytes()
+    for part in _parts(path):
+        for record in _records(path, part.raw):
+            builder.record(record.received_ns, record.connection if record.kind == RecordKind.FRAME else None)
+            if record.kind == RecordKind.GAP:
+                builder.dropped(int(record.payload))
+        whole = part.raw[:1] == bytes([RecordKind.END])
+        builder.packed(data[offset : offset + part.packed_bytes])
+        offset += part.packed_bytes
+    return builder.finished(path.name, whole=whole)
+
+
+def complete(directory: Path, prefix: str) -> list[tuple[Path, SegmentIndex]]:
+    """Write the index an earlier run did not get to; returns what was written. Call it before recording.
+
+    As with a torn tail, only the last segment can lack its own.
+    """
+    written = []
+    for path in segments(directory, prefix)[-1:]:
+        if not index_path(path).exists():
+            index = build_index(path)
+            write_index(directory, index)
+            written.append((path, index))
+    return written
+
+
 def segments(directory: Path, prefix: str = "") -> list[Path]:
     """Segments of a directory in the order they were written."""
     return sorted(directory.glob(f"{prefix}*{SUFFIX}"), key=lambda path: path.name)
@@ -209,9 +274,10 @@ class _Part(NamedTuple):
     packed_bytes: int
 
 
-def _parts(path: Path) -> Iterator[_Part]:
+def _parts(path: Path, offset: int = 0) -> Iterator[_Part]:
     """Whole zstd frames of a segment, up to its end or the first that is torn or damaged."""
     with path.open("rb") as file:
+        file.seek(offset)
         pending = file.read(_READ_BYTES)
         while pending:
             decompressor = zstandard.ZstdDecompressor().decompressobj()

@@ -4,7 +4,7 @@ Law: no I/O and no clock; time comes in as seconds. The client does what these v
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -132,15 +132,31 @@ class Liveness:
         return max(0.0, min(self._pinged_s + self._ping_s, self._heard_s + self._silence_s) - now_s)
 
 
-class ResyncQueue:
-    """Wishes for fresh snapshots, coalesced: `batch` tokens every `every_s` at most, none twice within `rest_s`."""
+def _never() -> float:
+    return 0.0
 
-    def __init__(self, *, every_s: float = 0.5, rest_s: float = 5.0, batch: int = 50) -> None:
+
+class ResyncQueue:
+    """Wishes for fresh snapshots, coalesced: `batch` tokens every `every_s` at most.
+
+    Every token has a bucket of one, refilled after `rest_s` and up to a quarter more by `chance` (a fraction): books
+    that broke together are not asked for together again and again.
+    """
+
+    def __init__(
+        self,
+        *,
+        every_s: float = 0.5,
+        rest_s: float = 5.0,
+        batch: int = 50,
+        chance: Callable[[], float] = _never,
+    ) -> None:
         self._every_s = every_s
         self._rest_s = rest_s
         self._batch = batch
+        self._chance = chance
         self._wishes: dict[AssetId, None] = {}
-        self._served: dict[AssetId, float] = {}
+        self._rested_s: dict[AssetId, float] = {}
         self._last_s = float("-inf")
 
     def wish(self, assets: Sequence[AssetId]) -> None:
@@ -150,27 +166,25 @@ class ResyncQueue:
     def forget(self, assets: Sequence[AssetId]) -> None:
         for asset in assets:
             self._wishes.pop(asset, None)
-            self._served.pop(asset, None)
+            self._rested_s.pop(asset, None)
 
     def due(self, now_s: float) -> tuple[AssetId, ...]:
         """Tokens to ask for now; they are taken as asked for."""
         if not self._wishes or now_s - self._last_s < self._every_s:
             return ()
-        rested = [asset for asset in self._wishes if self._rested(asset, now_s)][: self._batch]
-        for asset in rested:
+        ready = [asset for asset in self._wishes if self._rested_s.get(asset, now_s) <= now_s][: self._batch]
+        if not ready:
+            return ()
+        rested_s = now_s + self._rest_s * (1 + self._chance() / 4)
+        for asset in ready:
             del self._wishes[asset]
-            self._served[asset] = now_s
-        if rested:
-            self._last_s = now_s
-        return tuple(rested)
+            self._rested_s[asset] = rested_s
+        self._last_s = now_s
+        return tuple(ready)
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until something may be due; infinite when nothing is wished for."""
         if not self._wishes:
             return float("inf")
-        rested_s = min(self._served.get(asset, now_s - self._rest_s) + self._rest_s for asset in self._wishes)
+        rested_s = min(self._rested_s.get(asset, now_s) for asset in self._wishes)
         return max(0.0, max(self._last_s + self._every_s, rested_s) - now_s)
-
-    def _rested(self, asset: AssetId, now_s: float) -> bool:
-        served_s = self._served.get(asset)
-        return served_s is None or now_s - served_s >= self._rest_s

@@ -1,0 +1,123 @@
+"""When to connect, how long to believe a quiet connection, when to replace a healthy one: values, no sockets.
+
+Law: no I/O, no clock, no chance of its own; seconds and random fractions come in.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTimes:
+    """Seconds. A backoff doubles from `backoff_s` to `backoff_cap_s` and is taken between half and whole.
+
+    `silence_s` bounds how long nothing at all may be heard, PONG included; `opening_s` how long a new connection may
+    bring no book; `data_silence_s` how long one may bring no data although its tokens spoke within `memory_s`.
+    A connection that lived `stable_s` starts a new row of backoffs. Connections are opened `stagger_s` apart. With
+    redundant sockets each is replaced after `rotate_s`, half of that apart, while its twin is up; 0 is never.
+    """
+
+    open_s: float = 10.0
+    ping_s: float = 10.0
+    silence_s: float = 30.0
+    opening_s: float = 15.0
+    data_silence_s: float = 60.0
+    memory_s: float = 300.0
+    backoff_s: float = 0.5
+    backoff_cap_s: float = 30.0
+    stable_s: float = 10.0
+    stagger_s: float = 0.2
+    rotate_s: float = 3600.0
+    resync_every_s: float = 0.5
+    resync_rest_s: float = 5.0
+
+
+DEFAULT_TIMES = FeedTimes()
+
+
+class Backoff:
+    """Growing pauses between the attempts of one shard. Only a connection that brought data and lasted resets them."""
+
+    def __init__(self, times: FeedTimes) -> None:
+        self._times = times
+        self._attempt = 0
+
+    def pause_s(self, *, lived_s: float, spoke: bool, chance: float) -> float:
+        """Seconds to wait after a connection ended; `chance` in [0, 1) spreads those who lost theirs together."""
+        times = self._times
+        self._attempt = 1 if spoke and lived_s >= times.stable_s else self._attempt + 1
+        ceiling = min(times.backoff_cap_s, times.backoff_s * float(1 << min(self._attempt - 1, 16)))
+        return ceiling * (0.5 + chance / 2)
+
+
+class Stagger:
+    """Slots for opening connections, `every_s` apart: shards that fell together do not come back together."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._next_s = float("-inf")
+
+    def take(self, now_s: float) -> float:
+        """Take the next slot; returns the seconds until it."""
+        slot_s = max(now_s, self._next_s)
+        self._next_s = slot_s + self._every_s
+        return slot_s - now_s
+
+
+class DataWatch:
+    """Whether a shard's connection still brings data. A socket may answer every PING and say nothing for hours.
+
+    It should speak when it has just been opened (every token owes its book), when it spoke of changes within
+    `memory_s`, or when somebody saw the venue move on without it. Patience doubles with every replacement in vain, so
+    that a market gone quiet is not punished for ever.
+    """
+
+    def __init__(self, times: FeedTimes) -> None:
+        self._times = times
+        self._patience_s = times.data_silence_s
+        self._data_s = 0.0
+        self._spoke = self._missed = False
+        self._live_s = float("-inf")
+
+    @property
+    def spoke(self) -> bool:
+        """Whether the present connection has brought any data."""
+        return self._spoke
+
+    def opened(self, now_s: float) -> None:
+        self._data_s = now_s
+        self._spoke = self._missed = False
+
+    def heard(self, now_s: float, *, live: bool) -> None:
+        """Data came; `live` when it told of a change and was not the dump every connection begins with."""
+        self._data_s = now_s
+        self._spoke = True
+        if live:
+            self._live_s = now_s
+            self._patience_s = self._times.data_silence_s
+            self._missed = False
+
+    def missed(self) -> None:
+        """The venue's book changed and this connection did not tell."""
+        self._missed = True
+
+    def verdict(self, now_s: float) -> str:
+        """Why the connection should be replaced; "" while it should not. Asking takes the answer as followed."""
+        times = self._times
+        quiet_s = now_s - self._data_s
+        if not self._spoke:
+            return f"no book within {times.opening_s:g} s" if quiet_s >= times.opening_s else ""
+        if not self._owes(now_s) or quiet_s < self._patience_s:
+            return ""
+        said = f"no data for {self._patience_s:g} s"
+        self._patience_s = min(2 * self._patience_s, times.memory_s)
+        return said
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until `verdict` may say something else, if nothing is heard meanwhile."""
+        patience_s = self._patience_s if self._spoke else self._times.opening_s
+        if self._spoke and not self._owes(now_s):
+            return float("inf")
+        return max(0.0, self._data_s + patience_s - now_s)
+
+    def _owes(self, now_s: float) -> bool:
+        return self._missed or now_s - self._live_s <= self._times.memory_s
