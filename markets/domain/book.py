@@ -56,15 +56,31 @@ class MarketBook:
         self._bids, self._asks = {}, {}
         self.bid_top, self.ask_top = EMPTY_BID, EMPTY_ASK
 
-    def apply_snapshot(self, yes: bool, bids: Iterable[Level], asks: Iterable[Level]) -> None:
-        """Replace the whole book by the snapshot of the YES or the NO token; zero sizes are no levels."""
-        own, other = {p: s for p, s in bids if s}, {p: s for p, s in asks if s}
+    def apply_snapshot(self, yes: bool, bids: Iterable[Level], asks: Iterable[Level]) -> bool:
+        """Replace the whole book by the snapshot of the YES or the NO token; zero sizes are no levels.
+
+        False when it says what the book held already.
+        """
+        own, other = _sized(bids), _sized(asks)
         if not yes:
             own, other = _complemented(other), _complemented(own)
+        if self.seeded and own == self._bids and other == self._asks:
+            return False
         self._bids, self._asks = own, other
-        self.bid_top = max(self._bids, default=EMPTY_BID)
-        self.ask_top = min(self._asks, default=EMPTY_ASK)
+        self.bid_top = max(own, default=EMPTY_BID)
+        self.ask_top = min(other, default=EMPTY_ASK)
         self.seeded = True
+        return True
+
+    def replaced_by(self, yes: bool, bids: Iterable[Level], asks: Iterable[Level]) -> "MarketBook | None":
+        """`apply_snapshot`, returning the book as it was if it was seeded and differs."""
+        was = self._bids, self._asks, self.bid_top, self.ask_top, self.seeded
+        if not self.apply_snapshot(yes, bids, asks) or not was[4]:
+            return None
+        twin = MarketBook(self.market)
+        twin.epoch = self.epoch
+        twin._bids, twin._asks, twin.bid_top, twin.ask_top, twin.seeded = was
+        return twin
 
     def apply_change(self, yes: bool, side: Side, price: Price, size: Size) -> None:
         """Set the aggregate `size` at `price` of that token; 0 removes the level."""
@@ -162,19 +178,17 @@ class MarketBook:
             worst = price
         return Sweep(size - wanted, cash, worst)
 
-    def copy(self) -> "MarketBook":
-        twin = MarketBook(self.market)
-        twin.epoch, twin.seeded = self.epoch, self.seeded
-        twin.bid_top, twin.ask_top = self.bid_top, self.ask_top
-        twin._bids, twin._asks = dict(self._bids), dict(self._asks)
-        return twin
-
     def same_levels(self, other: "MarketBook") -> bool:
         return self._bids == other._bids and self._asks == other._asks
 
     def prices(self) -> list[Price]:
         """Every price with a level, in no promised order."""
         return [*self._bids, *self._asks]
+
+
+def _sized(levels: Iterable[Level]) -> dict[Price, Size]:
+    side = dict(levels)
+    return {price: size for price, size in side.items() if size} if 0 in side.values() else side
 
 
 def _complemented(side: dict[Price, Size]) -> dict[Price, Size]:

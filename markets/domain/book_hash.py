@@ -1,21 +1,31 @@
 """The venue's book hash: SHA-1 over one token's whole book, recomputed from ours.
 
-Law: a match is proof, a mismatch only a strong hint. The recipe is the venue's own and changed silently
-before (fields were added in 2025 and in 2026), so whoever judges by it must have seen it reproduce first.
+Law: a match is proof, a mismatch only a strong hint. The recipe is the venue's own and changed silently before, so
+whoever judges by it must have seen it reproduce first.
 
-Recipe of 2026: compact JSON of market, asset_id, timestamp, hash (empty), bids, asks, min_order_size,
-tick_size, neg_risk, last_trade_price; bids ascending, asks descending, so the best level comes last.
+Compact JSON of market, asset_id, timestamp, hash (empty), bids, asks and, since 2025, min_order_size, tick_size and
+neg_risk and, since 2026, last_trade_price. Bids ascend and asks descend, so the best level comes last.
 """
 
+import hashlib
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
-from hashlib import sha1
+from typing import Protocol
 
 from markets.domain.book import MarketBook
 from markets.domain.events import Level, Side
 from markets.domain.units import Millis, Price, price_text, size_text
 
 _ALL = 1_000_000
+
+
+class Recipe(StrEnum):
+    """What is hashed, by the era in which it was seen. Newest first: that is the order they are tried in."""
+
+    TEN_FIELDS = "10_fields_2026"
+    NINE_FIELDS = "9_fields_2025"
+    SIX_FIELDS = "6_fields_2024"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +38,33 @@ class HashFacts:
     last_trade: str
 
 
-def book_hash(book: MarketBook, yes: bool, timestamp_ms: Millis, facts: HashFacts) -> str:
+class Begun(Protocol):
+    """A SHA-1 that has taken everything up to the levels; each set of facts finishes a copy of it."""
+
+    def copy(self) -> "Begun": ...
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
+def begin(market: str, asset: str, timestamp_ms: Millis, levels: str) -> Begun:
+    text = f'{{"market":"{market}","asset_id":"{asset}","timestamp":"{timestamp_ms}","hash":"",{levels}'
+    return hashlib.sha1(text.encode(), usedforsecurity=False)
+
+
+def finish(begun: Begun, facts: HashFacts, recipe: Recipe = Recipe.TEN_FIELDS) -> str:
+    whole = begun.copy()
+    whole.update(_ending(facts, recipe).encode())
+    return whole.hexdigest()
+
+
+def book_hash(
+    book: MarketBook, yes: bool, timestamp_ms: Millis, facts: HashFacts, recipe: Recipe = Recipe.TEN_FIELDS
+) -> str:
     """The hash the venue gives that token's book at `timestamp_ms`."""
     market, asset = book.market.condition_id, book.market.asset(yes)
-    return hash_levels(market, asset, timestamp_ms, level_text(book, yes), facts)
+    return finish(begin(market, asset, timestamp_ms, level_text(book, yes)), facts, recipe)
 
 
 def level_text(book: MarketBook, yes: bool) -> str:
@@ -41,19 +74,19 @@ def level_text(book: MarketBook, yes: bool) -> str:
     return f'"bids":[{bids}],"asks":[{asks}]'
 
 
-def hash_levels(market: str, asset: str, timestamp_ms: Millis, levels: str, facts: HashFacts) -> str:
-    neg_risk = "true" if facts.neg_risk else "false"
-    text = (
-        f'{{"market":"{market}","asset_id":"{asset}","timestamp":"{timestamp_ms}","hash":"",{levels},'
-        f'"min_order_size":"{facts.min_size}","tick_size":"{facts.tick}","neg_risk":{neg_risk},'
-        f'"last_trade_price":"{facts.last_trade}"}}'
-    )
-    return sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-
 def trade_text(price: Price) -> str:
     """How a last trade is spelled inside the hash: three decimals, four where the tick needs them."""
     return f"0.{price:04d}" if price % 10 else f"{price // 10_000}.{price % 10_000 // 10:03d}"
+
+
+def _ending(facts: HashFacts, recipe: Recipe) -> str:
+    if recipe is Recipe.SIX_FIELDS:
+        return "}"
+    neg_risk = "true" if facts.neg_risk else "false"
+    nine = f',"min_order_size":"{facts.min_size}","tick_size":"{facts.tick}","neg_risk":{neg_risk}'
+    if recipe is Recipe.NINE_FIELDS:
+        return nine + "}"
+    return f'{nine},"last_trade_price":"{facts.last_trade}"}}'
 
 
 def _encode(best_first: tuple[Level, ...]) -> str:

@@ -88,6 +88,21 @@ def decode(data: bytes) -> tuple[MarketEvent, ...]:
     return _decode_items(data, items)
 
 
+def decode_rest_books(data: bytes) -> tuple[BookSnapshot, ...]:
+    """The books of a REST `/book` or `/books` answer. Raises MalformedFrame."""
+    if len(data) > MAX_FRAME_BYTES:
+        raise MalformedFrame(
+            MalformedReason.TOO_LARGE, f"{len(data)} bytes, at most {MAX_FRAME_BYTES}", MAX_FRAME_BYTES
+        )
+    _check_utf8(data)
+    text = data.strip()
+    try:
+        items = wire.read_items(text) if text.startswith(b"[") else [msgspec.Raw(text)]
+        return tuple([_book(bytes(item)) for item in items])
+    except _REFUSALS as error:
+        raise _refused(data, error) from error
+
+
 def market_hint(data: bytes) -> ConditionId | None:
     """The market a frame that does not decode was probably about, so that its book can be doubted."""
     found = _MARKET_HINT.search(data)
@@ -157,7 +172,8 @@ def _book(data: bytes) -> BookSnapshot:
         bids, asks = _compact_levels(bids_text), _compact_levels(asks_text)
         spelled = f'"bids":{bids_text},"asks":{asks_text}'
     except OddSpelling:
-        bids, asks, spelled = _any_levels(book.bids), _any_levels(book.asks), ""
+        sides = wire.read_levels(data)
+        bids, asks, spelled = _any_levels(sides.bids), _any_levels(sides.asks), ""
     return BookSnapshot(
         book.market, book.asset_id, book.timestamp, bids, asks, book.hash, tick, book.last_trade_price, spelled
     )
@@ -173,8 +189,8 @@ def _compact_levels(text: str) -> tuple[Level, ...]:
     return tuple([levels[level] for level in text[2:-2].split("},{")])
 
 
-def _any_levels(raw: msgspec.Raw) -> tuple[Level, ...]:
-    return tuple([(PRICES[level.price], SIZES[level.size]) for level in wire.read_levels(raw)])
+def _any_levels(levels: list[wire.WireLevel]) -> tuple[Level, ...]:
+    return tuple([(PRICES[level.price], SIZES[level.size]) for level in levels])
 
 
 def _price_changes(data: bytes) -> PriceChange:

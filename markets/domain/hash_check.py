@@ -1,10 +1,10 @@
 """Hash check of one market: does the venue's book hash come out of our book, and what follows if not.
 
-Law: only a market whose hash has reproduced can be accused by it, and one accusation uses that proof up. So a
-recipe the venue changes costs each market one snapshot and then the other checks stand alone.
+Law: only a market whose hash has reproduced can be accused by it, and one accusation uses that proof up. Nobody is
+accused while the recipe itself is in doubt.
 
 What a frame does not say is tried: the price of a trade enters the hash before the trade is announced, and a
-capture without metadata does not tell neg-risk.
+capture without metadata does not tell neg-risk. Once a market's neg-risk has reproduced it is never tried again.
 """
 
 from collections import deque
@@ -12,36 +12,49 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markets.domain.book import MarketBook
-from markets.domain.book_hash import HashFacts, hash_levels, level_text, trade_text
+from markets.domain.book_hash import HashFacts, Recipe, begin, finish, level_text, trade_text
+from markets.domain.recipe_watch import RecipeWatch
 from markets.domain.units import PRICE_ONE, Millis, Price, price_text, size_text
+
+_EVERY_RECIPE = tuple(Recipe)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The venue's hash of one token's book at a time."""
+    """The venue's hash of one token's book at a time. `spelled`: its levels as sent, if it sent them."""
 
     yes: bool
     timestamp_ms: Millis
     hash: str
+    spelled: str = ""
 
 
 class HashCheck:
-    """State of one market. `misses` counts claims in a row that did not reproduce since one did."""
+    """State of one market. `misses` counts claims in a row that did not reproduce since one did.
 
-    __slots__ = ("_last_trade", "_neg_risk", "_proven", "_told", "_touched", "_unproven", "misses")
+    `touched` takes prices at which a trade may have been that is still to be announced.
+    """
 
-    def __init__(self, neg_risk: bool | None) -> None:
+    __slots__ = ("_last_trade", "_neg_risk", "_proven", "_told", "_unproven", "_watch", "misses", "touched")
+
+    def __init__(self, neg_risk: bool | None, watch: RecipeWatch) -> None:
         self._neg_risk: tuple[bool, ...] = (False, True) if neg_risk is None else (neg_risk,)
+        self._watch = watch
         self._last_trade = ""
-        self._touched: deque[Price] = deque(maxlen=8)
         self._told: deque[str] = deque(maxlen=4)
         self._unproven: tuple[Claim, str] | None = None
         self._proven = False
+        self.touched: deque[Price] = deque(maxlen=8)
         self.misses = 0
 
-    def touch(self, price: Price) -> None:
-        """A level that changed: a trade that will be announced may have been at it."""
-        self._touched.append(price)
+    @property
+    def neg_risk(self) -> bool | None:
+        """None while it is not known."""
+        return self._neg_risk[0] if len(self._neg_risk) == 1 else None
+
+    @property
+    def suspects(self) -> bool:
+        return self.misses > 0 and self._watch.accuses
 
     def told_last_trade(self, text: str) -> None:
         self._told.append(self._last_trade)
@@ -57,17 +70,16 @@ class HashCheck:
         if self._unproven is None:
             return False
         claim, levels = self._unproven
-        if not self._reproduces(book, claim, levels):
-            return False
-        self._believe()
-        return True
+        return self._reproduces(book, claim, levels)
 
     def holds(self, book: MarketBook, claim: Claim) -> bool:
         """Whether `claim` reproduces from `book` under any of the facts it may have been made with."""
-        levels = level_text(book, claim.yes)
-        if self._reproduces(book, claim, levels):
-            self._believe()
+        if claim.spelled and self._reproduces(book, claim, claim.spelled):
             return True
+        levels = level_text(book, claim.yes)
+        if levels != claim.spelled and self._reproduces(book, claim, levels):
+            return True
+        self._watch.missed(book.market.condition_id)
         self._unproven = (claim, levels) if self._proven else None
         return False
 
@@ -78,27 +90,52 @@ class HashCheck:
         self.misses += 1
         if self.misses < 2 and not certain:
             return False
+        guilty = self._watch.accuses
         self.give_up()
-        return True
+        return guilty
 
     def give_up(self) -> None:
         """Forget the proof: no accusation before the hash reproduces again."""
         self._proven, self._unproven, self.misses = False, None, 0
 
-    def _believe(self) -> None:
-        self._proven, self._unproven, self.misses = True, None, 0
-
     def _reproduces(self, book: MarketBook, claim: Claim, levels: str) -> bool:
-        market, asset = book.market.condition_id, book.market.asset(claim.yes)
-        for facts in self._facts(book):
-            if hash_levels(market, asset, claim.timestamp_ms, levels, facts) == claim.hash:
-                self._neg_risk, self._last_trade = (facts.neg_risk,), facts.last_trade
+        market = book.market
+        begun = begin(market.condition_id, market.asset(claim.yes), claim.timestamp_ms, levels)
+        for recipe, facts in self._trials(book):
+            if finish(begun, facts, recipe) == claim.hash:
+                if recipe is not Recipe.SIX_FIELDS:
+                    self._neg_risk = (facts.neg_risk,)
+                if recipe is Recipe.TEN_FIELDS:
+                    self._last_trade = facts.last_trade
+                self._proven, self._unproven, self.misses = True, None, 0
+                self._watch.matched(market.condition_id, recipe)
                 return True
         return False
 
-    def _facts(self, book: MarketBook) -> Iterator[HashFacts]:
+    def _trials(self, book: MarketBook) -> Iterator[tuple[Recipe, HashFacts]]:
+        """The recipe that matched last comes first; the others are tried until this market has reproduced."""
+        believed = self._watch.recipe
+        recipes = (believed,) if self._proven and self._watch.accuses else _in_turn(believed)
         min_size, tick = size_text(book.market.min_size), price_text(book.market.tick)
-        touched = [trade_text(p) for price in reversed(self._touched) for p in (price, PRICE_ONE - price)]
-        for last_trade in dict.fromkeys([self._last_trade, *reversed(self._told), *touched]):
-            for neg_risk in self._neg_risk:
-                yield HashFacts(min_size, tick, neg_risk, last_trade)
+        for recipe in recipes:
+            trades = self._trades() if recipe is Recipe.TEN_FIELDS else ("",)
+            for last_trade in trades:
+                for neg_risk in self._neg_risk:
+                    yield recipe, HashFacts(min_size, tick, neg_risk, last_trade)
+
+    def _trades(self) -> Iterator[str]:
+        yield self._last_trade
+        seen = {self._last_trade: None}
+        for text in (*reversed(self._told), *self._touched_texts()):
+            if text not in seen:
+                seen[text] = None
+                yield text
+
+    def _touched_texts(self) -> Iterator[str]:
+        for price in reversed(self.touched):
+            yield trade_text(price)
+            yield trade_text(PRICE_ONE - price)
+
+
+def _in_turn(first: Recipe) -> tuple[Recipe, ...]:
+    return (first, *[recipe for recipe in _EVERY_RECIPE if recipe is not first])

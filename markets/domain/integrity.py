@@ -37,21 +37,30 @@ class Doubt(StrEnum):
     HASH = "hash"
     TICK_CHANGE = "tick_change"
     OUT_OF_ORDER = "out_of_order"
+    SILENT = "silent"
+    UNPROVEN = "unproven"
+    AUDIT = "audit"
+    OVERFLOW = "overflow"
     MALFORMED = "malformed"
     RESOLVED = "resolved"
 
 
 class Resync(NamedTuple):
-    """A wish for fresh snapshots of these tokens."""
+    """A wish for fresh snapshots of these tokens. `request_id` counts up: logs and rows name the wish by it."""
 
     condition_id: ConditionId
     assets: tuple[AssetId, ...]
     reason: Doubt
+    request_id: int
 
 
 @dataclass(slots=True)
 class BookCounters:
-    """What the books saw and found. `resyncs` is by reason."""
+    """What the books saw and found. `resyncs` is by reason, `unknown_events` by the type they named.
+
+    `silences` are markets or tokens that said nothing while others spoke, `sweeps` markets whose turn it was to be
+    proved by a hash, `recipe_alerts` how often the hash recipe as a whole came into doubt or was given up.
+    """
 
     events: int = 0
     snapshots: int = 0
@@ -67,7 +76,13 @@ class BookCounters:
     crossed: int = 0
     hash_checked: int = 0
     hash_matches: int = 0
+    silences: int = 0
+    sweeps: int = 0
+    audits: int = 0
+    audit_mismatches: int = 0
+    recipe_alerts: int = 0
     resyncs: dict[Doubt, int] = field(default_factory=dict)
+    unknown_events: dict[str, int] = field(default_factory=dict)
 
 
 def mirrored(yes: LevelChange, no: LevelChange) -> bool:

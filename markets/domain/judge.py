@@ -3,23 +3,38 @@
 Law: it finds, it does not act; what a doubt costs the book is the book set's business.
 """
 
+from markets.domain.audit import Audit, audit
 from markets.domain.events import BookSnapshot, LevelChange
 from markets.domain.hash_check import Claim
 from markets.domain.integrity import BookCounters, Doubt
+from markets.domain.recipe_watch import RecipeState, RecipeWatch
 from markets.domain.tracked import Tracked
 from markets.domain.units import Millis
+
+_UNBOUNDED = 1 << 60
 
 
 class Judge:
     """`hash_every`: see BookSet."""
 
     def __init__(self, counters: BookCounters, hash_every: int) -> None:
+        self.watch = RecipeWatch()
         self._counters = counters
         self._hash_every = hash_every
         self._since_hash = 0
 
-    def close_burst(self, tracked: Tracked) -> Doubt:
-        """What the burst that just ended proves against the book; Doubt.NONE if nothing."""
+    def room(self) -> int:
+        """How many price changes may go by before the next one is sampled."""
+        return self._hash_every - 1 - self._since_hash if self._hash_every else _UNBOUNDED
+
+    def passed(self, frames: int) -> None:
+        self._since_hash += frames
+
+    def close_burst(self, tracked: Tracked, next_ms: Millis | None = None) -> Doubt:
+        """What the burst that just ended proves against the book; Doubt.NONE if nothing.
+
+        `next_ms` is the time of the frame that ends it; None when time alone does.
+        """
         counters, book, doubt = self._counters, tracked.book, Doubt.NONE
         if tracked.suspicious:
             if book.crossed:
@@ -34,6 +49,8 @@ class Judge:
             book.epoch += 1
         if tracked.claims and not self.claims_hold(tracked):
             doubt = doubt or Doubt.HASH
+        if tracked.shown is not None and not self._agrees_with_rest(tracked, tracked.shown, next_ms):
+            doubt = doubt or Doubt.AUDIT
         tracked.forget_burst()
         return doubt
 
@@ -43,28 +60,36 @@ class Judge:
         Neighbours of a burst carry the hash of the book after all of them, so equal hashes wait together; a
         different one means the claim so far was about the book as it stands. False if that claim is untrue.
         """
+        if not self._hash_every:
+            return True
         held = True
         if tracked.claims and not _repeats(tracked.claims, yes, no):
             held = self.claims_hold(tracked)
         self._since_hash += 1
-        if not tracked.claims and self._since_hash < self._hash_every and not tracked.hash_check.misses:
+        wanted = tracked.claims or tracked.hash_due or tracked.hash_check.misses
+        if not wanted and self._since_hash < self._hash_every:
             return held
-        self._since_hash = 0
+        if not wanted or self._since_hash >= self._hash_every:
+            self._since_hash = 0
         claims = _claims(yes, no, at)
         if claims:
-            tracked.claims = claims if self._hash_every == 1 else claims[:1]
+            tracked.claims = claims if self._hash_every == 1 or tracked.hash_due else claims[:1]
             tracked.claim_frames += 1
             tracked.unsettled = True
+            tracked.hash_due = False
         return held
 
     def claims_hold(self, tracked: Tracked) -> bool:
         """Judge the waiting claims by the book as it stands. False when they cost the book its trust."""
         claims, frames = tracked.claims, tracked.claim_frames
         tracked.claims, tracked.claim_frames = (), 0
-        self._counters.hash_checked += frames
-        if all(tracked.hash_check.holds(tracked.book, claim) for claim in claims):
-            self._counters.hash_matches += frames
+        if not self.watch.worth_trying():
             return True
+        self._counters.hash_checked += frames
+        if all([tracked.hash_check.holds(tracked.book, claim) for claim in claims]):
+            self._proved(tracked, frames)
+            return True
+        self._alert()
         return not tracked.hash_check.accuse(certain=False)
 
     def snapshot_holds(self, tracked: Tracked, event: BookSnapshot) -> bool:
@@ -73,13 +98,38 @@ class Judge:
             return True
         if event.last_trade is not None:
             tracked.hash_check.told_last_trade(event.last_trade)
-        claim = Claim(event.asset == tracked.market.yes, event.timestamp_ms, event.hash)
+        if not self.watch.worth_trying():
+            return True
+        claim = Claim(event.asset == tracked.market.yes, event.timestamp_ms, event.hash, event.spelled)
         self._counters.hash_checked += 1
         if tracked.hash_check.holds(tracked.book, claim):
-            self._counters.hash_matches += 1
+            self._proved(tracked, 1)
             return True
+        self._alert()
         states_all = event.last_trade is not None and event.tick is not None and tracked.neg_risk_known
         return not tracked.hash_check.accuse(certain=states_all)
+
+    def _proved(self, tracked: Tracked, frames: int) -> None:
+        self._counters.hash_matches += frames
+        tracked.proved_ns = tracked.updated_ns
+        if tracked.doubt is Doubt.SILENT:
+            tracked.doubt = Doubt.NONE
+
+    def _alert(self) -> None:
+        moves = self.watch.moves
+        self._counters.recipe_alerts = moves.get(RecipeState.DOUBTED, 0) + moves.get(RecipeState.ABANDONED, 0)
+
+    def _agrees_with_rest(self, tracked: Tracked, shown: BookSnapshot, next_ms: Millis | None) -> bool:
+        """A REST book from a time that went by without a frame of ours tells of a frame that was lost."""
+        found = audit(tracked.book, tracked.burst_ms, shown)
+        if found is Audit.AHEAD and next_ms is not None and next_ms <= shown.timestamp_ms:
+            return True
+        tracked.shown = None
+        if found is Audit.AGREES:
+            tracked.proved_ns = tracked.updated_ns
+        wrong = found in (Audit.DIFFERS, Audit.AHEAD)
+        self._counters.audit_mismatches += wrong
+        return not wrong
 
 
 def _claims(yes: LevelChange | None, no: LevelChange | None, at: Millis) -> tuple[Claim, ...]:

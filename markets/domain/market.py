@@ -28,7 +28,8 @@ class Market:
     """A binary market: one condition, a YES and a NO token, one mirrored book.
 
     `event_id` is Gamma's event id; `set_size` is the number of markets in a neg-risk event when the set is
-    proved complete, else 0. `rewards_max_spread` is in price units, `rewards_min_size` in sizes.
+    proved complete, else 0. `rewards_max_spread` is in price units, `rewards_min_size` in sizes. `blocked` says
+    why nobody may trade it although the venue would take orders ("" when nothing stands against it).
     """
 
     condition_id: ConditionId
@@ -50,6 +51,7 @@ class Market:
     end_ms: Millis = 0
     game_start_ms: Millis = 0
     accepting_orders: bool = True
+    blocked: str = ""
 
     def asset(self, yes: bool) -> AssetId:
         return self.yes if yes else self.no

@@ -5,7 +5,6 @@ Law: the cold path. It may be slow, it never raises, and -1 means that the place
 
 import json
 import re
-from json.decoder import scanstring
 
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _PATH = re.compile(r"at `\$([^`]*)`")
@@ -64,7 +63,7 @@ def _in_object(text: str, at: int, name: str) -> int:
         raise ValueError(f"no object at {at}")
     at = _skip_space(text, at + 1)
     while True:
-        key, at = scanstring(text, at + 1, False)
+        key, at = _decoder.raw_decode(text, at)
         at = _skip_space(text, _skip_space(text, at) + 1)
         if key == name:
             return at

@@ -35,10 +35,17 @@ def is_catch_all(group_title: str, *, augmented: bool) -> bool:
     return augmented and bool(PLACEHOLDER.fullmatch(title))
 
 
+# Resolution words under which the outcome is still open. Any other one, also one we have never seen, says that
+# somebody has proposed, disputed or settled it: whoever trades then knows more than we do.
+UNDECIDED = frozenset({"", "active", "inactive", "initialized"})
+
+
 def tradable(market: Market) -> tuple[bool, str]:
     """Whether real orders may go to this market, and the code of what stands against it."""
     if market.generation is Generation.UNKNOWN:
         return False, "unknown_generation"
+    if market.blocked:
+        return False, "blocked"
     if not market.accepting_orders:
         return False, "not_accepting_orders"
     if market.other:
@@ -48,11 +55,19 @@ def tradable(market: Market) -> tuple[bool, str]:
     return True, ""
 
 
-def rule_hash(texts: Mapping[str, Text]) -> str:
-    """SHA-256 over canonical JSON of the named texts."""
+def rule_text(texts: Mapping[str, Text]) -> str:
+    """Canonical JSON of the named texts: what a revision keeps, and what is hashed."""
     clean = {name: _clean(value) for name, value in texts.items()}
-    packed = json.dumps(clean, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(packed.encode()).hexdigest()
+    return json.dumps(clean, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def rule_hash(texts: Mapping[str, Text]) -> str:
+    """SHA-256 over the canonical JSON."""
+    return hash_of(rule_text(texts))
+
+
+def hash_of(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _clean(value: Text) -> Text:

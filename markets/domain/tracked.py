@@ -6,18 +6,22 @@ Law: state only; the judge and the book set decide. A burst is all frames of one
 from dataclasses import replace
 
 from markets.domain.book import MarketBook
-from markets.domain.events import UNSAID, LastTrade, LevelChange
+from markets.domain.events import UNSAID, BookSnapshot, LastTrade, LevelChange, Side
 from markets.domain.hash_check import Claim, HashCheck
 from markets.domain.integrity import Doubt, Trust, coarsest_tick
 from markets.domain.market import Market
+from markets.domain.recipe_watch import RecipeWatch
 from markets.domain.units import PRICE_ONE, AssetId, Millis, Nanos, Price
 
 
 class Tracked:
-    """`unsettled` says that the present burst left something to judge when it ends.
+    """`plain`: the next mirrored change needs nothing but to be applied and compared, so it may take the hot path.
 
-    `shadow` is the book built from deltas, kept beside the snapshot it differs from until the burst is over.
-    `claim_frames` counts the frames that made the present `claims`.
+    `said_bid` and `said_ask` are the tops last said in this burst, as YES sees them; `contradicted` when the two
+    tokens did not say the same. `unsettled`: the present burst left something to judge when it ends. `shadow` is the
+    book built from deltas, kept beside the snapshot it differs from until then; `shown` a REST book to compare.
+    `claim_frames` counts the frames that made the present `claims`; `hash_due` asks for the next ones.
+    `heard_ns` is when YES and NO were last spoken of in a frame that named only one of them.
     """
 
     __slots__ = (
@@ -26,16 +30,26 @@ class Tracked:
         "burst_ms",
         "claim_frames",
         "claims",
+        "condition_id",
+        "contradicted",
         "declared",
         "doubt",
         "feed_up",
         "hash_check",
+        "hash_due",
+        "heard_ns",
         "last_trade",
         "market",
         "neg_risk_known",
-        "said_no",
-        "said_yes",
+        "paired_ns",
+        "plain",
+        "proved_ns",
+        "said_ask",
+        "said_bid",
         "shadow",
+        "shown",
+        "shown_ns",
+        "silence_ns",
         "snapshot_ms",
         "suspicious",
         "tick_guessed",
@@ -43,34 +57,44 @@ class Tracked:
         "updated_ns",
     )
 
-    def __init__(self, market: Market, *, guessed: bool) -> None:
+    def __init__(self, market: Market, watch: RecipeWatch, *, guessed: bool) -> None:
         self.market = self.declared = market
+        self.condition_id = market.condition_id
         self.book = MarketBook(market)
-        self.hash_check = HashCheck(None if guessed else market.neg_risk)
+        self.hash_check = HashCheck(None if guessed else market.neg_risk, watch)
         self.neg_risk_known = not guessed
         self.tick_guessed = guessed
         self.doubt = Doubt.AWAITING_SNAPSHOT
         self.feed_up = True
         self.last_trade: LastTrade | None = None
         self.updated_ns: Nanos = 0
+        self.paired_ns: Nanos = 0
+        self.heard_ns: dict[bool, Nanos] = {True: 0, False: 0}
         self.asked_ns: Nanos = 0
+        self.silence_ns: Nanos = 0
+        self.proved_ns: Nanos = 0
+        self.hash_due = False
         self.burst_ms: Millis = -1
         self.snapshot_ms: Millis = -1
+        self.shown: BookSnapshot | None = None
+        self.shown_ns: Nanos = 0
         self.forget_burst()
 
     def forget_burst(self) -> None:
-        self.said_yes: LevelChange | None = None
-        self.said_no: LevelChange | None = None
+        self.said_bid: Price = UNSAID
+        self.said_ask: Price = UNSAID
+        self.contradicted = False
         self.claims: tuple[Claim, ...] = ()
         self.claim_frames = 0
         self.shadow: MarketBook | None = None
-        self.suspicious = self.unsettled = False
+        self.suspicious = self.unsettled = self.plain = False
 
     def start_epoch(self, doubt: Doubt) -> None:
         self.book.start_epoch()
         self.hash_check.new_epoch()
         self.forget_burst()
-        self.asked_ns = 0
+        self.shown = None
+        self.asked_ns = self.silence_ns = 0
         self.doubt = doubt
 
     def update_market(self, market: Market) -> None:
@@ -103,27 +127,53 @@ class Tracked:
             self.replace_market(replace(self.market, tick=tick))
 
     def set_level(self, yes: bool, change: LevelChange) -> None:
-        self.book.apply_change(yes, change.side, change.price, change.size)
+        price = change.price if yes else PRICE_ONE - change.price
+        is_bid = (change.side is Side.BUY) is yes
+        book = self.book
+        if not change.size or price == (book.bid_top if is_bid else book.ask_top):
+            self.hash_check.touched.append(price)  # where a trade may have been
+        book.apply_change(yes, change.side, change.price, change.size)
         if self.shadow is not None:
             self.shadow.apply_change(yes, change.side, change.price, change.size)
-        self.hash_check.touch(change.price)
         if self.tick_guessed and change.price % self.market.tick:
             self.guess_tick([change.price])
 
+    def hear_tops(self, yes: LevelChange | None, no: LevelChange | None) -> None:
+        """Note the tops of a frame. What was not said agrees with everything."""
+        self.said_bid = self.said_ask = UNSAID
+        self.contradicted = False
+        if no is not None and no.best_bid != UNSAID:
+            self.said_bid, self.said_ask = PRICE_ONE - no.best_ask, PRICE_ONE - no.best_bid
+        if yes is not None and yes.best_bid != UNSAID:
+            differs = (yes.best_bid, yes.best_ask) != (self.said_bid, self.said_ask)
+            self.contradicted = self.said_bid != UNSAID and differs
+            self.said_bid, self.said_ask = yes.best_bid, yes.best_ask
+
     def look(self) -> None:
-        """Compare the book with what was last said of its tops, of either token. What was not said agrees."""
-        bid, ask, yes, no = self.book.bid_top, self.book.ask_top, self.said_yes, self.said_no
-        self.suspicious = (
-            bid >= ask
-            or (yes is not None and (yes.best_bid != bid or yes.best_ask != ask) and yes.best_bid != UNSAID)
-            or (
-                no is not None
-                and (no.best_bid != PRICE_ONE - ask or no.best_ask != PRICE_ONE - bid)
-                and no.best_bid != UNSAID
-            )
-        )
+        """Compare the book with what was last said of its tops, of either token."""
+        bid, ask, said = self.book.bid_top, self.book.ask_top, self.said_bid
+        wrong = said != UNSAID and (said != bid or self.said_ask != ask)
+        self.suspicious = bid >= ask or wrong or self.contradicted
         if self.suspicious:
             self.unsettled = True
+        self.smooth()
+
+    def smooth(self) -> None:
+        """Decide whether the next frame may take the hot path."""
+        self.plain = (
+            self.book.seeded
+            and self.doubt is Doubt.NONE
+            and not (self.unsettled or self.hash_due or self.tick_guessed or self.hash_check.misses)
+            and self.shown is None
+            and bool(self.market.no)
+        )
+
+    def ask_for_hash(self) -> None:
+        self.hash_due, self.plain = True, False
+
+    def heard(self, yes: bool) -> Nanos:
+        """When that token was last spoken of."""
+        return max(self.paired_ns, self.heard_ns[yes])
 
     def trust(self) -> Trust:
         if not self.book.seeded:
@@ -135,4 +185,4 @@ class Tracked:
             return self.doubt
         if self.suspicious:
             return Doubt.BURST_OPEN
-        return Doubt.HASH if self.hash_check.misses else Doubt.NONE
+        return Doubt.HASH if self.hash_check.suspects else Doubt.NONE

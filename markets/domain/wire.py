@@ -29,6 +29,13 @@ class WireBook(msgspec.Struct, gc=False):
     last_trade_price: str | None = None
 
 
+class WireLevels(msgspec.Struct, gc=False):
+    """The sides of a book spelled in any way JSON allows."""
+
+    bids: list[WireLevel]
+    asks: list[WireLevel]
+
+
 class WireChange(msgspec.Struct, gc=False):
     asset_id: str
     price: str
@@ -145,7 +152,7 @@ class Head(msgspec.Struct, gc=False):
 
 
 read_book = msgspec.json.Decoder(WireBook, strict=False).decode
-read_levels = msgspec.json.Decoder(list[WireLevel]).decode
+read_levels = msgspec.json.Decoder(WireLevels).decode
 read_changes = msgspec.json.Decoder(WireChanges, strict=False).decode
 read_lean_changes = msgspec.json.Decoder(LeanChanges, strict=False).decode
 read_old_changes = msgspec.json.Decoder(OldChanges, strict=False).decode

@@ -93,7 +93,7 @@ def test_tops_that_outlive_their_timestamp_end_the_epoch() -> None:
     venue.set(Side.BUY, 4950, 5)  # this delta is lost
     feed(books, venue.change(Side.SELL, 5500, 1), venue.change(Side.SELL, 5500, 2))
     assert verdict(books) == (Trust.BROKEN, Doubt.TOPS)
-    assert books.drain_resyncs() == [Resync(CONDITION, (YES, NO), Doubt.TOPS)]
+    assert books.drain_resyncs() == [Resync(CONDITION, (YES, NO), Doubt.TOPS, 1)]
     feed(books, venue.snapshot())
     assert verdict(books) == (Trust.VERIFIED, Doubt.NONE)
     assert books.counters.bbo_mismatches == 1
@@ -281,7 +281,7 @@ def test_a_snapshot_that_does_not_come_is_asked_for_again() -> None:
     books.settle(1_000)
     assert books.drain_resyncs() == []
     books.settle(1_000 + SNAPSHOT_GRACE_NS)
-    assert books.drain_resyncs() == [Resync(CONDITION, (YES, NO), Doubt.MISSING_SNAPSHOT)]
+    assert books.drain_resyncs() == [Resync(CONDITION, (YES, NO), Doubt.MISSING_SNAPSHOT, 1)]
 
 
 def test_a_resolved_market_has_no_book_any_more() -> None:
