@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils import timezone
-from django_otp import match_token
+from django_otp import user_has_device
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from knox.models import get_token_model
@@ -24,6 +24,8 @@ from rest_framework.response import Response
 from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import APIView
 
+from polyweb.accounts import code_device
+
 
 class LoginThrottle(AnonRateThrottle):
     """Beside django-axes, which locks a name after five wrong passwords: one address may not try many names."""
@@ -33,13 +35,14 @@ class LoginThrottle(AnonRateThrottle):
 
 
 class Credentials(AuthTokenSerializer):
-    """User name and password; the one-time code too where it is required."""
+    """User name and password; the one-time code too where one is known or required."""
 
     otp_token = serializers.CharField(required=False, write_only=True, help_text="Six digits.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
-        if settings.POLYWEB.require_totp and match_token(attrs["user"], attrs.get("otp_token", "")) is None:
+        asked = settings.POLYWEB.require_totp or user_has_device(attrs["user"])
+        if asked and code_device(attrs["user"], attrs.get("otp_token", "")) is None:
             raise serializers.ValidationError({"otp_token": ["A valid one-time code is required."]})
         return attrs
 
@@ -91,6 +94,7 @@ class DocsView(SpectacularSwaggerSplitView):
     """Swagger UI with its script in a response of its own: the Content-Security-Policy allows no inline one."""
 
     url_name = "api-schema"
+    template_name = "polyweb/docs.html"
     permission_classes = (IsAuthenticated,)
 
 

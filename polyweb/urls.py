@@ -4,9 +4,19 @@ Law: an address without a permission is a mistake; `tests/apps/polyweb/test_acce
 """
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from polyweb import accounts, health
+
+
+class Icon(RedirectView):
+    """Browsers ask for it where a page names none: the API's JSON, the admin's pop-ups."""
+
+    def get_redirect_url(self, *args: object, **kwargs: object) -> str:
+        return static("polyweb/icon.svg")
+
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("polyweb.dashboard.urls")),
@@ -14,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("logout/", accounts.LogoutView.as_view(), name="logout"),
     path("account/totp/", accounts.TotpView.as_view(), name="totp"),
     path("theme/", accounts.set_theme, name="theme"),
+    path("favicon.ico", Icon.as_view(), name="icon"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("polyweb.api")),
     path("health/live", health.live, name="health-live"),

@@ -163,7 +163,7 @@ class SwitchView(PageAccess, View):
         back = reverse("dashboard:markets")
         if not form.is_valid():
             for field, texts in form.errors.items():
-                messages.error(request, f"{field}: {' '.join(texts)}")
+                messages.error(request, f"{field}: {' '.join(map(str, texts))}")
             return _back(request, back)
         action, chosen = form.cleaned_data["action"], form.cleaned_data["markets"]
         who: dict[str, Any] = {
@@ -195,10 +195,10 @@ class SwitchView(PageAccess, View):
 
 
 def _told(action: str, changed: int) -> str:
-    words = {"trade": "trade now", "pause": "are paused", "watch": "are watched", "unwatch": "are no longer watched"}
+    words = {"trade": "traded now", "pause": "paused", "watch": "watched", "unwatch": "no longer watched"}
     if changed == 0:
         return "Nothing changed: closed and catch-all markets are never traded, the others were so already."
-    return f"{changed} market{'s' if changed > 1 else ''} {words[action]}."
+    return f"{changed} market is {words[action]}." if changed == 1 else f"{changed} markets are {words[action]}."
 
 
 class AcknowledgeView(PageAccess, View):

@@ -4,6 +4,7 @@ Law: a price is shown in cents with its market's own precision, money in pUSD wi
 known is a dash, never a zero.
 """
 
+import re
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
@@ -105,6 +106,14 @@ def clock(moment: datetime) -> str:
 
 def short_id(text: str) -> str:
     return text if len(text) <= 14 else f"{text[:8]}…{text[-4:]}"
+
+
+_LONG_ID = re.compile(r"\b(0x[0-9a-f]{4})[0-9a-f]{12,}\b")
+
+
+def reason(text: str | None) -> str:
+    """Ids inside a sentence are cut to what tells them apart."""
+    return _LONG_ID.sub(r"\1…", text or "")
 
 
 def share_of(value: Figure, whole_value: Figure) -> int:

@@ -14,7 +14,12 @@ from risk.domain.stops import StopLevel, StopScope
 from strategies.domain.params import DEFINITIONS, ParamError
 from strategies.services import read_value
 
-REASON = {"max_length": 500, "required": False, "strip": True}
+
+class Reason(forms.CharField):
+    """Why somebody did it: asked for everywhere, demanded nowhere, a stop must not wait for words."""
+
+    def __init__(self) -> None:
+        super().__init__(max_length=500, required=False)
 
 
 class StopForm(forms.Form):
@@ -28,7 +33,7 @@ class StopForm(forms.Form):
     scope = forms.ChoiceField(choices=[(item.value, item.value) for item in StopScope], initial=StopScope.ALL.value)
     market = forms.CharField(required=False, max_length=80)
     event = forms.CharField(required=False, max_length=32)
-    reason = forms.CharField(**REASON)
+    reason = Reason()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -49,7 +54,7 @@ class StopForm(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(**REASON)
+    reason = Reason()
 
 
 class SwitchForm(forms.Form):
@@ -59,7 +64,7 @@ class SwitchForm(forms.Form):
         choices=[("trade", "trade"), ("pause", "pause"), ("watch", "watch"), ("unwatch", "unwatch")]
     )
     markets = forms.MultipleChoiceField(required=False)
-    reason = forms.CharField(**REASON)
+    reason = Reason()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,7 +105,7 @@ class ArbForm(forms.Form):
     enabled = forms.BooleanField(required=False)
     min_edge = forms.DecimalField(max_digits=6, decimal_places=4, min_value=Decimal(0), max_value=Decimal(1))
     max_size = forms.DecimalField(max_digits=18, decimal_places=2, min_value=Decimal(1), max_value=Decimal(1_000_000))
-    reason = forms.CharField(**REASON)
+    reason = Reason()
 
     def messages(self) -> list[str]:
         return [f"{field}: {text}" for field, texts in self.errors.items() for text in texts]

@@ -3,6 +3,7 @@
 Law: the shape of the view is the engine's; where it has not looked yet, every figure is unknown, not zero.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,7 +37,7 @@ class Ladder(NamedTuple):
 
 def view_of(market: Market, state: MarketState | None) -> Row:
     if state is not None and state.view:
-        return state.view
+        return dict(state.view)
     if not (market.trading or market.watched):
         reason = "not followed: watch it or switch trading on"
     elif market.trading:
@@ -92,9 +93,17 @@ def _side(levels: Any, ours: Any, side: str) -> list[Row]:
     return rows + [{"price": None, "size": None, "ours": None, "share": 0}] * (DEPTH - len(rows))
 
 
-def trace(view: Row) -> list[Row]:
-    """The steps of the decision for people: names say their unit, `(x2)` is twice a price, `(size)` is shares."""
-    return [_step(step) for step in view.get("trace") or ()]
+def trace(steps: Any) -> list[Row]:
+    """The steps of a decision for people: names say their unit, `(x2)` is twice a price, `size` is shares."""
+    return [_step(step) for step in steps or ()]
+
+
+def stored_trace(text: str) -> list[Row]:
+    """The trace of a plan's row; empty when the row holds words of its own."""
+    try:
+        return trace(json.loads(text))
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
 def _step(step: Row) -> Row:

@@ -227,7 +227,9 @@ def _engine_needs(seen: Engine) -> list[Need]:
     if seen.status is None:
         return [Need("No engine has run on this database: nothing is quoted.", system, "start", grave=True)]
     if seen.word == "silent":
-        return [Need("The engine is silent; what it last said is shown in grey.", system, "look", True, seen.status.beat_at)]
+        return [
+            Need("The engine is silent; what it last said is shown in grey.", system, "look", True, seen.status.beat_at)
+        ]
     return []
 
 
@@ -267,10 +269,9 @@ def _incident_needs() -> list[Need]:
 def _book_needs() -> list[Need]:
     unsure = MarketState.objects.filter(Q(trust="suspect") | Q(trust="broken"), market__trading=True)
     rows = unsure.select_related("market").order_by("at")[:5]
-    return [
-        Need(
-            f"Book {row.trust}: {row.market.question}",
-            reverse("dashboard:market", args=[row.market.condition_id]), "look", row.trust == "broken", row.at,
-        )  # fmt: skip
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        page = reverse("dashboard:market", args=[row.market.condition_id])
+        text = f"Book {row.trust}: {row.market.question}"
+        found.append(Need(text, page, "look", row.trust == "broken", row.at))
+    return found

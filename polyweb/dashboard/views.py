@@ -21,7 +21,7 @@ from polyweb.access import PageAccess
 from polyweb.dashboard import figures, market_page, selectors, system_page
 from polyweb.dashboard.forms import StopForm
 from risk import selectors as risk
-from risk.models import Refusal
+from risk.models import Refusal, Stop
 from strategies import selectors as strategies
 
 DUTCH_BOOK = "dutch_book"
@@ -60,7 +60,8 @@ class OverviewView(Page):
         context["needs"] = selectors.needs(context["engine"])
         context["rows"] = selectors.most_active()
         context["chart"] = market_page.pnl(None)
-        context["totals"] = execution.totals()
+        risk_now = context["summary"].get("risk") or {}
+        context["risk_share"] = figures.share_of(risk_now.get("worst_total"), risk_now.get("cap_total"))
         return context
 
 
@@ -129,7 +130,7 @@ def _chips(rows: QuerySet[Market]) -> dict[str, Any]:
     )
     reasons = (
         MarketState.objects.filter(market__trading=True, market__closed=False)
-        .exclude(state="quoting").exclude(reason="")
+        .exclude(state="quoting").exclude(reason="").exclude(reason__contains="0x")
         .values_list("reason").annotate(count=Count("pk")).order_by("-count", "reason")[:8]
     )  # fmt: skip
     idle, watching = counts["traded"] - counts["quoting"], counts["all"] - counts["traded"]
@@ -168,7 +169,7 @@ def market_context(market: Market) -> dict[str, Any]:
         "state": state,
         "view": view,
         "ladder": market_page.ladder(view),
-        "trace": market_page.trace(view),
+        "trace": market_page.trace(view.get("trace")),
         "decimals": figures.tick_decimals(market.tick_size),
         "chart": market_page.chart(market),
         "fills": execution.fills(market=market)[:10],
@@ -222,6 +223,7 @@ class OrderView(Page):
         order = get_object_or_404(rows, order_id=kwargs["order_id"])
         context.update(
             order=order,
+            trace=market_page.stored_trace(order.plan.trace),
             decimals=figures.tick_decimals(order.market.tick_size),
             events=order.events.order_by("at", "pk"),
             fills=order.fills.order_by("at", "pk"),
@@ -261,7 +263,7 @@ class IncidentsView(Page):
             incidents=risk.open_incidents().select_related("acknowledged_by"),
             breakers=risk.breakers(),
             refusals=risk.refusals().filter(minute__gte=since)[:60],
-            released=risk.Stop.objects.exclude(released_at=None)
+            released=Stop.objects.exclude(released_at=None)
             .select_related("market", "event", "author", "released_by").order_by("-released_at")[:10],
             refused_today=Refusal.objects.filter(minute__gte=since).values("codes")
             .annotate(times=Count("pk")).order_by("-times", "codes")[:12],

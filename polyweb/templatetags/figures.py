@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from polyweb.dashboard import figures
 
 register = template.Library()
-for _name in ("money", "amount", "shares", "net", "whole", "micros", "age", "short_id", "share_of"):
+for _name in ("money", "amount", "shares", "net", "whole", "micros", "age", "short_id", "share_of", "reason"):
     register.filter(_name, getattr(figures, _name))
 register.filter("cents", figures.cents)
 

@@ -55,7 +55,7 @@ export function pnlChart(element, withNet) {
   return chart(element, (colour) => ({
     cursor: { y: false, points: { size: 6 } },
     legend: { show: false },
-    padding: [8, withNet ? 0 : 8, 0, 0],
+    padding: [8, withNet ? 0 : 20, 0, 0],
     scales: { y: { range: (_, low, high) => padded(low, high, 0.02) }, right: { range: (_, low, high) => padded(Math.min(low, 0), Math.max(high, 0), 1) } },
     axes: axes(colour, signed, withNet ? [(_, ticks) => ticks.map(signed)] : []),
     series: [

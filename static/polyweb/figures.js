@@ -34,8 +34,11 @@ export const formats = {
     value < 1e3 ? `${value.toFixed(0)} µs` : value < 1e6 ? `${(value / 1e3).toFixed(1)} ms` : `${(value / 1e6).toFixed(2)} s`,
 };
 
+const LONG_ID = /\b(0x[0-9a-f]{4})[0-9a-f]{12,}\b/g;
+
 export function figure(value, format, decimals = 1) {
-  if (format === "text" || format === "word") return value ? String(value) : format === "text" ? "" : NOTHING;
+  if (format === "text") return value ? String(value).replace(LONG_ID, "$1…") : "";
+  if (format === "word") return value ? String(value) : NOTHING;
   const found = number(value);
   return found === null ? NOTHING : formats[format](found, decimals);
 }

@@ -38,7 +38,7 @@ const prices = chart(byId("price-chart"), (colour) => {
   return {
     cursor: { y: false, points: { size: 6 } },
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: { y: { range: (_, low, high) => padded(low, high, 0.002) } },
     axes: axes(colour, cents),
     bands: [{ series: [2, 1], fill: `${colour.muted}22` }],
@@ -72,7 +72,7 @@ let ourAges = [];
 
 function orderRow() {
   const row = document.createElement("tr");
-  for (const name of ["", "", "num", "num", "num", "", "num"]) {
+  for (const name of ["", "nowrap", "num", "num", "num", "", "num"]) {
     const cell = row.insertCell();
     if (name) cell.className = name;
   }
