@@ -1,0 +1,96 @@
+"""Every page in light and dark, wide and on a phone: no complaint of the browser, nothing wider than the screen."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import WIDE, House, context_of, quoting_market, watch
+
+PHONE = {"width": 360, "height": 740}
+PAGES = (
+    "/",
+    "/markets/",
+    "/markets/?show=all",
+    "/orders/",
+    "/arbitrage/",
+    "/incidents/",
+    "/system/",
+    "/stop/",
+    "/account/totp/",
+    "/api/v1/docs",
+    "/admin/",
+)
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_opens_without_a_complaint(
+    browser: Any, house: House, key_ring: Any, scheme: str, size: dict[str, int]
+) -> None:
+    context = context_of(browser, house, key_ring, color_scheme=scheme, viewport=size)
+    page = context.new_page()
+    market = quoting_market(page)
+    page.goto("/orders/")
+    page.wait_for_selector("#rows tbody tr")
+    order = page.locator("#rows tbody tr").first.get_attribute("data-href")
+    troubles = watch(page)
+    for address in (*PAGES, market, f"{market}?edit=1", str(order)):
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == 200, address
+        page.wait_for_timeout(400)
+        if not address.startswith(("/api/", "/admin/")):
+            wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wider <= 0, f"{address} is {wider} px wider than the screen"
+    assert troubles == []
+    context.close()
+
+
+def test_the_page_says_that_the_engine_lives_and_figures_move(operator: Page) -> None:
+    operator.goto("/system/")
+    frames = operator.locator('[data-f="feed.frames"]')
+    before = frames.inner_text()
+    expect(frames).not_to_have_text(before, timeout=10_000)
+    assert operator.locator("body").get_attribute("data-fresh") == "yes"
+    assert operator.locator("body").get_attribute("data-link") == "up"
+
+
+def test_a_theme_chosen_by_hand_stays(operator: Page) -> None:
+    operator.goto("/")
+    operator.click(".who summary")
+    operator.click('#theme-form [value="dark"]')
+    expect(operator.locator("html")).to_have_attribute("data-theme", "dark")
+    operator.wait_for_timeout(300)
+    operator.goto("/markets/")
+    expect(operator.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_keys_lead_through_the_pages(operator: Page) -> None:
+    operator.goto("/")
+    operator.keyboard.press("g")
+    operator.keyboard.press("m")
+    operator.wait_for_url("**/markets/")
+    operator.keyboard.press("j")
+    operator.keyboard.press("Enter")
+    operator.wait_for_selector("#ladder")
+    operator.keyboard.press(".")
+    expect(operator.locator("#stop-dialog")).to_be_visible()
+    operator.keyboard.press("Escape")
+    expect(operator.locator("#stop-dialog")).to_be_hidden()
+
+
+def test_nothing_moves_while_figures_change(operator: Page) -> None:
+    """Layout shifts without input, as the browser itself counts them."""
+    operator.goto(quoting_market(operator))
+    operator.wait_for_timeout(1000)
+    shift = operator.evaluate(
+        """() => new Promise((done) => {
+            let sum = 0;
+            new PerformanceObserver((list) => {
+                for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+            }).observe({ type: "layout-shift" });
+            setTimeout(() => done(sum), 4000);
+        })"""
+    )
+    assert shift < 0.02
