@@ -63,7 +63,7 @@ anything and stops with one line per problem; `manage.py check` says the same:
 | `polyweb.E005`, `polyweb.E009` | the live profile without a secret key of its own, or without host names |
 | `polyweb.E006`, `polyweb.E007`, `polyweb.E008` | keystore or passphrase file missing |
 | `polyweb.W001` | a variable that does not exist, with the nearest that does |
-| `polyweb.W002`, `polyweb.W003`, `polyweb.W004` | the live profile on SQLite, with a one-process channel layer, in plain HTTP |
+| `polyweb.W002`, `polyweb.W003`, `polyweb.W004` | live on SQLite, with a one-process layer, in plain HTTP |
 
 Two variables are read by `./run test` alone: `POLYWEB_TEST_DATABASE_URL` and `POLYWEB_TEST_REDIS_URL`, servers to
 test against instead of throwaway ones. `POLYWEB_TEST_CHROMIUM` names the browser of the browser tests.
@@ -116,7 +116,7 @@ def _values(annotation: Any) -> str:
         return "`true`, `false`"
     if plain is SecretStr:
         return "secret"
-    names = {"int": "whole number", "Decimal": "number", "Path": "path", "str": "text"}
+    names = {"int": "whole number", "Decimal": "number", "float": "number", "Path": "path", "str": "text"}
     return names.get(getattr(plain, "__name__", ""), "list" if get_origin(plain) is tuple else "text")
 
 

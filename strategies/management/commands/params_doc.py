@@ -5,12 +5,14 @@ Law: the page says nothing about a parameter that its definition does not; `--ch
 
 from argparse import ArgumentParser
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Field
 
 from strategies.domain.arb_params import ARB_DEFINITIONS
 from strategies.domain.params import DEFINITIONS, Definition
@@ -60,7 +62,7 @@ TAIL = """\
 |---|---|
 | a market's page, Edit | that market, with effective value and its source beside each field |
 | admin, Strategy configs | every scope; many markets at once in the list |
-| [API](api.md), `/api/v1/params/` and `/api/v1/arb/` | every scope, with revisions |
+| [API](api.md#parameters) | every scope, with revisions |
 | `manage.py params export FILE`, `manage.py params import FILE` | everything at once, as one JSON file |
 
 The file names only what is set; values are decimal strings:
@@ -88,7 +90,7 @@ def render() -> str:
     stored = {field.name for field in ArbSettings._meta.get_fields()}
     fixed = [item.name for item in ARB_DEFINITIONS if item.name not in stored]
     note = f"Not settable yet, the default always holds: {', '.join(f'`{name}`' for name in fixed)}.\n" if fixed else ""
-    parts = (HEAD, _table(DEFINITIONS), after_spread, _table(ARB_DEFINITIONS), note, TAIL)
+    parts = (HEAD, _table(DEFINITIONS), after_spread, _table(_as_stored(item) for item in ARB_DEFINITIONS), note, TAIL)
     return "\n".join(part for part in parts if part)
 
 
@@ -99,6 +101,14 @@ def _table(items: Iterable[Definition]) -> str:
         cells = (f"`{item.name}`", item.unit.value, bounds, str(item.decimals), _plain(item.default), item.help)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _as_stored(item: Definition) -> Definition:
+    """The row's default wins: an engine reads the row, which is there from the start."""
+    for field in ArbSettings._meta.get_fields():
+        if field.name == item.name and isinstance(field, Field):
+            return replace(item, default=Decimal(field.default))
+    return item
 
 
 def _plain(value: Decimal) -> str:
