@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from markets import services
-from markets.models import Change, ChangeCounter, Event, Market, Outcome, Recording
+from markets import selectors, services
+from markets.models import Change, ChangeCounter, Event, Market, Outcome, Recording, RuleRevision
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ModelAdmin
@@ -82,12 +82,12 @@ class MarketAdmin(ModelAdmin[Market]):
     """The two switches are the only fields a person sets; actions throw them for a selection or a whole filter."""
 
     list_display = (
-        "question", "group_title", "trading", "watched", "best_bid", "best_ask", "tick_size", "volume",
+        "question", "group_title", "trading", "watched", "blocked", "best_bid", "best_ask", "tick_size", "volume",
         "rewards", "generation", "end_date",
     )  # fmt: skip
     list_filter = (
-        "trading", "watched", "closed", "accepting_orders", "neg_risk", "other", "generation",
-        "event__category",
+        "trading", "watched", "rules_pending", "closed", "accepting_orders", "neg_risk", "other", "allow_other",
+        "fees_known", "generation", "event__category",
     )  # fmt: skip
     search_fields = ("question", "group_title", "slug", "event__title", "=condition_id")
     ordering = ("closed", "-volume_24h")
@@ -96,7 +96,9 @@ class MarketAdmin(ModelAdmin[Market]):
     show_full_result_count = False
     inlines: ClassVar[Any] = (OutcomeInline,)
     action_form = ReasonForm
-    actions = ("switch_trading_on", "switch_trading_off", "watch", "unwatch")
+    actions = (
+        "switch_trading_on", "switch_trading_off", "watch", "unwatch", "approve_rules", "allow_other", "forbid_other",
+    )  # fmt: skip
     save_on_top = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Market | None = None) -> list[str]:
@@ -109,6 +111,10 @@ class MarketAdmin(ModelAdmin[Market]):
             (None, {"fields": (("trading", "watched"), *shown)}),
             ("Everything the venue says", {"fields": rest, "classes": ("collapse",)}),
         )
+
+    @admin.display(description="blocked by")
+    def blocked(self, obj: Market) -> str:
+        return selectors.blocked_by(obj) or "-"
 
     @admin.display(description="volume 24 h (pUSD)", ordering="volume_24h")
     def volume(self, obj: Market) -> str:
@@ -154,6 +160,44 @@ class MarketAdmin(ModelAdmin[Market]):
     def unwatch(self, request: HttpRequest, queryset: QuerySet[Market]) -> None:
         self._switch(request, queryset, "watched", on=False)
 
+    @admin.action(description="Approve changed rules", permissions=["change"])
+    def approve_rules(self, request: HttpRequest, queryset: QuerySet[Market]) -> None:
+        """What is approved is what the list showed: a market that changed meanwhile is refused and named."""
+        reason, count = reason_of(request, ""), 0
+        if not reason:
+            self.message_user(request, "Give a reason: who read the new rules, and why they are fine.", messages.ERROR)
+            return
+        for market in queryset.filter(rules_pending=True).order_by("pk"):
+            try:
+                services.approve_rules(
+                    market=market, author=operator(request), source="admin", reason=reason, rule_hash=market.rule_hash
+                )
+                count += 1
+            except services.RulesMoved as error:
+                self.message_user(request, str(error), messages.WARNING)
+        self.message_user(request, f"Rules approved: {count}; the others waited for no approval.", messages.SUCCESS)
+
+    @admin.action(description="Allow a catch-all outcome", permissions=["change"])
+    def allow_other(self, request: HttpRequest, queryset: QuerySet[Market]) -> None:
+        self._allow_other(request, queryset, on=True)
+
+    @admin.action(description="Forbid a catch-all outcome again", permissions=["change"])
+    def forbid_other(self, request: HttpRequest, queryset: QuerySet[Market]) -> None:
+        self._allow_other(request, queryset, on=False)
+
+    def _allow_other(self, request: HttpRequest, queryset: QuerySet[Market], *, on: bool) -> None:
+        reason = reason_of(request, "")
+        if on and not reason:
+            self.message_user(request, "Give a reason: Other may mean less tomorrow than today.", messages.ERROR)
+            return
+        author = operator(request)
+        moved = [
+            services.allow_other(market=market, on=on, author=author, source="admin", reason=reason)
+            for market in queryset.filter(other=True).order_by("pk")
+        ]
+        state = "allowed" if on else "forbidden"
+        self.message_user(request, f"Catch-all outcomes {state}: {sum(moved)} changed.", messages.SUCCESS)
+
     def _switch(self, request: HttpRequest, queryset: QuerySet[Market], field: str, *, on: bool) -> None:
         throw = services.set_trading_where if field == "trading" else services.set_watched_where
         chosen = Market.objects.filter(pk__in=queryset.order_by().values("pk"))
@@ -173,6 +217,15 @@ class MarketAdmin(ModelAdmin[Market]):
 class OutcomeAdmin(ReadOnly, ModelAdmin[Outcome]):
     list_display = ("name", "market", "index", "asset_id", "price")
     search_fields = ("=asset_id", "market__question")
+    list_select_related = ("market",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+
+@admin.register(RuleRevision)
+class RuleRevisionAdmin(ReadOnly, ModelAdmin[RuleRevision]):
+    list_display = ("at", "market", "previous", "rule_hash")
+    search_fields = ("market__question", "=market__condition_id")
     list_select_related = ("market",)
     ordering = ("-pk",)
     show_full_result_count = False

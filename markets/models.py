@@ -58,6 +58,9 @@ class Market(models.Model):
     fee_rate = models.DecimalField(max_digits=6, decimal_places=4, default=0)
     fee_exponent = models.PositiveSmallIntegerField(default=1)
     fee_rebate = models.DecimalField(max_digits=6, decimal_places=4, default=0)
+    fees_known = models.BooleanField(
+        default=True, help_text="Off while fees are charged by a schedule the venue does not state."
+    )
     rewards_min_size = models.DecimalField(**SHARES, default=0)
     rewards_max_spread = models.DecimalField(**PRICE, default=0, help_text="In pUSD per share.")
     rewards_daily = models.DecimalField(**CASH, default=0)
@@ -69,6 +72,12 @@ class Market(models.Model):
     end_date = models.DateTimeField(null=True, blank=True)
     resolution_status = models.CharField(max_length=64, blank=True)
     rule_hash = models.CharField(max_length=64, blank=True)
+    rules_pending = models.BooleanField(
+        default=False, db_index=True, help_text="The rules changed and nobody has approved them yet: not quoted."
+    )
+    allow_other = models.BooleanField(
+        default=False, help_text="An operator allows trading although this is a catch-all or placeholder outcome."
+    )
     trading = models.BooleanField(default=False, db_index=True, help_text="The engine may quote this market.")
     watched = models.BooleanField(
         default=False, db_index=True, help_text="Subscribed and shown, but not quoted unless trading is on."
@@ -105,6 +114,25 @@ class Outcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.asset_id[:8]}…)"
+
+
+class RuleRevision(models.Model):
+    """Append-only: the rules of a market at one time. Written when they change, and once for a subscribed market.
+
+    `text` is the canonical JSON whose SHA-256 is `rule_hash`; `previous` is empty for a first sight.
+    """
+
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="rule_revisions")
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+    previous = models.CharField(max_length=64, blank=True)
+    rule_hash = models.CharField(max_length=64)
+    text = models.JSONField()
+
+    class Meta:
+        indexes = [models.Index(fields=["market", "-id"], name="rule_revision_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: rules of {self.market_id}"
 
 
 class Recording(models.Model):

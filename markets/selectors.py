@@ -10,9 +10,10 @@ from decimal import Decimal
 from django.db.models import Count, Q, QuerySet
 
 from markets.domain import market as domain
+from markets.domain import rules
 from markets.domain.fees import RATE_ONE, FeeSchedule
 from markets.domain.units import cash_from_decimal, price_from_decimal, size_from_decimal
-from markets.models import ChangeCounter, Event, Market
+from markets.models import ChangeCounter, Event, Market, RuleRevision
 
 
 class UnknownMarket(LookupError):
@@ -91,7 +92,7 @@ def to_domain(row: Market, *, set_size: int | None = None) -> domain.Market:
         raise ValueError(f"{row.condition_id}: {len(tokens)} tokens known, a binary market has two")
     if set_size is None:
         set_size = set_sizes([row.event_id]).get(row.event_id, 0) if row.event_id else 0
-    event = row.event
+    event, blocked = row.event, blocked_by(row)
     return domain.Market(
         condition_id=row.condition_id,
         event_id=event.gamma_id if event else row.condition_id,
@@ -103,7 +104,7 @@ def to_domain(row: Market, *, set_size: int | None = None) -> domain.Market:
         min_size=size_from_decimal(row.min_size, "min_size"),
         neg_risk=row.neg_risk,
         augmented=bool(event and event.augmented),
-        other=row.other,
+        other=row.other and not row.allow_other,
         set_size=set_size if row.neg_risk else 0,
         fees=_fees(row),
         rewards_min_size=size_from_decimal(row.rewards_min_size, "rewards_min_size"),
@@ -111,8 +112,33 @@ def to_domain(row: Market, *, set_size: int | None = None) -> domain.Market:
         rewards_daily=cash_from_decimal(row.rewards_daily, "rewards_daily"),
         end_ms=_millis(row.end_date),
         game_start_ms=_millis(row.game_start),
-        accepting_orders=row.accepting_orders and row.vanished_at is None,
+        # Whatever blocks a market also stops it for everyone who only asks whether it takes orders.
+        accepting_orders=row.accepting_orders and not blocked,
+        blocked=blocked,
     )
+
+
+def blocked_by(row: Market) -> str:
+    """Why this market must not be traded although it is switched on and the venue takes orders; "" when nothing is."""
+    if row.rules_pending:
+        return "rules changed: waiting for approval"
+    if row.vanished_at is not None:
+        return "the venue no longer lists it"
+    if row.other and not row.allow_other:
+        return "catch-all or placeholder outcome"
+    if row.resolution_status.lower() not in rules.UNDECIDED:
+        return f"resolution {row.resolution_status.lower()}"
+    return "" if row.fees_known else "fee schedule unknown"
+
+
+def rule_revisions(market: Market) -> QuerySet[RuleRevision]:
+    """What is known of the market's rules, newest first."""
+    return RuleRevision.objects.filter(market=market).order_by("-pk")
+
+
+def rules_to_review() -> QuerySet[Market]:
+    """Subscribed markets whose changed rules wait for an operator."""
+    return Market.objects.filter(SUBSCRIBED, rules_pending=True).order_by("pk")
 
 
 def _fees(row: Market) -> FeeSchedule:

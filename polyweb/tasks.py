@@ -12,7 +12,7 @@ from celery import shared_task
 from django.conf import settings
 
 from markets.services import tidy_recordings
-from polyweb.operations import approvals, reconciliation, watchdog
+from polyweb.operations import approvals, reconciliation, rule_review, watchdog
 
 
 @shared_task(name="polyweb.tasks.reconcile", soft_time_limit=120)  # type: ignore[untyped-decorator]
@@ -43,3 +43,9 @@ def watch_engine(*, silent_s: float = 15.0) -> dict[str, Any]:
     if silent_s < 2:
         raise ValueError(f"silent_s: the engine beats once a second; {silent_s:g} s would cry wolf")
     return asdict(watchdog.look(silent_after=timedelta(seconds=silent_s)))
+
+
+@shared_task(name="polyweb.tasks.review_rules", soft_time_limit=60)  # type: ignore[untyped-decorator]
+def review_rules() -> dict[str, int]:
+    """Open an incident for every followed market whose changed rules wait for approval; close those approved."""
+    return asdict(rule_review.review())

@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from markets.models import Change, Market, Outcome
+from markets.models import Change, Market, Outcome, RuleRevision
+from markets.selectors import blocked_by
 
 
 class OutcomeSerializer(serializers.ModelSerializer[Outcome]):
@@ -18,18 +19,41 @@ class MarketSerializer(serializers.ModelSerializer[Market]):
     event_title = serializers.CharField(source="event.title", read_only=True, default="")
     category = serializers.CharField(source="event.category", read_only=True, default="")
     outcomes = OutcomeSerializer(many=True, read_only=True)
+    blocked = serializers.SerializerMethodField(help_text="Why it must not be traded; empty when nothing is.")
 
     class Meta:
         model = Market
         fields = (
             "condition_id", "gamma_id", "event", "event_title", "category", "slug", "question", "group_title",
             "generation", "tick_size", "min_size", "neg_risk", "other", "active", "closed",
-            "accepting_orders", "fee_rate", "fee_exponent", "fee_rebate", "rewards_min_size",
-            "rewards_max_spread", "rewards_daily", "volume_24h", "liquidity", "best_bid", "best_ask",
-            "game_start", "end_date", "resolution_status", "rule_hash", "trading", "watched", "vanished_at",
-            "updated_at", "outcomes",
+            "accepting_orders", "fee_rate", "fee_exponent", "fee_rebate", "fees_known",
+            "rewards_min_size", "rewards_max_spread", "rewards_daily", "volume_24h", "liquidity", "best_bid",
+            "best_ask", "game_start", "end_date", "resolution_status", "rule_hash", "rules_pending", "allow_other",
+            "blocked", "trading", "watched", "vanished_at", "updated_at", "outcomes",
         )  # fmt: skip
         read_only_fields = fields
+
+    def get_blocked(self, market: Market) -> str:
+        return blocked_by(market)
+
+
+class RuleRevisionSerializer(serializers.ModelSerializer[RuleRevision]):
+    class Meta:
+        model = RuleRevision
+        fields = ("id", "at", "previous", "rule_hash", "text")
+        read_only_fields = fields
+
+
+class ApproveRulesSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=500)
+    rule_hash = serializers.CharField(
+        required=False, max_length=64, help_text="The revision that was read; refused when it is not the newest."
+    )
+
+
+class AllowOtherSerializer(serializers.Serializer[Any]):
+    allow = serializers.BooleanField()
+    reason = serializers.CharField(max_length=500)
 
 
 class SwitchSerializer(serializers.Serializer[Any]):

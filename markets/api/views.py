@@ -19,13 +19,18 @@ from markets import selectors, services
 from markets.api.pages import Pages
 from markets.api.permissions import ChangePermissions, ModelPermissions, author_of
 from markets.api.serializers import (
+    AllowOtherSerializer,
+    ApproveRulesSerializer,
     BulkResultSerializer,
     BulkSwitchSerializer,
     ChangeSerializer,
     MarketSerializer,
+    RuleRevisionSerializer,
     SwitchSerializer,
 )
 from markets.models import Change, Market
+
+SHOWN_REVISIONS = 50
 
 
 class MarketFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped library
@@ -43,7 +48,10 @@ class MarketFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped l
 
     class Meta:
         model = Market
-        fields = ("trading", "watched", "closed", "accepting_orders", "neg_risk", "other", "generation")
+        fields = (
+            "trading", "watched", "closed", "accepting_orders", "neg_risk", "other", "generation", "rules_pending",
+            "fees_known", "allow_other",
+        )  # fmt: skip
 
     def by_words(self, rows: QuerySet[Market], _: str, value: str) -> QuerySet[Market]:
         return selectors.search(value, rows)
@@ -87,6 +95,36 @@ class MarketViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         counts = _count(chosen, wanted) if wanted["dry_run"] else _throw(chosen, wanted, request)
         result |= {f"{field}_changed": counts.get(field, 0) for field in ("trading", "watched")}
         return Response(BulkResultSerializer(result).data)
+
+    @extend_schema(responses=RuleRevisionSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_class=None)
+    def rules(self, request: Request, condition_id: str) -> Response:
+        """The newest revisions of the market's rules, newest first."""
+        revisions = selectors.rule_revisions(self.get_object())[:SHOWN_REVISIONS]
+        return Response(RuleRevisionSerializer(revisions, many=True).data)
+
+    @extend_schema(request=ApproveRulesSerializer, responses=MarketSerializer, filters=False)
+    @action(detail=True, methods=["post"], url_path="approve-rules", pagination_class=None, filterset_class=None)
+    def approve_rules(self, request: Request, condition_id: str) -> Response:
+        """Let the market be quoted again under its changed rules."""
+        market = self.get_object()
+        wanted = _validated(ApproveRulesSerializer(data=request.data))
+        try:
+            services.approve_rules(market=market, author=author_of(request), source="api", **wanted)
+        except services.RulesMoved as error:
+            raise ValidationError({"rule_hash": [str(error)]}) from error
+        return Response(MarketSerializer(self.get_object()).data)
+
+    @extend_schema(request=AllowOtherSerializer, responses=MarketSerializer, filters=False)
+    @action(detail=True, methods=["post"], url_path="allow-other", pagination_class=None, filterset_class=None)
+    def allow_other(self, request: Request, condition_id: str) -> Response:
+        """Allow, or forbid again, trading of a catch-all or placeholder outcome."""
+        market = self.get_object()
+        wanted = _validated(AllowOtherSerializer(data=request.data))
+        services.allow_other(
+            market=market, on=wanted["allow"], author=author_of(request), source="api", reason=wanted["reason"]
+        )
+        return Response(MarketSerializer(self.get_object()).data)
 
 
 def _validated(serializer: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def rule_hash(texts: Mapping[str, Text]) -> str:
 
 
 def hash_of(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _clean(value: Text) -> Text:

@@ -1,13 +1,21 @@
 """Gamma metadata: JSON into frozen values, from a saved file or from the live service.
 
-Law: no Django here; absent and null are tolerated, what is wrong raises `GammaError` naming the field.
+Law: no Django here; absent and null are tolerated, what is wrong raises `GammaError` naming the field. The live
+walk (`markets.gamma.crawl`) is not imported here: the venue's client costs a second that only a walk should pay.
 """
 
-from markets.gamma.crawl import CrawlFailed, Page, crawl
 from markets.gamma.files import UnreadableFile, read_documents
 from markets.gamma.items import Collected, collect
 from markets.gamma.parse import parse_event, parse_market
-from markets.gamma.values import GammaError, GammaEvent, GammaMarket, GammaOutcome, NotBinary
+from markets.gamma.values import (
+    CrawlFailed,
+    GammaError,
+    GammaEvent,
+    GammaMarket,
+    GammaOutcome,
+    NotBinary,
+    Page,
+)
 
 __all__ = [
     "Collected",
@@ -20,7 +28,6 @@ __all__ = [
     "Page",
     "UnreadableFile",
     "collect",
-    "crawl",
     "parse_event",
     "parse_market",
     "read_documents",

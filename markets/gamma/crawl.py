@@ -7,8 +7,7 @@ import asyncio
 import dataclasses
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import stamina
 from polymarket import AsyncPublicClient
@@ -21,22 +20,10 @@ from polymarket.errors import TimeoutError as ClientTimeoutError
 from polymarket.pagination import AsyncPaginator
 from polymarket.pagination import Page as ClientPage
 
-Kind: TypeAlias = Literal["events", "markets"]
-Document: TypeAlias = dict[str, Any]
+from markets.gamma.values import CrawlFailed, Document, Kind, Page
 
 PAGE_SIZE = 100  # the venue's maximum
 VERSIONS: tuple[Literal["v1"], Literal["v2"]] = ("v1", "v2")  # leaving `version` out lists v1 only
-
-
-class CrawlFailed(Exception):
-    """The walk could not be finished; what was yielded before is sound but not everything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    kind: Kind
-    number: int
-    items: tuple[Document, ...]
 
 
 def _client(gamma_url: str) -> AsyncPublicClient:

@@ -46,8 +46,8 @@ class Collected:
 
     def add_market(self, raw: Raw) -> None:
         try:
-            event, event_raw = _event_of(raw)
-            market = parse_market(raw, event, event_raw)
+            event = _event_of(raw)
+            market = parse_market(raw, event)
         except NotBinary:
             self.skipped += 1
         except GammaError as error:
@@ -65,7 +65,7 @@ class Collected:
         except GammaError as error:
             self.fail(f"event {_name(raw)}: {error}")
             return
-        markets = [market for item in listed if (market := self._market_of(item, event, raw)) is not None]
+        markets = [market for item in listed if (market := self._market_of(item, event)) is not None]
         if not event.category:
             found = (market_category(item) for item in listed)
             event = replace(event, category=next((name for name in found if name), ""))
@@ -74,9 +74,9 @@ class Collected:
         self._add_event(event)
         self.markets.update((market.condition_id, market) for market in markets)
 
-    def _market_of(self, raw: Raw, event: GammaEvent, event_raw: Raw) -> GammaMarket | None:
+    def _market_of(self, raw: Raw, event: GammaEvent) -> GammaMarket | None:
         try:
-            return parse_market(raw, event, event_raw)
+            return parse_market(raw, event)
         except NotBinary:
             self.skipped += 1
         except GammaError as error:
@@ -84,16 +84,16 @@ class Collected:
         return None
 
 
-def _event_of(raw: Raw) -> tuple[GammaEvent | None, Raw]:
+def _event_of(raw: Raw) -> GammaEvent | None:
     named = objects(raw, "events")
     if not named:
-        return None, {}
+        return None
     event = parse_event(named[0])
     return replace(
         event,
         neg_risk=event.neg_risk or raw.get("negRisk") is True,
         category=event.category or market_category(raw),
-    ), named[0]
+    )
 
 
 def _name(raw: Raw) -> str:

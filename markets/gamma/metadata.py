@@ -51,7 +51,8 @@ def _to_domain(market: GammaMarket, event: GammaEvent | None) -> Market:
         rewards_daily=cash_from_decimal(market.rewards_daily, "rewards_daily"),
         end_ms=_millis(market.end_date),
         game_start_ms=_millis(market.game_start),
-        accepting_orders=market.accepting_orders,
+        accepting_orders=market.accepting_orders and market.fees_known,
+        blocked="" if market.fees_known else "fee schedule unknown",
     )
 
 

@@ -67,7 +67,7 @@ def complete_set(event: GammaEvent, markets: Sequence[GammaMarket], listed: int)
     return listed if sound else 0
 
 
-def parse_market(raw: Raw, event: GammaEvent | None = None, event_raw: Raw | None = None) -> GammaMarket:
+def parse_market(raw: Raw, event: GammaEvent | None = None) -> GammaMarket:
     """Raises NotBinary for what is no binary market, GammaError for what is wrong with one."""
     generation = _generation(raw)
     condition_id = _condition_id(raw, generation)
@@ -75,10 +75,11 @@ def parse_market(raw: Raw, event: GammaEvent | None = None, event_raw: Raw | Non
     if len(names) != 2:
         raise NotBinary(f"{condition_id} has {len(names)} outcomes")
     fees = _fees(raw)
+    end_date = fields.moment(raw, "endDate")
+    rule_text = _rule_text(raw, names, end_date)
     neg_risk = fields.flag(raw, "negRisk")
     group_title = fields.text(raw, "groupItemTitle", limit=512)
     augmented = bool(event and event.augmented)
-    end_date = fields.moment(raw, "endDate")
     return GammaMarket(
         condition_id=condition_id,
         gamma_id=fields.identifier(raw, "id"),
@@ -97,6 +98,7 @@ def parse_market(raw: Raw, event: GammaEvent | None = None, event_raw: Raw | Non
         fee_rate=fees[0],
         fee_exponent=fees[1],
         fee_rebate=fees[2],
+        fees_known=_fees_known(raw),
         rewards_min_size=fields.amount(raw, "rewardsMinSize"),
         rewards_max_spread=_reward_spread(raw),
         rewards_daily=_rewards_daily(raw),
@@ -107,7 +109,8 @@ def parse_market(raw: Raw, event: GammaEvent | None = None, event_raw: Raw | Non
         game_start=fields.moment(raw, "gameStartTime"),
         end_date=end_date,
         resolution_status=_resolution(raw),
-        rule_hash=_rule_hash(raw, names, event_raw or {}, end_date),
+        rule_text=rule_text,
+        rule_hash=rules.hash_of(rule_text),
         outcomes=_outcomes(raw, names, generation),
     )
 
@@ -154,6 +157,16 @@ def _fees(raw: Raw) -> tuple[Decimal, int, Decimal]:
     return fields.share(schedule, "rate"), int(exponent), fields.share(schedule, "rebateRate")
 
 
+def _fees_known(raw: Raw) -> bool:
+    """False when fees are charged by a schedule nobody states, or by one that charges makers, which we cannot price."""
+    schedule = raw.get("feeSchedule")
+    if not isinstance(schedule, dict):
+        return raw.get("feesEnabled") is not True
+    if raw.get("feesEnabled") is False:
+        return True
+    return schedule.get("rate") is not None and schedule.get("takerOnly") is not False
+
+
 def _reward_spread(raw: Raw) -> Decimal:
     """Gamma says cents; the row says pUSD per share."""
     cents = fields.number(raw, "rewardsMaxSpread") or Decimal(0)
@@ -190,7 +203,8 @@ def _outcomes(raw: Raw, names: Sequence[str], generation: Generation) -> tuple[G
     )
 
 
-def _rule_hash(raw: Raw, names: Sequence[str], event: Raw, end_date: datetime | None) -> str:
+def _rule_text(raw: Raw, names: Sequence[str], end_date: datetime | None) -> str:
+    """Of the market alone: the listings name its event more or less fully, and that must not look like new rules."""
     texts: dict[str, rules.Text] = {
         "question": _any_text(raw, "question"),
         "description": _any_text(raw, "description"),
@@ -198,14 +212,12 @@ def _rule_hash(raw: Raw, names: Sequence[str], event: Raw, end_date: datetime | 
         "group_title": _any_text(raw, "groupItemTitle"),
         "end_date": end_date.isoformat() if end_date else "",
         "outcomes": list(names),
-        "event_title": _any_text(event, "title"),
-        "event_description": _any_text(event, "description"),
         "neg_risk": fields.flag(raw, "negRisk"),
         "other": fields.flag(raw, "negRiskOther"),
     }
-    return rules.rule_hash(texts)
+    return rules.rule_text(texts)
 
 
 def _any_text(raw: Raw, key: str) -> str:
     value = raw.get(key)
-    return value if isinstance(value, str) else ""
+    return value.replace("\x00", "") if isinstance(value, str) else ""  # PostgreSQL cannot store NUL

@@ -6,8 +6,12 @@ Law: a value here is whole and checked; Decimal, never float.
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Literal, TypeAlias
 
 from markets.domain.market import Generation
+
+Kind: TypeAlias = Literal["events", "markets"]
+Document: TypeAlias = dict[str, Any]
 
 
 class GammaError(ValueError):
@@ -21,6 +25,19 @@ class GammaError(ValueError):
 
 class NotBinary(ValueError):
     """Sound, but not a market with a condition and two outcomes: skipped, not an error."""
+
+
+class CrawlFailed(Exception):
+    """The walk could not be finished; what was yielded before is sound but not everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a live walk, items as the venue wrote them."""
+
+    kind: Kind
+    number: int
+    items: tuple[Document, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +64,10 @@ class GammaEvent:
 
 @dataclass(frozen=True, slots=True)
 class GammaMarket:
-    """`event_id` is empty when no event was named, `outcomes` while the venue has not given both ids."""
+    """`event_id` is empty when no event was named, `outcomes` while the venue has not given both ids.
+
+    `rule_text` is the canonical JSON that `rule_hash` is the SHA-256 of.
+    """
 
     condition_id: str
     gamma_id: str
@@ -66,6 +86,7 @@ class GammaMarket:
     fee_rate: Decimal
     fee_exponent: int
     fee_rebate: Decimal
+    fees_known: bool
     rewards_min_size: Decimal
     rewards_max_spread: Decimal
     rewards_daily: Decimal
@@ -76,5 +97,6 @@ class GammaMarket:
     game_start: datetime | None
     end_date: datetime | None
     resolution_status: str
+    rule_text: str
     rule_hash: str
     outcomes: tuple[GammaOutcome, ...]

@@ -14,6 +14,7 @@ from markets.services.metadata import (
     upsert,
 )
 from markets.services.recordings import Tidied, tidy_recordings
+from markets.services.rules import RulesMoved, allow_other, approve_rules
 from markets.services.switches import (
     set_trading,
     set_trading_where,
@@ -24,9 +25,12 @@ from markets.services.switches import (
 
 __all__ = [
     "ENGINE_CHANNEL",
+    "RulesMoved",
     "Stored",
     "Tidied",
     "Totals",
+    "allow_other",
+    "approve_rules",
     "mark_vanished",
     "record_change",
     "refresh",

@@ -6,7 +6,7 @@ engine is subscribed to leaves a change entry.
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +15,12 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from markets.gamma import Collected, GammaEvent, GammaMarket, Page, collect, crawl
+from markets.gamma import Collected, GammaEvent, GammaMarket, Page, collect
 from markets.gamma.items import KEPT_ERRORS
 from markets.models import Event, Market, Outcome
 from markets.selectors import SUBSCRIBED
 from markets.services.journal import record_change
+from markets.services.rules import Known, known_rules, note_rules
 from markets.services.switches import NAMED_SUBJECTS
 
 BATCH = 500
@@ -27,15 +28,15 @@ BATCH = 500
 EVENT_NAMES = ["slug", "title", "neg_risk", "augmented", "closed", "vanished_at", "updated_at"]
 MARKET_FACTS = [
     "gamma_id", "slug", "question", "group_title", "generation", "tick_size", "min_size", "neg_risk", "other",
-    "active", "closed", "accepting_orders", "fee_rate", "fee_exponent", "fee_rebate", "rewards_min_size",
+    "active", "closed", "accepting_orders", "fee_rate", "fee_exponent", "fee_rebate", "fees_known", "rewards_min_size",
     "rewards_max_spread", "rewards_daily", "volume_24h", "liquidity", "best_bid", "best_ask", "game_start",
     "end_date", "resolution_status", "rule_hash",
 ]  # fmt: skip
 # What the engine must hear about when it changes in a market it is subscribed to.
 MATERIAL = [
     "generation", "tick_size", "min_size", "neg_risk", "other", "closed", "accepting_orders", "fee_rate",
-    "fee_exponent", "fee_rebate", "rewards_min_size", "rewards_max_spread", "rewards_daily", "game_start",
-    "end_date", "resolution_status", "rule_hash", "vanished_at",
+    "fee_exponent", "fee_rebate", "fees_known", "rewards_min_size", "rewards_max_spread", "rewards_daily",
+    "game_start", "end_date", "resolution_status", "rule_hash", "rules_pending", "vanished_at",
 ]  # fmt: skip
 
 
@@ -55,14 +56,11 @@ def upsert(*, events: Iterable[GammaEvent], markets: Iterable[GammaMarket]) -> S
     event_values = sorted(events, key=lambda event: event.gamma_id)
     with transaction.atomic():
         values, conflicts = _without_conflicts(sorted(markets, key=lambda market: market.condition_id))
-        known = dict(
-            Market.objects.filter(condition_id__in=[value.condition_id for value in values]).values_list(
-                "condition_id", "event_id"
-            )
-        )
+        known = known_rules([value.condition_id for value in values])
         before = _material(values)
         event_pks = _store_events(event_values)
         market_pks = _store_markets(values, known, event_pks)
+        note_rules(values, known, market_pks)
         outcomes = _store_outcomes(values, market_pks)
         _judge_sets(event_values, values, known, event_pks)
         _report_changes(before, _material(values))
@@ -132,12 +130,12 @@ def _store_events(values: list[GammaEvent]) -> dict[str, int]:
 
 
 def _store_markets(
-    values: list[GammaMarket], known: Mapping[str, int | None], event_pks: Mapping[str, int]
+    values: list[GammaMarket], known: Mapping[str, Known], event_pks: Mapping[str, int]
 ) -> dict[str, int]:
     rows = [
         Market(
             condition_id=value.condition_id,
-            event_id=event_pks[value.event_id] if value.event_id else known.get(value.condition_id),
+            event_id=event_pks[value.event_id] if value.event_id else _event_of(known.get(value.condition_id)),
             **{name: getattr(value, name) for name in MARKET_FACTS},
         )
         for value in values
@@ -149,6 +147,10 @@ def _store_markets(
         update_fields=["event", *MARKET_FACTS, "vanished_at", "updated_at"],
     )
     return {row.condition_id: row.pk for row in stored}
+
+
+def _event_of(known: Known | None) -> int | None:
+    return None if known is None else known.event_id
 
 
 def _store_outcomes(values: list[GammaMarket], market_pks: Mapping[str, int]) -> int:
@@ -172,7 +174,7 @@ def _store_outcomes(values: list[GammaMarket], market_pks: Mapping[str, int]) ->
 def _judge_sets(
     events: list[GammaEvent],
     values: list[GammaMarket],
-    known: Mapping[str, int | None],
+    known: Mapping[str, Known],
     event_pks: Mapping[str, int],
 ) -> None:
     """A set is complete when a full listing said so and exactly its markets are stored; any doubt ends that."""
@@ -219,7 +221,8 @@ def store_page(page: Page) -> Collected:
     markets = list(found.markets.values())
     if page.kind == "events":
         known = set(Market.objects.filter(condition_id__in=list(found.markets)).values_list("condition_id", flat=True))
-        markets = [market for market in markets if market.condition_id not in known]
+        # Their rules count from the first market listing on: a shorter text here must not look like a change there.
+        markets = [replace(market, rule_hash="") for market in markets if market.condition_id not in known]
     for condition_id in upsert(events=found.events.values(), markets=markets).conflicts:
         found.fail(f"market {condition_id}: a token of it belongs to another market")
     return found
@@ -286,6 +289,9 @@ def refresh(gamma_url: str, on_batch: Callable[[Totals], None] | None = None) ->
 
     A walk that fails half-way keeps its pages and marks nothing.
     """
+    # Here and not above: importing the venue's client takes a second, which no other process should pay.
+    from markets.gamma.crawl import crawl
+
     started, totals = timezone.now(), Totals()
 
     def keep(page: Page) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from markets.models import Market
 from markets.selectors import UnknownMarket
@@ -44,7 +44,7 @@ def switchable(markets: QuerySet[Market], field: str, *, on: bool) -> QuerySet[M
     if not on:
         return chosen
     chosen = chosen.filter(closed=False, outcomes__index=1)
-    return chosen.filter(other=False) if field == "trading" else chosen
+    return chosen.filter(Q(other=False) | Q(allow_other=True)) if field == "trading" else chosen
 
 
 def _named(condition_ids: Iterable[str]) -> QuerySet[Market]:

@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from execution.sandbox.server import Sandbox, SandboxConfig, serving
-from markets.gamma import Collected, CrawlFailed, Page, collect, crawl
+from markets.gamma import Collected, CrawlFailed, Page, collect
+from markets.gamma.crawl import crawl
 
 Answer = Callable[[str, str | None], dict[str, Any] | int]
 
