@@ -1,0 +1,39 @@
+"""`allowances`: what the wallet must have approved to trade."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseFailed
+
+from execution.domain import allowances
+from polyweb.operations import approvals
+
+
+class Command(BaseCommand):
+    help = (
+        "Report the approvals that trading needs and what the wallet has given, in pUSD; nothing is ever sent. Exit"
+        " code 0 unless an approval is known to be missing or too low."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
+
+    def handle(self, *_: object, as_json: bool, **options: Any) -> None:
+        env = settings.POLYWEB
+        try:
+            done = approvals.report_allowances(relayer=env.relayer, needed=env.paper_cash)
+        except DatabaseFailed as error:
+            raise CommandError(f"the database does not answer: {error}") from error
+        report = done.report
+        if as_json:
+            values = {"relayer": env.relayer, "wallet": report.wallet, "available": report.available}
+            figures = {"reason": done.reason, "missing": report.missing, "rows": report.rows}
+            self.stdout.write(json.dumps({**values, **figures}))
+        else:
+            self.stdout.write(f"not read: {done.reason}\na wallet of your own would need:")
+            self.stdout.write("\n".join(f"  {allowances.describe(row)}" for row in done.rows))
+        if report.missing:
+            raise SystemExit(1)

@@ -1,0 +1,108 @@
+"""`status`: what the engine does, what it does not and why, for people and scripts."""
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseFailed
+
+from execution.management.tables import table
+from polyweb.operations.overview import Json, overview
+
+MAX_TOP = 1_000
+
+
+def some_rows(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MAX_TOP:
+        raise ArgumentTypeError(f"{text} is not between 1 and {MAX_TOP}")
+    return int(text)
+
+
+class Command(BaseCommand):
+    help = (
+        "Show the engine's state, what is quoted and why not, orders, profit (pUSD), trust in books, breakers, stops"
+        " and incidents; sizes in shares, ages in seconds, times in UTC. Exit code 0 when it could be read: `health`"
+        " is what judges."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
+        parser.add_argument("--verbose", action="store_true", help="also feed, loop and the texts of incidents")
+        parser.add_argument(
+            "--top", type=some_rows, default=10, metavar="N", help="so many markets, quoting ones first (default 10)"
+        )
+
+    def handle(self, *_: object, as_json: bool, verbose: bool, top: int, **options: Any) -> None:
+        try:
+            found = overview(top=top)
+        except DatabaseFailed as error:
+            raise CommandError(f"the database cannot be read: {error}") from error
+        if as_json:
+            self.stdout.write(json.dumps(found))
+            return
+        self.stdout.write("\n".join([*_head(found), *_troubles(found, verbose), *(_deep(found) if verbose else [])]))
+        if found["markets"]["top"]:
+            self.stdout.write(_markets(found["markets"]))
+
+
+def _head(found: Json) -> list[str]:
+    engine, orders, money, markets = found["engine"], found["orders"], found["pnl_pusd"], found["markets"]
+    if engine["state"] == "never":
+        first = "engine      no engine has run on this database"
+    else:
+        dry = ", dry run" if engine["dry_run"] else ""
+        first = f"engine      {engine['state']}, heard {engine['age_s']:g} s ago, {engine['relayer']}{dry}"
+    trust = ", ".join(f"{count} {word}" for word, count in (found["trust"] or {}).items()) or "unknown"
+    profit = ", ".join(f"{name} {money[name]}" for name in ("realised", "unrealised", "fees"))
+    return [
+        first,
+        f"markets     {markets['quoting']} quoting of {markets['trading']} trading, {markets['watched']} only watched",
+        f"books       {trust}",
+        f"orders      {orders['open']} open, {orders['unknown']} unknown; {found['fills']} fills",
+        f"profit      {money['pnl']} pUSD ({profit})",
+    ]
+
+
+def _troubles(found: Json, verbose: bool) -> list[str]:
+    """What holds quoting back or wants a person; a line that says none is worth its space."""
+    stops = [
+        f"stop        {row['level']} {row['target']}: {row['reason'] or 'no reason given'}" for row in found["stops"]
+    ]
+    open_ones = [f"breaker     {row['kind']} {row['state']}: {row['reason']}" for row in found["breakers"]]
+    incidents = [
+        f"incident    {row['kind']}, {row['times']} times since {row['since'][:19]}" + (f": {row['text']}" * verbose)
+        for row in found["incidents"]
+    ]
+    return [*(stops or ["stops       none"]), *open_ones, *incidents]
+
+
+def _deep(found: Json) -> list[str]:
+    lines = []
+    for name in ("feed", "loop"):
+        figures = ", ".join(f"{key} {value}" for key, value in (found[name] or {}).items())
+        lines.append(f"{name:<12}{figures or 'unknown'}")
+    engine = found["engine"]
+    if engine["state"] != "never":
+        waiting = engine["changes_waiting"]
+        lines.append(
+            f"lease       {engine['holder'] or 'nobody'}, token {engine['fencing_token']}; {waiting} changes wait"
+        )
+    return lines
+
+
+def _markets(markets: Json) -> str:
+    head = ("state", "orders", "net", "pnl", "trust", "market", "why")
+    rows = [
+        (
+            row["state"],
+            str(row["orders"]),
+            row["net"] or "",
+            row["pnl"] or "",
+            row["trust"] or "",
+            row["question"][:48],
+            row["reason"][:60],
+        )
+        for row in markets["top"]
+    ]
+    return table(head, rows)
