@@ -136,6 +136,11 @@ class Env(BaseSettings):
     gamma_url: HttpUrl = Field("https://gamma-api.polymarket.com", description="market metadata (Gamma)")
     clob_url: HttpUrl = Field("https://clob.polymarket.com", description="order book and order entry (CLOB)")
 
+    feed_redundancy: Literal[1, 2] = Field(1, description="sockets per shard of tokens; with 2 the first frame wins")
+    audit_s: float = Field(
+        30.0, ge=0, le=3600, description="seconds between audits of our books against POST /books; 0 is off"
+    )
+
     secret_key: SecretStr | None = Field(None, description="Django's key; live needs it, else made in var/")
     secret_key_file: ProjectPath | None = Field(None, description="file holding it; wins over the variable")
     allowed_hosts: Words = Field(("localhost", "127.0.0.1", "[::1]"), description="comma-separated host names")
@@ -148,6 +153,7 @@ class Env(BaseSettings):
     keystore_passphrase_file: ProjectPath | None = Field(None, description="file holding its passphrase")
 
     var_dir: ProjectPath = Field(BASE_DIR / "var", description="everything the process writes")
+    record: bool = Field(False, description="the engine records every raw market frame beside its session")
     record_dir: ProjectPath | None = Field(None, description="feed recordings; default var/recordings")
     static_root: ProjectPath = Field(BASE_DIR / "static-root", description="where collectstatic puts files")
     metrics_port: int = Field(9464, ge=0, le=65535, description="engine's Prometheus port; 0 is off")

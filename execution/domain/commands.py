@@ -72,10 +72,12 @@ class Cancel(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class Resync(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Ask the feed for fresh snapshots."""
+    """Ask the feed for fresh snapshots of one market's tokens. Logs and screens name the wish by `request_id`."""
 
     assets: tuple[AssetId, ...]
     reason: str
+    condition_id: ConditionId = ""
+    request_id: int = 0
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -28,6 +28,10 @@ TOKENS = 2  # of a market
 RECENT = 100
 HELD_FRAMES = 5_000
 RELAPSE_S = 30.0
+# These doubt the socket: an answer over HTTP would hide that it says nothing any more.
+SOCKET_ONLY = frozenset({"quiet", "silent", "unproven"})
+# The socket owes this one; only when it does not pay is HTTP asked.
+SOCKET_FIRST = frozenset({"missing_snapshot"})
 
 
 class Via(StrEnum):
@@ -115,11 +119,11 @@ class Resyncs:
             every_s=times.resync_every_s, rest_s=times.resync_rest_s, batch=MAX_IDS // TOKENS, chance=rng.random
         )
         self._wishes: dict[ConditionId, ResyncRequest] = {}
-        self._last_rest_s: dict[ConditionId, float] = {}
+        self._last: dict[ConditionId, tuple[Via, float]] = {}
         self._recent: deque[ResyncRequest] = deque(maxlen=RECENT)
         self._flight: _Flight | None = None
         self._wake = asyncio.Event()
-        self._numbers = 0
+        self._unnamed = 0
 
     @property
     def recent(self) -> list[dict[str, Any]]:
@@ -128,9 +132,11 @@ class Resyncs:
 
     def ask(self, market: ConditionId, assets: Sequence[AssetId], reason: str, request_id: str = "") -> None:
         """Wish for snapshots of a market's tokens. A wish that still waits keeps its first reason and id."""
-        self._numbers += 1
-        request = ResyncRequest(request_id or f"r{self._numbers}", market, tuple(assets), reason, self._clock_ns())
-        if self._books is None or not market or len(request.assets) > TOKENS or self._relapsed(market):
+        if not request_id:
+            self._unnamed += 1
+            request_id = f"feed-{self._unnamed}"
+        request = ResyncRequest(request_id, market, tuple(assets), reason, self._clock_ns())
+        if self._books is None or not market or self._choose(request) is Via.SOCKET:
             self._by_socket(request)
             return
         self._wishes.setdefault(market, request)
@@ -158,15 +164,19 @@ class Resyncs:
             return
         self._wake.clear()
 
-    def _relapsed(self, market: ConditionId) -> bool:
-        """Whether a snapshot over HTTP was had a moment ago and did not help: then the socket itself is in doubt."""
-        return time.monotonic() - self._last_rest_s.get(market, float("-inf")) < RELAPSE_S
+    def _choose(self, request: ResyncRequest) -> Via:
+        """HTTP, unless the socket itself is in doubt. What did not help a moment ago is not tried again at once."""
+        if request.reason in SOCKET_ONLY or len(request.assets) > TOKENS:
+            return Via.SOCKET
+        last, at_s = self._last.get(request.market, (None, 0.0))
+        if last is not None and time.monotonic() - at_s < RELAPSE_S:
+            return Via.REST if last is Via.SOCKET else Via.SOCKET
+        return Via.SOCKET if request.reason in SOCKET_FIRST else Via.REST
 
     async def _fetch(self, requests: list[ResyncRequest]) -> None:
         """One batch. What it does not answer goes by the socket."""
         flight = self._flight = _Flight([request.market for request in requests])
         assets = [asset for request in requests for asset in request.assets]
-        now_s = time.monotonic()
         answer: tuple[RestBook, ...] = ()
         try:
             answer = await self._client().books(assets)
@@ -182,7 +192,6 @@ class Resyncs:
         answered = {book.market for book in answer}
         for request in requests:
             if request.market in answered:
-                self._last_rest_s[request.market] = now_s
                 self._note(replace(request, via=Via.REST, answered_ns=self._clock_ns()))
             else:
                 self._by_socket(request)
@@ -208,6 +217,7 @@ class Resyncs:
     def _note(self, request: ResyncRequest) -> None:
         assert request.via is not None, "noted when it was sent"
         self.sent[request.via] += 1
+        self._last[request.market] = (request.via, time.monotonic())
         self._recent.append(request)
         fields = {"request_id": request.request_id, "market": request.market, "reason": request.reason}
         log.info("market_resync", extra=fields | {"via": request.via.value})

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from django.utils import timezone
 
+from markets.domain.units import Nanos
 from markets.feed.recorder import SUFFIX, RecordingError, is_segment, read_records
+from markets.feed.segment_index import SegmentIndex, index_path, read_index
 from markets.models import Recording
 
 # A segment is written to at least once a second while a feed lives; one that rests for so long is finished.
@@ -42,18 +44,39 @@ def tidy_recordings(*, root: Path, keep: timedelta, now: datetime | None = None)
     return Tidied(len(fresh), _finish(present, now), deleted, vanished)
 
 
+def register_segment(*, root: Path, path: Path, index: SegmentIndex) -> Recording:
+    """Register one finished segment, or complete its row. Saying it twice changes nothing."""
+    row, _ = Recording.objects.update_or_create(
+        path=path.relative_to(root).as_posix(),
+        defaults={
+            "kind": _kind(path),
+            "started_at": _at(index.first_ns),
+            "ended_at": _at(index.last_ns),
+            "frames": index.records,
+            "bytes": index.bytes,
+        },
+    )
+    return row
+
+
+def _kind(path: Path) -> Recording.Kind:
+    return Recording.Kind.SESSION if path.name.startswith("session-") else Recording.Kind.MARKET
+
+
+def _at(nanos: Nanos) -> datetime:
+    return _EPOCH + timedelta(microseconds=nanos // _NANOS_PER_MICRO)
+
+
 def _segments(root: Path) -> list[Path]:
     return [path for path in sorted(root.rglob(f"*{SUFFIX}")) if path.is_file() and is_segment(path)]
 
 
 def _of(path: Path) -> dict[str, object]:
-    prefix, _, rest = path.name.partition("-")
-    opened = rest.partition("-")[0]
+    opened = path.name.partition("-")[2].partition("-")[0]
     size = path.stat()
     known = opened.isdigit() and len(opened) == 20  # nanoseconds, as the recorder names its files
-    started = _EPOCH + timedelta(microseconds=int(opened) // _NANOS_PER_MICRO) if known else _moment(size.st_mtime)
-    kind = Recording.Kind.SESSION if prefix == "session" else Recording.Kind.MARKET
-    return {"kind": kind, "started_at": started, "bytes": size.st_size}
+    started = _at(int(opened)) if known else _moment(size.st_mtime)
+    return {"kind": _kind(path), "started_at": started, "bytes": size.st_size}
 
 
 def _moment(seconds: float) -> datetime:
@@ -66,6 +89,7 @@ def _delete_old(present: dict[str, Path], before: datetime) -> int:
     for name, path in list(present.items()):
         if _moment(path.stat().st_mtime) < before:
             path.unlink(missing_ok=True)
+            index_path(path).unlink(missing_ok=True)
             Recording.objects.filter(path=name).delete()
             del present[name]
             deleted += 1
@@ -89,6 +113,9 @@ def _finish(present: dict[str, Path], now: datetime) -> int:
 
 def _frames(path: Path) -> int:
     """A file that only looks like ours has none; it stays listed, so that somebody sees it, until it is old."""
+    index = read_index(path)
+    if index is not None:
+        return index.records
     try:
         return sum(1 for _ in read_records(path))
     except RecordingError:

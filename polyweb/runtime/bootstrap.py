@@ -28,14 +28,14 @@ from execution.store import DjangoJournal
 from markets.domain.events import Frame, MarketEvent
 from markets.domain.market import Generation
 from markets.domain.units import Nanos, cash_from_decimal
-from markets.feed.recorder import Recorder, RecordKind
 from polyweb.env import Env
 from polyweb.runtime.clerk import LEASE_TTL, Clerk
 from polyweb.runtime.engine import Engine, FactWriter, MarketFeed, Parts, holder_name
-from polyweb.runtime.feeds import LiveFeed, RecordedFeed
-from polyweb.runtime.inbox import Begin, Item, Spelled, TraderConfig, spell
+from polyweb.runtime.feeds import FeedPlan, FeedWires, LiveFeed, RecordedFeed
+from polyweb.runtime.inbox import Begin, Item, TraderConfig
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher, Send
+from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
@@ -59,19 +59,6 @@ class Source:
     recording: Path | None = None
     frames: Iterable[Frame] = ()
     speed: float = 1.0
-
-
-class SessionRecorder:
-    """Everything that enters the inbox and every decision, for replay."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
-    def frame(self, frame: Frame) -> None:
-        self._recorder.frame(frame)
-
-    def item(self, item: Spelled, at_ns: Nanos) -> None:
-        self._recorder.record(RecordKind.ITEM, at_ns, spell(item))
 
 
 class Wires:
@@ -146,10 +133,11 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
         # knows may be rehearsed; with real money the gate and the signer refuse it.
         rehearsal=Generation.V1 if env.relayer != "real" else Generation.UNKNOWN,
     )
-    session = Recorder(env.recordings / "sessions", prefix="session")
-    log_of_session = SessionRecorder(session)
-    log_of_session.item(begin, begin.at_ns)
-    feed = build_feed(source, lambda item: wires.push(item))
+    raw = env.record and source.recording is None
+    recordings = Recordings(env.recordings, raw=raw, register=clerk, on_trouble=lambda trouble: wires.trouble(trouble))
+    recordings.item(begin, begin.at_ns)
+    wired = FeedWires(raw=recordings.raw)
+    feed = build_feed(env, source, lambda item: wires.push(item), wired)
     facts = FactWriter(journal)
 
     def on_facts(new: list[Fact]) -> None:
@@ -160,7 +148,7 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
         trader=trader,
         hands=hands,
         feed=feed,
-        log=log_of_session,
+        log=recordings,
         on_facts=on_facts,
         on_turn=lambda now_ns: wires.advance(now_ns),
     )
@@ -178,17 +166,19 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
         lease=lease,
         terms=terms,
         mode=describe(env, source),
-        recorders=(session,),
+        recordings=recordings,
     )
     engine = Engine(parts)
+    wired.full = lambda: turns.full
     wires.push, wires.trouble = turns.push, engine.trouble
     return engine
 
 
-def build_feed(source: Source, push: Callable[[Item], None]) -> MarketFeed:
+def build_feed(env: Env, source: Source, push: Callable[[Item], None], wires: FeedWires) -> MarketFeed:
     if source.recording is not None:
         return RecordedFeed(source.frames, source.speed, push)
-    return LiveFeed(source.url, push)
+    plan = FeedPlan(source.url, clob_url=env.clob_url, sides=env.feed_redundancy, audit_s=env.audit_s)
+    return LiveFeed(plan, push, wires)
 
 
 def describe(env: Env, source: Source) -> Json:

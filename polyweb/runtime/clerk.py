@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 from django.db import Error, close_old_connections, connections
@@ -20,9 +21,11 @@ from execution.engine import Trouble
 from execution.services import Beat, Holding, ProfitPoint, Shown
 from markets.domain.market import Market
 from markets.domain.units import ConditionId, Nanos
+from markets.services.recordings import register_segment
 from polyweb.runtime import views
 from polyweb.runtime.control import read_control
 from polyweb.runtime.inbox import Control
+from polyweb.runtime.recordings import Finished
 from polyweb.runtime.trader import Trader
 from risk import services as risk
 from risk.domain.breakers import Breaker
@@ -96,6 +99,9 @@ class Clerk:
             for breaker in moved
         ]
         await self._run(lambda: risk.report_breakers(reports))
+
+    async def recorded(self, root: Path, finished: Finished) -> None:
+        await self._run(lambda: register_segment(root=root, path=finished.path, index=finished.index))
 
     async def points(self, points: Sequence[ProfitPoint], now_ns: Nanos) -> None:
         await self._run(lambda: execution.record_pnl_points(points, at=moment(now_ns)))

@@ -17,7 +17,7 @@ from typing import Protocol
 import structlog
 
 from execution.domain import reconcile
-from execution.domain.commands import Accepted, Ack, Cancelled
+from execution.domain.commands import Accepted, Ack, Cancelled, Resync
 from execution.domain.lease import Lease
 from execution.domain.reconcile import Correction, CorrectionKind, VenueOrder
 from execution.engine import Hands, Trouble
@@ -32,6 +32,7 @@ from polyweb.runtime.inbox import Control
 from polyweb.runtime.lookout import Lookout
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
+from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
@@ -59,15 +60,9 @@ class MarketFeed(Protocol):
 
     def set_assets(self, assets: Sequence[AssetId]) -> None: ...
 
-    def resync(self, assets: Sequence[AssetId], reason: str) -> None: ...
+    def resync(self, command: Resync) -> None: ...
 
     def summary(self) -> Json: ...
-
-
-class Recorder(Protocol):
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -86,7 +81,7 @@ class Parts:
     lease: Lease
     terms: Terms
     mode: Json
-    recorders: tuple[Recorder, ...] = ()
+    recordings: Recordings
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -186,12 +181,14 @@ class Engine:
             "started_ms": int(parts.started_at.timestamp() * 1_000),
             "mode": parts.mode,
             "feed": feed,
+            "recordings": parts.recordings.summary(),
             "loop": {
                 "decide_us_p50": p50,
                 "decide_us_p99": p99,
                 "inbox": parts.turns.waiting,
                 "lag_ms": round(parts.turns.lag_ms, 1),
                 "overflows": parts.turns.overflows,
+                "coalesced": parts.turns.coalesced,
                 "facts_waiting": parts.facts.waiting,
             },
         }
@@ -213,6 +210,7 @@ class Engine:
             "points": self._draw_points(),
             "incidents": self._report_troubles(),
             "lookout": self._lookout.run(),
+            "recordings": parts.recordings.run(),
         }
         try:
             await self.settle_past()
@@ -291,8 +289,7 @@ class Engine:
         except TimeoutError:
             log.error("shutdown_incomplete", after_s=SHUTDOWN_S, facts_waiting=parts.facts.waiting)
         finally:
-            for recorder in parts.recorders:
-                recorder.close()
+            await parts.recordings.close()
             await parts.relayer.close()
             await parts.journal.close()
             await parts.clerk.close()
@@ -326,8 +323,7 @@ class Engine:
         parts = self._parts
         while True:
             started = time.monotonic()
-            for recorder in parts.recorders:
-                recorder.flush()
+            parts.recordings.flush()
             try:
                 await self._store(full=False)
             except parts.clerk.unavailable as error:

@@ -8,18 +8,27 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
+from execution.domain.commands import Resync
 from markets import metrics
 from markets.domain.events import Frame
+from markets.domain.integrity import Doubt
 from markets.domain.units import NANOS_PER_MILLI, AssetId, Nanos
-from markets.feed.client import FeedClient, FeedState
+from markets.feed.client import FeedClient, FeedState, is_local
+from markets.feed.filters import FrameFilter
 from markets.feed.frames import venue_time_ns
+from markets.feed.pacing import DEFAULT_TIMES, FeedTimes
 from markets.feed.replay import paced, restamped
+from markets.feed.rest import BooksClient
+from markets.feed.resync import ResyncRequest, Resyncs
+from polyweb.runtime.auditor import Auditor
 from polyweb.runtime.inbox import FeedDown, FeedUp, Item
 from polyweb.runtime.views import Json
 
 LATENCIES_KEPT = 500
 RATE_WINDOW_S = 5.0
+SHOWN_RESYNCS = 20
 
 
 class Pulse:
@@ -53,40 +62,144 @@ class Pulse:
         }
 
 
-class LiveFeed:
-    """The market channel over real sockets."""
+# Announcements of any new market whatever, which no book needs and which come in hundreds.
+UNWANTED = frozenset({"new_market"})
 
-    def __init__(self, url: str, push: Callable[[Item], None]) -> None:
+
+@dataclass(frozen=True, slots=True)
+class FeedPlan:
+    """How the live feed is run. Without `clob_url` books are asked for on the socket only and never audited."""
+
+    url: str
+    clob_url: str = ""
+    sides: int = 1
+    audit_s: float = 0.0
+    times: FeedTimes = DEFAULT_TIMES
+
+
+def _nothing(_: object) -> None:
+    """Nobody listens."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(slots=True)
+class FeedWires:
+    """What the feed calls besides the inbox; filled in when the engine is put together.
+
+    `raw` gets every frame of every socket as it came, `full` says when not to read any.
+    """
+
+    raw: Callable[[Frame], None] = _nothing
+    full: Callable[[], bool] = _never
+    on_resync: Callable[[ResyncRequest], None] = _nothing
+
+
+class LiveFeed:
+    """The market channel over real sockets, with the CLOB's books to resync from and to be audited against."""
+
+    def __init__(self, plan: FeedPlan, push: Callable[[Item], None], wires: FeedWires) -> None:
+        rng = random.Random()
         self._push = push
+        self._wires = wires
         self._pulse = Pulse()
-        self._up: dict[int, set[AssetId]] = {}
-        self._client = FeedClient(url, on_frame=self._frame, on_state=self._state, rng=random.Random())
+        self._client = FeedClient(
+            plan.url,
+            on_frame=self._frame,
+            on_state=self._state,
+            rng=rng,
+            times=plan.times,
+            sides=plan.sides,
+            passing=FrameFilter(UNWANTED),
+            on_raw=lambda frame: wires.raw(frame),
+            held_back=lambda: wires.full(),
+        )
+        self._books = _books_client(plan)
+        self._resyncs = Resyncs(
+            books=self._books,
+            resubscribe=self._client.resync,
+            on_frame=self._rest_frame,
+            rng=rng,
+            on_resync=lambda request: wires.on_resync(request),
+            times=plan.times,
+        )
+        self._auditor = (
+            Auditor(
+                books=self._books,
+                assets=self._client.assets_up,
+                push=push,
+                rng=rng,
+                every_s=plan.audit_s,
+            )
+            if self._books is not None and plan.audit_s
+            else None
+        )
 
     async def run(self) -> None:
-        await self._client.run()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._client.run(), name="market sockets")
+                tasks.create_task(self._resyncs.run(), name="resyncs")
+                if self._auditor is not None:
+                    tasks.create_task(self._auditor.run(), name="book audit")
+        finally:
+            if self._books is not None:
+                await self._books.close()
 
     def set_assets(self, assets: Sequence[AssetId]) -> None:
         self._client.set_assets(assets)
 
-    def resync(self, assets: Sequence[AssetId], reason: str) -> None:
-        self._client.resync(assets, reason)
+    def resync(self, command: Resync) -> None:
+        """Ask for snapshots. A finding of the audit also puts the sockets concerned to the proof."""
+        if command.reason == Doubt.AUDIT:
+            for asset in command.assets:
+                self._client.missed(asset)
+        request_id = str(command.request_id) if command.request_id else ""
+        self._resyncs.ask(command.condition_id, command.assets, command.reason, request_id)
 
     def summary(self) -> Json:
-        up = sum(bool(assets) for assets in self._up.values())
-        sockets = {"up": up, "sockets": self._client.sockets, "reconnects": self._client.reconnects}
-        return sockets | self._pulse.summary()
+        client, resyncs = self._client, self._resyncs
+        return self._pulse.summary() | {
+            "up": client.sockets_up,
+            "sockets": client.sockets,
+            "reconnects": client.reconnects,
+            "endings": dict(client.endings),
+            "filtered": client.passing.filtered,
+            "duplicates": client.duplicates,
+            "sides": [
+                {"frames": side.frames, "first": side.first, "lead_ms": round(side.lead_ms, 3), "lost": side.lost}
+                for side in client.side_counts()
+            ],
+            "resyncs_via": {via.value: count for via, count in resyncs.sent.items()},
+            "resync_failures": dict(resyncs.failures),
+            "resync_log": resyncs.recent[:SHOWN_RESYNCS],
+            "audits": dict(self._auditor.counts) if self._auditor is not None else {},
+        }
 
     def _frame(self, frame: Frame) -> None:
         self._pulse.beat(frame)
+        self._resyncs.hear(frame)
+        self._push(frame)
+
+    def _rest_frame(self, frame: Frame) -> None:
+        """A snapshot over HTTP, or a change told again after it: recorded like any other frame."""
+        self._wires.raw(frame)
         self._push(frame)
 
     def _state(self, state: FeedState) -> None:
         if state.up:
-            self._up.setdefault(state.connection, set()).update(state.assets)
             self._push(FeedUp(state.at_ns, state.assets))
         else:
-            self._up.get(state.connection, set()).difference_update(state.assets)
             self._push(FeedDown(state.at_ns, state.assets, state.reason))
+
+
+def _books_client(plan: FeedPlan) -> BooksClient | None:
+    """None when there is nobody to ask: a local feed has nothing in common with a venue that is elsewhere."""
+    if not plan.clob_url or (is_local(plan.url) and not is_local(plan.clob_url)):
+        return None
+    return BooksClient(plan.clob_url, proxied=not is_local(plan.clob_url))
 
 
 class RecordedFeed:
@@ -117,7 +230,7 @@ class RecordedFeed:
         self._assets = tuple(assets)
         self._playing.set()
 
-    def resync(self, assets: Sequence[AssetId], reason: str) -> None:
+    def resync(self, command: Resync) -> None:
         """A recording cannot be asked again: the next snapshot in it reseeds the book."""
 
     def summary(self) -> Json:

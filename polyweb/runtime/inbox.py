@@ -12,6 +12,7 @@ import msgspec
 from execution.domain.blotter import OrderRecord
 from execution.domain.commands import Accepted, CancelFailed, Cancelled, Fill, Rejected, Unknown
 from markets.domain.events import Frame
+from markets.domain.integrity import Doubt
 from markets.domain.market import Market
 from markets.domain.units import AssetId, Cash, ConditionId, Nanos
 from risk.domain.limits import Limits
@@ -42,6 +43,21 @@ class FeedDown(msgspec.Struct, frozen=True, tag=True):
     at_ns: Nanos
     assets: tuple[AssetId, ...]
     reason: str
+
+
+class Doubted(msgspec.Struct, frozen=True, tag=True):
+    """Something outside the books found that these tokens' must not be trusted until their next snapshot."""
+
+    at_ns: Nanos
+    assets: tuple[AssetId, ...]
+    reason: Doubt
+
+
+class Shown(msgspec.Struct, frozen=True, tag=True):
+    """A book as the venue shows it over HTTP: nothing to trade on, something to compare with."""
+
+    at_ns: Nanos
+    data: bytes
 
 
 class Control(msgspec.Struct, frozen=True, tag=True):
@@ -97,6 +113,8 @@ Item: TypeAlias = (
     Frame
     | FeedUp
     | FeedDown
+    | Doubted
+    | Shown
     | Control
     | Tick
     | Accepted
@@ -109,6 +127,8 @@ Item: TypeAlias = (
 Spelled: TypeAlias = (
     FeedUp
     | FeedDown
+    | Doubted
+    | Shown
     | Control
     | Tick
     | Decide

@@ -6,20 +6,22 @@ Law: one writer. Only a turn touches the trader, and a turn never waits; everyth
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from execution.domain.commands import Cancel, Command, Place, Resync
-from execution.engine import Hands
 from markets.domain.events import Frame
-from markets.domain.units import AssetId, Nanos
-from polyweb.runtime.inbox import Decide, FeedDown, FeedUp, Item, Spelled, Tick
+from markets.domain.integrity import Doubt
+from markets.domain.units import Nanos
+from markets.feed.backlog import coalesce, is_expendable
+from polyweb.runtime.inbox import Decide, Doubted, Item, Spelled, Tick
 from polyweb.runtime.rehearsal import digest_of
 from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
 
 TICK_S = 0.25
 INBOX_LIMIT = 50_000
+COALESCE_AT = 10_000
 ITEMS_PER_TURN = 2_000
 TIMINGS_KEPT = 2_000
 
@@ -27,7 +29,13 @@ TIMINGS_KEPT = 2_000
 class Feed(Protocol):
     """What the loop asks of the market feed."""
 
-    def resync(self, assets: Sequence[AssetId], reason: str) -> None: ...
+    def resync(self, command: Resync) -> None: ...
+
+
+class Carrier(Protocol):
+    """What the loop asks of the hands: take a command without blocking."""
+
+    def take(self, command: Place | Cancel) -> None: ...
 
 
 class SessionLog(Protocol):
@@ -45,7 +53,7 @@ class Turns:
         self,
         *,
         trader: Trader,
-        hands: Hands,
+        hands: Carrier,
         feed: Feed,
         log: SessionLog | None,
         on_facts: Callable[[list[Fact]], None],
@@ -54,6 +62,7 @@ class Turns:
     ) -> None:
         self.trader = trader
         self.overflows = 0
+        self.coalesced = 0
         self.lag_ms = 0.0
         self._hands = hands
         self._feed = feed
@@ -66,31 +75,42 @@ class Turns:
         self._durations: deque[int] = deque(maxlen=TIMINGS_KEPT)
         self._ticked_ns: Nanos = 0
         self._closed = False
+        self._look_at = COALESCE_AT
 
     @property
     def waiting(self) -> int:
         return len(self._items)
 
+    @property
+    def full(self) -> bool:
+        """Whether sockets should not be read for the moment: what waits now may not be dropped."""
+        return len(self._items) >= INBOX_LIMIT
+
     def push(self, item: Item) -> None:
-        if len(self._items) >= INBOX_LIMIT and isinstance(item, Frame):
-            self._overflow()
         self._items.append(item)
         self._wake.set()
+        if len(self._items) >= self._look_at and isinstance(item, Frame):
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Too much waits: merge price changes, and if that does not help let them go. See docs/market-data.md."""
+        before = len(self._items)
+        self._items = deque(coalesce(self._items))
+        self.coalesced += before - len(self._items)
+        if len(self._items) >= INBOX_LIMIT:
+            self._overflow()
+        rest = len(self._items)
+        self._look_at = 2 * rest if rest >= INBOX_LIMIT else min(max(COALESCE_AT, 2 * rest), INBOX_LIMIT)
 
     def _overflow(self) -> None:
-        """More frames than can be folded in: none of the books can be trusted until their next snapshot.
+        """More than can be folded in: none of the books can be trusted until their next snapshot.
 
-        Frames go, everything else stays: an outcome or a stop is never dropped.
+        Price changes go, everything else stays: a snapshot, a tick change, an outcome or a stop is never dropped.
         """
         self.overflows += 1
-        kept = [item for item in self._items if not isinstance(item, Frame)]
-        self._items.clear()
-        self._items.extend(kept)
+        self._items = deque(item for item in self._items if not (isinstance(item, Frame) and is_expendable(item)))
         assets = tuple(asset for market in self.trader.books.markets for asset in (market.yes, market.no) if asset)
-        now_ns = self._now_ns()
-        self._items.append(FeedDown(now_ns, assets, "inbox overflow"))
-        self._items.append(FeedUp(now_ns, assets))
-        self._feed.resync(assets, "inbox overflow")
+        self._items.append(Doubted(self._now_ns(), assets, Doubt.OVERFLOW))
 
     async def run(self) -> None:
         while True:
@@ -118,6 +138,7 @@ class Turns:
             self._fold(self._items.popleft(), now_ns)
         if not self._items:
             self._wake.clear()
+            self._look_at = COALESCE_AT
         if now_ns - self._ticked_ns >= TICK_S * 1e9:
             self._ticked_ns = now_ns
             self._fold(Tick(now_ns), now_ns)
@@ -154,7 +175,7 @@ class Turns:
             if isinstance(command, Place | Cancel):
                 self._hands.take(command)
             elif isinstance(command, Resync):
-                self._feed.resync(command.assets, command.reason)
+                self._feed.resync(command)
 
     def timings_us(self) -> tuple[float | None, float | None]:
         """p50 and p99 of the last turns in microseconds."""

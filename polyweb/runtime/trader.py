@@ -10,12 +10,12 @@ from execution.domain.blotter import OrderMoved, OrderRecord
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Resync
 from execution.domain.orders import IllegalMove
 from markets.domain.decode import MalformedFrame, decode, market_hint
-from markets.domain.events import Frame, MarketEvent
+from markets.domain.events import BookSnapshot, Frame, MarketEvent
 from markets.domain.integrity import Doubt
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.arbitrage import Arbitrageur
-from polyweb.runtime.inbox import Control, FeedDown, FeedUp, Item, Tick, TraderConfig
+from polyweb.runtime.inbox import Control, Doubted, FeedDown, FeedUp, Item, Shown, Tick, TraderConfig
 from polyweb.runtime.quoting import Quoter
 from polyweb.runtime.state import TradingState
 from risk.domain import breakers
@@ -49,6 +49,10 @@ class Trader(TradingState):
                 self.books.feed_up(item.assets)
             case FeedDown():
                 self.books.feed_down(item.assets)
+            case Doubted():
+                self.books.suspect(item.assets, item.reason)
+            case Shown():
+                self._shown(item)
             case Control():
                 self._control(item)
             case Tick():
@@ -79,6 +83,18 @@ class Trader(TradingState):
             self.books.apply(event, frame.received_ns)
             if self._tap is not None:
                 self._tap(event, frame.received_ns)
+
+    def _shown(self, shown: Shown) -> None:
+        """What cannot be read proves nothing about our book; it is counted like any malformed frame."""
+        try:
+            events = decode(shown.data)
+        except MalformedFrame as error:
+            reason = error.reason.value
+            self.counters.malformed[reason] = self.counters.malformed.get(reason, 0) + 1
+            return
+        for event in events:
+            if isinstance(event, BookSnapshot):
+                self.books.audit(event, shown.at_ns)
 
     def _control(self, control: Control) -> None:
         """Take the operator's whole state over. Markets no longer followed lose their quotes before their book."""
@@ -186,7 +202,10 @@ class Trader(TradingState):
         self.counters.decisions += len(dirty) + len(timed)
         if self.control.arb.enabled:
             commands += self._arbitrageur.decide(dirty, now_ns)
-        commands += [Resync(wish.assets, wish.reason.value) for wish in self.books.drain_resyncs()]
+        commands += [
+            Resync(wish.assets, wish.reason.value, wish.condition_id, wish.request_id)
+            for wish in self.books.drain_resyncs()
+        ]
         return commands
 
     def _at_time(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
