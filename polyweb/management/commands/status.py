@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseFailed
 
 from execution.management.tables import table
+from markets.domain.integrity import Trust
 from polyweb.operations.overview import Json, overview
 
 MAX_TOP = 1_000
@@ -53,7 +54,8 @@ def _head(found: Json) -> list[str]:
     else:
         dry = ", dry run" if engine["dry_run"] else ""
         first = f"engine      {engine['state']}, heard {engine['age_s']:g} s ago, {engine['relayer']}{dry}"
-    trust = ", ".join(f"{count} {word}" for word, count in (found["trust"] or {}).items()) or "unknown"
+    # In a fixed order: PostgreSQL does not keep the order of JSON keys.
+    trust = ", ".join(f"{found['trust'].get(word, 0)} {word}" for word in Trust) if found["trust"] else "unknown"
     profit = ", ".join(f"{name} {money[name]}" for name in ("realised", "unrealised", "fees"))
     return [
         first,
@@ -80,7 +82,7 @@ def _troubles(found: Json, verbose: bool) -> list[str]:
 def _deep(found: Json) -> list[str]:
     lines = []
     for name in ("feed", "loop"):
-        figures = ", ".join(f"{key} {value}" for key, value in (found[name] or {}).items())
+        figures = ", ".join(f"{key} {value}" for key, value in sorted((found[name] or {}).items()))
         lines.append(f"{name:<12}{figures or 'unknown'}")
     engine = found["engine"]
     if engine["state"] != "never":

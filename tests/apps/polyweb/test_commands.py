@@ -128,7 +128,7 @@ def test_verbose_status_says_who_holds_the_lease_and_how_the_feed_does() -> None
     engine_beats()
     text = said("status", "--verbose")[1]
     assert "lease       here:1:2, token 1; 0 changes wait" in text
-    assert "feed        up 1, frames 4200" in text
+    assert "feed        frames 4200, up 1" in text
 
 
 @pytest.mark.django_db
