@@ -8,11 +8,12 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import msgspec
+from django.db import OperationalError, connection
 
 from markets import selectors as stored
 from markets.domain.events import Frame
@@ -28,7 +29,7 @@ from polyweb.runtime.rehearsal import Digest, Divergence, Rehearsal, SessionRepl
 from polyweb.runtime.rehearsal_venues import FakeVenue, PaperVenue
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
-from strategies.domain.params import SpreadParams, Values, resolve
+from strategies.domain.params import ParamError, SpreadParams, Values, resolve
 
 _TOKEN = re.compile(rb'"asset_id"\s*:\s*"(\d+)"')
 LOOKUP_CHUNK = 500
@@ -38,12 +39,32 @@ class ParamsFileError(ValueError):
     """A parameter file that cannot be used; the text names the entry and the fix."""
 
 
+class DatabaseUnread(Exception):
+    """What the database knows of the recorded markets cannot be had, and without it the replay would be another."""
+
+
+_NOTHING_SET: Values = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Resolved parameters: the file's defaults, and its per-market values merged over them."""
+    """What a parameter file sets, by scope; a market takes its own values, then its event's, then the general ones.
 
-    defaults: SpreadParams
-    markets: Mapping[ConditionId, SpreadParams]
+    Build with `read_params`, which has checked every layer.
+    """
+
+    general: Values = field(default_factory=dict)
+    events: Mapping[str, Values] = field(default_factory=dict)
+    markets: Mapping[ConditionId, Values] = field(default_factory=dict)
+
+    def of(self, market: Market) -> SpreadParams:
+        own = self.markets.get(market.condition_id, _NOTHING_SET)
+        return resolve(own, self.events.get(market.event_id, _NOTHING_SET), self.general)
+
+    def resolved(self, markets: Iterable[Market]) -> dict[ConditionId, SpreadParams]:
+        """Of these markets, and of those the file names that only the recording will show."""
+        named = {key: resolve(values, self.general) for key, values in self.markets.items()}
+        return named | {market.condition_id: self.of(market) for market in markets}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +74,7 @@ class Request:
     seed: int = 0
     relayer: str = "paper"
     metadata: Path | None = None
-    params: Params = Params(SpreadParams(), {})
+    params: Params = Params()
 
 
 def tokens_in(recording: Path) -> frozenset[str]:
@@ -69,43 +90,66 @@ def known_markets(tokens: frozenset[str], metadata: Path | None) -> tuple[Market
     if metadata is not None:
         known: Iterable[Market] = read_markets(metadata)
     else:
-        ordered = sorted(tokens)
-        chunks = [ordered[start : start + LOOKUP_CHUNK] for start in range(0, len(ordered), LOOKUP_CHUNK)]
+        known = _stored_markets(sorted(tokens))
+    chosen = [market for market in known if market.yes in tokens or market.no in tokens]
+    return tuple(sorted(chosen, key=lambda market: market.condition_id))
+
+
+def _stored_markets(tokens: Sequence[str]) -> Iterable[Market]:
+    chunks = [tokens[start : start + LOOKUP_CHUNK] for start in range(0, len(tokens), LOOKUP_CHUNK)]
+    try:
+        if MarketRow._meta.db_table not in connection.introspection.table_names():
+            return ()  # a database that was never set up knows no market
         rows = [
             row
             for chunk in chunks
             for row in stored.with_tokens(MarketRow.objects.filter(outcomes__asset_id__in=chunk).distinct())
         ]
-        known = {row.pk: stored.to_domain(row) for row in rows if row.outcomes.count() == 2}.values()
-    chosen = [market for market in known if market.yes in tokens or market.no in tokens]
-    return tuple(sorted(chosen, key=lambda market: market.condition_id))
+        return {row.pk: stored.to_domain(row) for row in rows if row.outcomes.count() == 2}.values()
+    except OperationalError as error:
+        raise DatabaseUnread(f"the database cannot be read ({error}); start it, or give --metadata FILE") from error
 
 
 def read_params(path: Path) -> Params:
-    """A file as `params export` writes it; scopes it leaves out keep the defaults. Raises ParamsFileError."""
+    """A file as `params export` writes it; what it leaves out keeps its default. Raises ParamsFileError."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ParamsFileError(f"{path}: {error}; give a file written by `params export`") from error
     if not isinstance(document, dict):
         raise ParamsFileError(f"{path}: must hold one object with global, events and markets")
-    general = _values(path, "global", document.get("global") or {})
-    markets = document.get("markets") or {}
-    if not isinstance(markets, dict):
-        raise ParamsFileError(f"{path}: markets: must be an object of condition ids")
+    unknown = set(document) - {"format", "global", "events", "markets"}
+    if unknown:
+        raise ParamsFileError(f"{path}: {min(unknown)} is not known here; known are global, events, markets")
     return Params(
-        resolve(general),
-        {key: resolve(_values(path, f"markets.{key}", values), general) for key, values in markets.items()},
+        _values(path, "global", document.get("global", {})),
+        _scoped(path, "events", document),
+        _scoped(path, "markets", document),
     )
 
 
+def _scoped(path: Path, scope: str, document: Mapping[str, object]) -> dict[str, Values]:
+    given = document.get(scope, {})
+    if not isinstance(given, dict):
+        raise ParamsFileError(f"{path}: {scope}: must be an object of ids, each with its parameters")
+    return {str(key): _values(path, f"{scope}.{key}", values) for key, values in given.items()}
+
+
 def _values(path: Path, where: str, values: object) -> Values:
+    """One layer, checked by itself so that an error can say where in the file it stands."""
     if not isinstance(values, dict):
         raise ParamsFileError(f"{path}: {where}: must be an object of parameters")
+    layer: dict[str, Decimal | None] = {}
+    for name, value in values.items():
+        try:
+            layer[str(name)] = None if value is None else Decimal(str(value))
+        except InvalidOperation:
+            raise ParamsFileError(f"{path}: {where}: {name}: {value!r} is not a number") from None
     try:
-        return {str(name): None if value is None else Decimal(str(value)) for name, value in values.items()}
-    except InvalidOperation:
-        raise ParamsFileError(f"{path}: {where}: a value is not a number") from None
+        resolve(layer)
+    except ParamError as error:
+        raise ParamsFileError(f"{path}: {where}: {error}") from error
+    return layer
 
 
 def prepare(request: Request) -> Rehearsal:
@@ -122,8 +166,8 @@ def prepare(request: Request) -> Rehearsal:
         at_ns=0,
         markets=markets,
         trading=frozenset(market.condition_id for market in markets),
-        params=dict(request.params.markets),
-        defaults=request.params.defaults,
+        params=request.params.resolved(markets),
+        defaults=resolve(request.params.general),
         limits=NO_CONTROL.limits,
         stops=(),
         arb=NO_CONTROL.arb,
@@ -182,6 +226,10 @@ def _session_items(recording: Path, on_frame: Callable[[Frame], None]) -> Iterat
                 yield frame
             elif record.kind == RecordKind.ITEM:
                 yield _item(part, record.payload)
+            elif record.kind == RecordKind.GAP:
+                raise RecordingError(
+                    part, f"lacks {record.payload.decode()} records (the disk was too slow)", "Replay what is before it"
+                )
 
 
 def _item(part: Path, payload: bytes) -> Spelled:

@@ -16,9 +16,9 @@ from markets.feed.recorder import RecordingError
 from markets.gamma import UnreadableFile
 from polyweb import replays
 from polyweb.runtime.views import Json
-from strategies.domain.params import ParamError, SpreadParams
 
 PROGRESS_S = 0.25
+FAILURES = (RecordingError, UnreadableFile, replays.ParamsFileError, replays.DatabaseUnread)
 
 
 class Command(BaseCommand):
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 if replays.is_session(options["file"])
                 else replays.run(_request(options), _Progress())
             )
-        except (RecordingError, UnreadableFile, replays.ParamsFileError, ParamError) as error:
+        except FAILURES as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(found) if options["json"] else _as_text(found))
         if found.get("divergence"):
@@ -70,7 +70,7 @@ def _request(options: dict[str, Any]) -> replays.Request:
         seed=options["seed"],
         relayer=options["relayer"],
         metadata=options["metadata"],
-        params=replays.read_params(path) if path else replays.Params(SpreadParams(), {}),
+        params=replays.read_params(path) if path else replays.Params(),
     )
 
 

@@ -167,3 +167,15 @@ def test_quotes_are_post_only_and_pay_no_fee_in_the_exposure() -> None:
     stage = Stage(dear)
     assert all(order.post_only for order in placed(stage.turn(book(dear, stage.now))))
     assert stage.trader.exposure.worst_total() == 20 * PUSD * 49 // 100
+
+
+def test_at_a_cap_the_side_that_reduces_is_still_offered() -> None:
+    stage = Stage(limits=Limits(market_loss=15 * PUSD)).quoting().after(SECOND)
+    bid = next(order for order in stage.live() if order.asset == stage.market.yes)
+    stage.apply(fill_of(bid, stage.now))
+    stage.turn()
+    stage.turn()
+    assert [(order.side, order.asset) for order in stage.live()] == [(Side.SELL, stage.market.yes)]
+    desk = stage.trader.desks[stage.market.condition_id]
+    assert desk.reason.startswith("reducing only: market ")
+    assert desk.codes == ("market_cap",)
