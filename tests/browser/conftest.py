@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.steps import WIDE, House, log_in
+from tests.browser.steps import WIDE, House, context_of, log_in
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 90
@@ -87,11 +87,6 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture(scope="session")
-def browser_context_args(browser_context_args: dict[str, Any], house: House) -> dict[str, Any]:
-    return {**browser_context_args, "base_url": house.url, "viewport": WIDE}
-
-
-@pytest.fixture(scope="session")
 def key_ring(house: House, browser: Any) -> Any:
     """One login for the whole run: the cookies of a session."""
     context = browser.new_context(base_url=house.url)
@@ -103,7 +98,8 @@ def key_ring(house: House, browser: Any) -> Any:
 
 
 @pytest.fixture
-def operator(page: Page, key_ring: Any) -> Page:
+def operator(browser: Any, house: House, key_ring: Any) -> Iterator[Page]:
     """A page of somebody who is logged in."""
-    page.context.add_cookies(key_ring["cookies"])
-    return page
+    context = context_of(browser, house, key_ring, viewport=WIDE)
+    yield context.new_page()
+    context.close()
