@@ -24,7 +24,7 @@ OURS = ("markets", "strategies", "risk", "execution", "polyweb")
 # Read by ./run's browser tests and by docker/compose.yaml; the processes themselves never see them.
 OUTSIDE = {"POLYWEB_TEST_CHROMIUM", "POLYWEB_PORT"}
 
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)\)|src(?:set)?=\"([^\"]+)\"")
 COMMAND = re.compile(r"\bmanage(?:\.py)? ([a-z][a-z_]+)")
 ENTRY = re.compile(r"(?:`|^ {4})\./run ([a-z]+)", re.MULTILINE)
 VARIABLE = re.compile(r"\bPOLYWEB_[A-Z_]+[A-Z]\b")
@@ -51,7 +51,7 @@ documents = pytest.mark.parametrize("document", PAGES, ids=lambda document: docu
 @documents
 def test_every_link_leads_somewhere(document: Path) -> None:
     broken = []
-    for link in LINK.findall(text_of(document)):
+    for link in map("".join, LINK.findall(text_of(document))):
         if re.match(r"[a-z]+:", link):
             continue
         path, _, anchor = link.partition("#")
