@@ -73,6 +73,8 @@ class Limit(models.Model):
             raise ValidationError({"scope": problem})
         if self.kind == self.Kind.ORDER_RATE and self.value is not None and self.value != int(self.value):
             raise ValidationError({"value": f"{self.value}: orders per second are a whole number"})
+        if self.kind == self.Kind.ORDER_RATE and self.value is not None and self.value < 1:
+            raise ValidationError({"value": f"{self.value}: at least 1 order per second; to place none, stop"})
 
     def __str__(self) -> str:
         return f"{self.kind} {self.scope} {self.market or self.event or ''} = {self.value}"
