@@ -83,7 +83,17 @@ function heardEngine(message) {
   engine.beatAt = performance.now() - message.age_ms;
   engine.word = data.state || engine.word;
   paintSummary(data);
+  showStop(data.stop);
   showEngine();
+}
+
+/** A stop given elsewhere since this page was opened; those of the first response have a notice of their own. */
+function showStop(stop) {
+  const notice = byId("stop-notice");
+  if (!notice || stop === undefined) return;
+  const known = document.querySelector("[data-stop]");
+  notice.hidden = !stop || Boolean(known);
+  if (stop) write(notice.firstElementChild, `Stopped: ${stop.level}, ${stop.scope === "all" ? "everything" : stop.scope} · ${stop.reason}`);
 }
 
 function paintSummary(data) {
