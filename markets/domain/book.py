@@ -35,10 +35,11 @@ class Sweep(NamedTuple):
 class MarketBook:
     """Mirrored book of `market`. `bid_top` and `ask_top` read 0 and 10 000 on empty sides, as the venue says.
 
-    Updates are O(1), but for the removal of the best level, which looks for the next one.
+    Updates are O(1), but for the removal of the best level, which looks for the next one. `bids` and `asks` are sizes
+    by price as YES sees them; only the book set's hot path changes them from outside.
     """
 
-    __slots__ = ("_asks", "_bids", "ask_top", "bid_top", "epoch", "market", "seeded")
+    __slots__ = ("ask_top", "asks", "bid_top", "bids", "epoch", "market", "seeded")
 
     def __init__(self, market: Market) -> None:
         self.market = market
@@ -46,14 +47,14 @@ class MarketBook:
         self.seeded = False
         self.bid_top: Price = EMPTY_BID
         self.ask_top: Price = EMPTY_ASK
-        self._bids: dict[Price, Size] = {}
-        self._asks: dict[Price, Size] = {}
+        self.bids: dict[Price, Size] = {}
+        self.asks: dict[Price, Size] = {}
 
     def start_epoch(self) -> None:
         """Forget everything: what follows counts only after a snapshot."""
         self.epoch += 1
         self.seeded = False
-        self._bids, self._asks = {}, {}
+        self.bids, self.asks = {}, {}
         self.bid_top, self.ask_top = EMPTY_BID, EMPTY_ASK
 
     def apply_snapshot(self, yes: bool, bids: Iterable[Level], asks: Iterable[Level]) -> bool:
@@ -64,9 +65,9 @@ class MarketBook:
         own, other = _sized(bids), _sized(asks)
         if not yes:
             own, other = _complemented(other), _complemented(own)
-        if self.seeded and own == self._bids and other == self._asks:
+        if self.seeded and own == self.bids and other == self.asks:
             return False
-        self._bids, self._asks = own, other
+        self.bids, self.asks = own, other
         self.bid_top = max(own, default=EMPTY_BID)
         self.ask_top = min(other, default=EMPTY_ASK)
         self.seeded = True
@@ -74,12 +75,12 @@ class MarketBook:
 
     def replaced_by(self, yes: bool, bids: Iterable[Level], asks: Iterable[Level]) -> "MarketBook | None":
         """`apply_snapshot`, returning the book as it was if it was seeded and differs."""
-        was = self._bids, self._asks, self.bid_top, self.ask_top, self.seeded
+        was = self.bids, self.asks, self.bid_top, self.ask_top, self.seeded
         if not self.apply_snapshot(yes, bids, asks) or not was[4]:
             return None
         twin = MarketBook(self.market)
         twin.epoch = self.epoch
-        twin._bids, twin._asks, twin.bid_top, twin.ask_top, twin.seeded = was
+        twin.bids, twin.asks, twin.bid_top, twin.ask_top, twin.seeded = was
         return twin
 
     def apply_change(self, yes: bool, side: Side, price: Price, size: Size) -> None:
@@ -93,23 +94,23 @@ class MarketBook:
 
     def set_bid(self, price: Price, size: Size) -> None:
         if size:
-            self._bids[price] = size
+            self.bids[price] = size
             if price > self.bid_top:
                 self.bid_top = price
         else:
-            self._bids.pop(price, None)
+            self.bids.pop(price, None)
             if price == self.bid_top:
-                self.bid_top = max(self._bids, default=EMPTY_BID)
+                self.bid_top = max(self.bids, default=EMPTY_BID)
 
     def set_ask(self, price: Price, size: Size) -> None:
         if size:
-            self._asks[price] = size
+            self.asks[price] = size
             if price < self.ask_top:
                 self.ask_top = price
         else:
-            self._asks.pop(price, None)
+            self.asks.pop(price, None)
             if price == self.ask_top:
-                self.ask_top = min(self._asks, default=EMPTY_ASK)
+                self.ask_top = min(self.asks, default=EMPTY_ASK)
 
     @property
     def best_bid(self) -> Price | None:
@@ -139,7 +140,7 @@ class MarketBook:
 
     def top(self, yes: bool) -> Top:
         bid, ask = self.best_bid, self.best_ask
-        bid_size, ask_size = self._bids.get(self.bid_top, 0), self._asks.get(self.ask_top, 0)
+        bid_size, ask_size = self.bids.get(self.bid_top, 0), self.asks.get(self.ask_top, 0)
         if yes:
             return Top(bid, bid_size, ask, ask_size)
         return Top(
@@ -152,16 +153,16 @@ class MarketBook:
     def levels(self, side: Side, depth: int, yes: bool = True) -> tuple[Level, ...]:
         """The best `depth` levels of a token's bids (BUY) or asks (SELL), best first."""
         if (side is Side.BUY) is yes:
-            best_first = sorted(self._bids.items(), reverse=True)[:depth]
+            best_first = sorted(self.bids.items(), reverse=True)[:depth]
         else:
-            best_first = sorted(self._asks.items())[:depth]
+            best_first = sorted(self.asks.items())[:depth]
         if yes:
             return tuple(best_first)
         return tuple([(PRICE_ONE - price, size) for price, size in best_first])
 
     def depth_at(self, side: Side, price: Price, yes: bool = True) -> Size:
         """Size resting at exactly `price` on that side of that token."""
-        own = self._bids if (side is Side.BUY) is yes else self._asks
+        own = self.bids if (side is Side.BUY) is yes else self.asks
         return own.get(price if yes else PRICE_ONE - price, 0)
 
     def cost_to_fill(self, yes: bool, side: Side, size: Size) -> Sweep:
@@ -169,7 +170,7 @@ class MarketBook:
         wanted, cash, worst = size, 0, None
         against = Side.SELL if side is Side.BUY else Side.BUY
         to_cash = cash_ceil if side is Side.BUY else cash_floor
-        for price, available in self.levels(against, len(self._bids) + len(self._asks), yes):
+        for price, available in self.levels(against, len(self.bids) + len(self.asks), yes):
             if not wanted:
                 break
             taken = min(wanted, available)
@@ -179,11 +180,11 @@ class MarketBook:
         return Sweep(size - wanted, cash, worst)
 
     def same_levels(self, other: "MarketBook") -> bool:
-        return self._bids == other._bids and self._asks == other._asks
+        return self.bids == other.bids and self.asks == other.asks
 
     def prices(self) -> list[Price]:
         """Every price with a level, in no promised order."""
-        return [*self._bids, *self._asks]
+        return [*self.bids, *self.asks]
 
 
 def _sized(levels: Iterable[Level]) -> dict[Price, Size]:

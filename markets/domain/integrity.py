@@ -56,7 +56,8 @@ class Resync(NamedTuple):
 
 @dataclass(slots=True)
 class BookCounters:
-    """What the books saw and found. `resyncs` is by reason, `unknown_events` by the type they named.
+    """What the books saw and found. `resyncs` is by reason, `unknown_events` by the type they named, `unknown_fields`
+    has 1 for every field name that was met (see oddities).
 
     `silences` are markets or tokens that said nothing while others spoke, `sweeps` markets whose turn it was to be
     proved by a hash, `recipe_alerts` how often the hash recipe as a whole came into doubt or was given up.
@@ -83,6 +84,7 @@ class BookCounters:
     recipe_alerts: int = 0
     resyncs: dict[Doubt, int] = field(default_factory=dict)
     unknown_events: dict[str, int] = field(default_factory=dict)
+    unknown_fields: dict[str, int] = field(default_factory=dict)
 
 
 def mirrored(yes: LevelChange, no: LevelChange) -> bool:

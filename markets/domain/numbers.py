@@ -4,13 +4,10 @@ Law: exact or refused. The memos make a price or size that was seen before one d
 of a mirrored pair repeats the other's size, so at least half of all look-ups hit.
 """
 
-import re
-
 from markets.domain.units import MAX_SIZE, PRICE_ONE, SIZE_ONE, Price, Size
 
 _MEMO_LIMIT = 65_536
 _LONGEST = 40
-_LEVEL = re.compile(r'"price":"([0-9.]{1,40})","size":"([0-9.]{1,40})"')
 
 
 class BadNumber(ValueError):
@@ -58,35 +55,51 @@ class PriceMemo(dict[str, Price]):
         return price
 
 
+class WholeMemo(dict[str, Size]):
+    """`memo["97"]` is 97 shares. With a fraction it is still below the limit, which the largest whole is not."""
+
+    def __missing__(self, text: str) -> Size:
+        size = parse_size(text)
+        if size % SIZE_ONE or size == MAX_SIZE:
+            raise BadNumber(text, "is no whole number of shares")
+        if len(self) >= _MEMO_LIMIT:
+            self.clear()
+        self[text] = size
+        return size
+
+
+class FractionMemo(dict[str, Size]):
+    """`memo["46"]` is 0.46 of a share."""
+
+    def __missing__(self, text: str) -> Size:
+        size = parse_size(f"0.{text}") if text else 0
+        if len(self) >= _MEMO_LIMIT:
+            self.clear()
+        self[text] = size
+        return size
+
+
 class SizeMemo(dict[str, Size]):
     """`memo[text]` is the size. Sizes are many, so a full memo starts over.
 
     A size not seen before is mostly made of two parts that were: whole shares and a fraction.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wholes: WholeMemo, fractions: FractionMemo) -> None:
         super().__init__()
-        self._wholes: dict[str, Size] = {}
-        self._fractions: dict[str, Size] = {"": 0}
+        self._wholes = wholes
+        self._fractions = fractions
 
     def __missing__(self, text: str) -> Size:
         whole, _, fraction = text.partition(".")
         try:
             size = self._wholes[whole] + self._fractions[fraction]
-        except KeyError:
-            size = parse_size(text)
-            self._learn(whole, fraction, size)
+        except BadNumber:
+            size = parse_size(text)  # spelled oddly, or refused with the whole text in its mouth
         if len(self) >= _MEMO_LIMIT:
             self.clear()
         self[text] = size
         return size
-
-    def _learn(self, whole: str, fraction: str, size: Size) -> None:
-        """`size` was parsed, so both parts are digits. The largest whole is left out: no fraction may follow it."""
-        if len(self._wholes) < _MEMO_LIMIT and whole and size < MAX_SIZE:
-            self._wholes[whole] = size - size % SIZE_ONE
-        if len(self._fractions) < _MEMO_LIMIT and len(fraction) <= 6:
-            self._fractions[fraction] = size % SIZE_ONE
 
 
 class OddSpelling(ValueError):
@@ -106,10 +119,10 @@ class LevelMemo(dict[str, tuple[Price, Size]]):
         self._sizes = sizes
 
     def __missing__(self, text: str) -> tuple[Price, Size]:
-        found = _LEVEL.fullmatch(text)
-        if found is None:
+        price, found, size = text[9:-1].partition('","size":"')
+        if not found or not text.startswith('"price":"') or not text.endswith('"'):
             raise OddSpelling(text)
-        level = self._prices[found.group(1)], self._sizes[found.group(2)]
+        level = self._prices[price], self._sizes[size]
         if len(self) >= _MEMO_LIMIT:
             self.clear()
         self[text] = level
