@@ -107,4 +107,5 @@ def _price_change(data: bytes) -> Document | None:
 
 def is_expendable(frame: Frame) -> bool:
     """Whether a frame may be dropped when merging did not help: a price change, never a snapshot or a tick change."""
-    return frame.data.endswith(_TAIL) or event_type_of(frame.data) in ("price_change", "best_bid_ask")
+    data = frame.data
+    return not data.startswith(b"[") and event_type_of(data) in ("price_change", "best_bid_ask")

@@ -1,0 +1,31 @@
+"""Filters save work and never judge."""
+
+from markets.feed.filters import FrameFilter, event_type_of, market_of
+
+CHANGE = b'{"market":"0x01","price_changes":[],"timestamp":"1","event_type":"price_change"}'
+NEW = b'{"event_type":"new_market","market":"0x02","question":"event_type"}'
+
+
+def test_type_and_market_are_read_off_the_bytes() -> None:
+    assert (event_type_of(CHANGE), market_of(CHANGE)) == ("price_change", "0x01")
+    assert (event_type_of(b"{"), market_of(b"{")) == ("", "")
+
+
+def test_muted_types_are_dropped_and_counted() -> None:
+    passing = FrameFilter(frozenset({"new_market"}))
+    assert [passing.passes(data) for data in (CHANGE, NEW.replace(b',"question":"event_type"', b""))] == [True, False]
+    assert passing.filtered == 1
+
+
+def test_one_market_may_be_muted_further_and_heard_again() -> None:
+    passing = FrameFilter()
+    passing.mute("0x01", frozenset({"price_change"}))
+    assert (passing.passes(CHANGE), passing.passes(CHANGE.replace(b"0x01", b"0x02"))) == (False, True)
+    passing.mute("0x01", frozenset())
+    assert passing.passes(CHANGE)
+
+
+def test_what_cannot_be_placed_passes() -> None:
+    passing = FrameFilter(frozenset({"book", ""}), {"0x01": frozenset({"book"})})
+    assert passing.passes(b'[{"event_type":"book","market":"0x01"}]')
+    assert FrameFilter(frozenset({"book"})).passes(b"\xff\xfe{")
