@@ -25,7 +25,7 @@ from markets.gamma.metadata import read_markets
 from markets.models import Market as MarketRow
 from polyweb.runtime import views
 from polyweb.runtime.inbox import NO_CONTROL, Control, Spelled, TraderConfig, read
-from polyweb.runtime.rehearsal import Digest, Divergence, Rehearsal, SessionReplay, Venue
+from polyweb.runtime.rehearsal import Digest, Divergence, NoBeginning, Rehearsal, SessionReplay, Venue
 from polyweb.runtime.rehearsal_venues import FakeVenue, PaperVenue
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
@@ -210,7 +210,7 @@ def run_session(recording: Path, on_frame: Callable[[Frame], None]) -> Json:
         replay.run(_session_items(recording, on_frame))
     except Divergence as error:
         divergence = str(error)
-    except ValueError as error:
+    except NoBeginning as error:
         raise RecordingError(recording, str(error), "Give the folder, or the segment the session began with") from error
     told = _told(replay.played, replay.digest, replay.last_ns - replay.first_ns, time.perf_counter() - started)
     told["decisions"] = replay.compared

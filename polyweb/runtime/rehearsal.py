@@ -122,6 +122,10 @@ class Divergence(Exception):
     """A recorded session did not replay to the decisions it recorded."""
 
 
+class NoBeginning(ValueError):
+    """A session recording without the item that starts a run: there is nothing to decide with."""
+
+
 class SessionReplay:
     """A session recording through new traders: each `Begin` starts a run, each `Decide` is decided again and compared.
 
@@ -137,19 +141,22 @@ class SessionReplay:
         self.last_ns: Nanos = 0
 
     def run(self, items: Iterable[Frame | Spelled]) -> None:
-        """Raises Divergence at the first decision that differs, ValueError when the recording lacks its beginning."""
+        """Raises Divergence at the first decision that differs, NoBeginning when the recording lacks its start.
+
+        Whatever else the trader raises was raised in the session too: it comes out as it is.
+        """
         trader: Trader | None = None
         for item in items:
             if isinstance(item, Begin):
                 trader = self._begin(item)
             elif trader is None:
-                raise ValueError("the session recording has lost its beginning: replay needs its first segment")
+                raise NoBeginning("the session recording has lost its beginning: replay needs its first segment")
             elif isinstance(item, Decide):
                 self._compare(trader, item)
             else:
                 trader.apply(item)
         if trader is None:
-            raise ValueError("the session recording is empty")
+            raise NoBeginning("the session recording is empty")
 
     def _begin(self, begin: Begin) -> Trader:
         trader = self._build(begin)
