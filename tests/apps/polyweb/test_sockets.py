@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import AsyncClient
 from django.utils import timezone
 
@@ -24,6 +25,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 EVERYTHING = ("execution.view_enginestatus", "markets.view_market", "execution.view_order")
 ADDRESSES = ("/ws/status/", "/ws/dashboard/", "/ws/orders/", "/ws/markets/0x1/")
 ORIGIN = b"http://localhost"
+
+
+@pytest.fixture(autouse=True)
+async def no_connection_left() -> AsyncIterator[None]:
+    """The thread behind async code keeps its own; PostgreSQL drops no database that somebody still uses."""
+    yield
+    await sync_to_async(connections.close_all)()
 
 
 async def headers_of(user: User | None, origin: bytes = ORIGIN) -> list[tuple[bytes, bytes]]:
