@@ -244,6 +244,8 @@ class Bookkeeper(Shelf):
             if book.seeded and (tracked.unsettled or tracked.shown is not None):
                 self._close_burst(tracked, event.timestamp_ms)
             tracked.hear_tops(None, None)
+        if not book.seeded:
+            tracked.paired_ns = received_ns  # silence of the other token counts from here
         self._replace_book(tracked, event)
         tracked.burst_ms = tracked.snapshot_ms = event.timestamp_ms
         tracked.doubt = Doubt.NONE

@@ -22,7 +22,8 @@ from markets.domain.events import (
 )
 from markets.domain.integrity import BookCounters
 from markets.domain.market import Market
-from markets.domain.units import AssetId, Nanos
+from markets.domain.oddities import Oddities
+from markets.domain.units import AssetId, ConditionId, Nanos
 
 EVENT_NAMES: dict[type[MarketEvent], str] = {
     BookSnapshot: "book",
@@ -38,7 +39,10 @@ EVENT_NAMES: dict[type[MarketEvent], str] = {
 
 @dataclass(slots=True)
 class Verification:
-    """What a recording holds. `first_ns` and `last_ns` are the times of its first and last timed frame."""
+    """What a recording holds. `first_ns` and `last_ns` are the times of its first and last timed frame.
+
+    `neg_risk` is what each market was judged by: what metadata or its first reproduced hash said, never both values.
+    """
 
     books: BookCounters
     frames: int = 0
@@ -47,6 +51,8 @@ class Verification:
     assets: dict[AssetId, None] = field(default_factory=dict)
     first_ns: Nanos = 0
     last_ns: Nanos = 0
+    neg_risk: dict[ConditionId, bool | None] = field(default_factory=dict)
+    recipes: dict[str, int] = field(default_factory=dict)
 
     @property
     def span_ns(self) -> Nanos:
@@ -67,6 +73,7 @@ def verify(
     for market in markets:
         books.track(market)
     found = Verification(books.counters)
+    oddities = Oddities(books.counters.unknown_fields, one_in=1)
     for frame in frames:
         found.frames += 1
         if progress is not None:
@@ -78,10 +85,14 @@ def verify(
         except MalformedFrame as error:
             found.malformed[error.reason.value] = found.malformed.get(error.reason.value, 0) + 1
             continue
+        if events:
+            oddities.look(frame.data, "")
         for event in events:
             _note(found, event)
             books.apply(event, frame.received_ns)
     books.flush()
+    found.neg_risk = {market.condition_id: books.neg_risk(market.condition_id) for market in books.markets}
+    found.recipes = books.recipes_matched
     return found
 
 

@@ -16,7 +16,7 @@ from markets.domain.units import NANOS_PER_MILLI, Nanos
 from markets.feed.recorder import ZSTD_MAGIC, RecordingError, RecordKind, read_records, segments
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_STAMP = re.compile(rb'"timestamp"\s*:\s*"?(\d{12,14})\b')
+_STAMP = re.compile(rb'"(?:timestamp|ts_ms)"\s*:\s*"?(\d{12,14})\b')
 
 
 def read_frames(path: Path) -> Iterator[Frame]:
