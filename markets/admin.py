@@ -9,11 +9,26 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from markets import selectors, services
-from markets.models import Change, ChangeCounter, Event, Market, Outcome, Recording, RuleRevision
+from markets.models import (
+    BookEvent,
+    Change,
+    ChangeCounter,
+    Event,
+    Market,
+    MarketHistory,
+    Outcome,
+    Recording,
+    ResyncEvent,
+    RuleRevision,
+    TradePrint,
+    TrustChange,
+)
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ModelAdmin
@@ -229,6 +244,35 @@ class RuleRevisionAdmin(ReadOnly, ModelAdmin[RuleRevision]):
     list_select_related = ("market",)
     ordering = ("-pk",)
     show_full_result_count = False
+
+
+class UncountedPaginator(Paginator):  # type: ignore[type-arg]  # takes no parameter at run time
+    """Counts no further than anybody leafs: these tables hold millions of rows."""
+
+    most = 5_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.most].count())
+
+
+class HistoryAdmin(ReadOnly, ModelAdmin[MarketHistory]):
+    """Newest first; look for one market by its condition id."""
+
+    list_filter = ("at",)
+    search_fields = ("=market__condition_id", "=market__slug")
+    list_select_related = ("market",)
+    ordering = ("-at", "-id")
+    paginator = UncountedPaginator
+    show_full_result_count = False
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return ["at", "market", *columns_of(self.model, "id", "at", "market")]
+
+
+for _model in (BookEvent, TradePrint, TrustChange, ResyncEvent):
+    admin.site.register(_model, HistoryAdmin)
 
 
 @admin.register(Recording)

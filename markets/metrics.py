@@ -1,6 +1,6 @@
 """Prometheus series of the market side, declared once. Every label takes its values from a closed set.
 
-Law: nobody counts here; the engine publishes the totals its books and feed have anyway.
+Law: nobody counts here; the engine publishes the totals its books and feed have anyway, and the event writer its own.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,9 @@ FEED_LATENCY = Histogram(
     "Receive time minus venue time of market events",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+EVENT_ROWS = Counter("polyweb_market_event_rows", "Rows stored of what was seen of the markets", ["table"])
+EVENT_ROWS_DROPPED = Counter("polyweb_market_event_rows_dropped", "Such rows that were not stored", ["why"])
+EVENT_ROWS_WAITING = Gauge("polyweb_market_event_rows_waiting", "Such rows waiting for the database")
 
 
 class MarketMetrics:

@@ -135,6 +135,62 @@ class RuleRevision(models.Model):
         return f"{self.pk}: rules of {self.market_id}"
 
 
+class MarketHistory(models.Model):
+    """One thing seen of a market at a time. On PostgreSQL these tables are partitioned by day (migration 0005).
+
+    The key is (id, at) there, which a partitioned table wants; to Django it is `id`, which never repeats either.
+    No foreign key is enforced: rows come in by COPY, and markets are never deleted.
+    """
+
+    market = models.ForeignKey(
+        Market, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    at = models.DateTimeField(help_text="When we learned of it.")
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(fields=["market", "at"], name="%(class)s_market"),
+            models.Index(fields=["at"], name="%(class)s_at"),  # BRIN on PostgreSQL
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"
+
+
+class BookEvent(MarketHistory):
+    """New best prices of YES in a trusted book, with the sizes there at that moment; empty where a side is."""
+
+    bid = models.DecimalField(**PRICE, null=True)
+    bid_size = models.DecimalField(**SHARES, default=0)
+    ask = models.DecimalField(**PRICE, null=True)
+    ask_size = models.DecimalField(**SHARES, default=0)
+
+
+class TradePrint(MarketHistory):
+    """A trade the venue announced: price of the traded token, side of the taker."""
+
+    venue_at = models.DateTimeField()
+    yes = models.BooleanField(help_text="The YES token was traded.")
+    price = models.DecimalField(**PRICE)
+    size = models.DecimalField(**SHARES)
+    side = models.CharField(max_length=4)
+
+
+class TrustChange(MarketHistory):
+    """A book earned or lost its trust, and why."""
+
+    trust = models.CharField(max_length=16)
+    reason = models.CharField(max_length=32, blank=True)
+
+
+class ResyncEvent(MarketHistory):
+    """A fresh snapshot was asked for, because of a doubt."""
+
+    reason = models.CharField(max_length=64)
+    request_id = models.PositiveBigIntegerField(default=0)
+
+
 class Recording(models.Model):
     """A file the recorder wrote; retention removes file and row together."""
 

@@ -5,6 +5,8 @@ Law: a task translates in, makes one call and translates out; it never trades.
 
 import random
 import time
+from dataclasses import asdict
+from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
@@ -23,3 +25,11 @@ def refresh_gamma(*, jitter_s: float = JITTER_S) -> dict[str, int]:
     time.sleep(random.uniform(0, jitter_s))
     totals = services.refresh(settings.POLYWEB.gamma_url)
     return {**totals.summary(), "vanished": totals.vanished}
+
+
+@shared_task(name="markets.tasks.tend_event_tables", soft_time_limit=840)  # type: ignore[untyped-decorator]
+def tend_event_tables(*, days: int = 14) -> dict[str, int]:
+    """Make the partitions of the coming days and let go of stored events older than `days`."""
+    if days < 1:
+        raise ValueError(f"days: retention of less than a day: {days}")
+    return asdict(services.tend_event_tables(keep=timedelta(days=days)))

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
 
 from polyweb.env import Env, Problem, Profile
 
@@ -83,6 +84,33 @@ def _live(env: Env) -> Iterator[CheckMessage]:
 def check_environment(**_: Any) -> Sequence[CheckMessage]:
     messages = problem_messages(settings.POLYWEB_PROBLEMS)
     return [*messages, *unknown_messages(settings.POLYWEB_UNKNOWN), *env_messages(settings.POLYWEB)]
+
+
+@register(Tags.database)
+def check_timescale(*, databases: Sequence[str] | None = None, **_: Any) -> Sequence[CheckMessage]:
+    """Run by `migrate` and `check --database default`, like every check that asks a database."""
+    if not settings.POLYWEB.timescale or "default" not in (databases or ()):
+        return []
+    return timescale_messages(_timescale_version())
+
+
+def timescale_messages(version: str | None) -> list[CheckMessage]:
+    if version is not None:
+        return []
+    text = "POLYWEB_TIMESCALE is on, but this database has no TimescaleDB: event tables are partitioned by day instead."
+    hint = "Install the extension before the first migrate, or unset POLYWEB_TIMESCALE."
+    return [Warning(text, hint=hint, id="polyweb.W005")]
+
+
+def _timescale_version() -> str | None:
+    """None when the server cannot offer the extension."""
+    connection = connections["default"]
+    if connection.vendor != "postgresql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'")
+        row = cursor.fetchone()
+    return None if row is None else str(row[0])
 
 
 def stop_on_errors() -> None:

@@ -141,6 +141,11 @@ class Env(BaseSettings):
         30.0, ge=0, le=3600, description="seconds between audits of our books against POST /books; 0 is off"
     )
 
+    store_events: bool = Field(True, description="the engine stores moved tops, trades, trust and resyncs as rows")
+    timescale: bool = Field(
+        False, description="make those tables TimescaleDB hypertables when they are created; else partitions by day"
+    )
+
     secret_key: SecretStr | None = Field(None, description="Django's key; live needs it, else made in var/")
     secret_key_file: ProjectPath | None = Field(None, description="file holding it; wins over the variable")
     allowed_hosts: Words = Field(("localhost", "127.0.0.1", "[::1]"), description="comma-separated host names")

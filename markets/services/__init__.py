@@ -3,6 +3,7 @@
 Law: every write is a keyword-only function that runs in one transaction.
 """
 
+from markets.services.event_tables import EVENT_MODELS, Tended, tend_event_tables
 from markets.services.journal import ENGINE_CHANNEL, record_change
 from markets.services.metadata import (
     Stored,
@@ -25,8 +26,10 @@ from markets.services.switches import (
 
 __all__ = [
     "ENGINE_CHANNEL",
+    "EVENT_MODELS",
     "RulesMoved",
     "Stored",
+    "Tended",
     "Tidied",
     "Totals",
     "allow_other",
@@ -41,6 +44,7 @@ __all__ = [
     "store_documents",
     "store_page",
     "switchable",
+    "tend_event_tables",
     "tidy_recordings",
     "upsert",
 ]

@@ -28,10 +28,12 @@ from execution.store import DjangoJournal
 from markets.domain.events import Frame, MarketEvent
 from markets.domain.market import Generation
 from markets.domain.units import Nanos, cash_from_decimal
+from markets.store import EventWriter
 from polyweb.env import Env
 from polyweb.runtime.clerk import LEASE_TTL, Clerk
 from polyweb.runtime.engine import Engine, FactWriter, MarketFeed, Parts, holder_name
 from polyweb.runtime.feeds import FeedPlan, FeedWires, LiveFeed, RecordedFeed
+from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Begin, Item, TraderConfig
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher, Send
@@ -68,6 +70,7 @@ class Wires:
         self.push: Callable[[Item], None] = _unwired
         self.trouble: Callable[[Trouble], None] = _unwired
         self.tap: Callable[[MarketEvent, Nanos], None] | None = None
+        self.seen: Callable[[MarketEvent, Nanos], None] | None = None
         self.advance: Callable[[Nanos], None] = _nothing
 
     def outcome(self, outcome: Outcome) -> None:
@@ -76,6 +79,8 @@ class Wires:
     def event(self, event: MarketEvent, now_ns: Nanos) -> None:
         if self.tap is not None:
             self.tap(event, now_ns)
+        if self.seen is not None:
+            self.seen(event, now_ns)
 
 
 def _unwired(_: object) -> None:
@@ -139,6 +144,8 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
     wired = FeedWires(raw=recordings.raw)
     feed = build_feed(env, source, lambda item: wires.push(item), wired)
     facts = FactWriter(journal)
+    history = History(trader, EventWriter() if env.store_events else None)
+    wires.seen = history.heard
 
     def on_facts(new: list[Fact]) -> None:
         facts.add(new)
@@ -151,6 +158,7 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
         log=recordings,
         on_facts=on_facts,
         on_turn=lambda now_ns: wires.advance(now_ns),
+        on_decided=history.decided,
     )
     publisher = Publisher(trader, lambda: engine.overview(), send)
     parts = Parts(
@@ -167,6 +175,7 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
         terms=terms,
         mode=describe(env, source),
         recordings=recordings,
+        history=history,
     )
     engine = Engine(parts)
     wired.full = lambda: turns.full

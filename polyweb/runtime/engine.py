@@ -28,6 +28,7 @@ from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos
 from polyweb.runtime import views
 from polyweb.runtime.clerk import Clerk, holding, profit_points, shown
 from polyweb.runtime.gauges import Gauges
+from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Control
 from polyweb.runtime.lookout import Lookout
 from polyweb.runtime.loop import Turns
@@ -82,6 +83,7 @@ class Parts:
     terms: Terms
     mode: Json
     recordings: Recordings
+    history: History
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -182,6 +184,7 @@ class Engine:
             "mode": parts.mode,
             "feed": feed,
             "recordings": parts.recordings.summary(),
+            "history": parts.history.summary(),
             "loop": {
                 "decide_us_p50": p50,
                 "decide_us_p99": p99,
@@ -290,6 +293,7 @@ class Engine:
             log.error("shutdown_incomplete", after_s=SHUTDOWN_S, facts_waiting=parts.facts.waiting)
         finally:
             await parts.recordings.close()
+            await parts.history.close()
             await parts.relayer.close()
             await parts.journal.close()
             await parts.clerk.close()
@@ -324,6 +328,7 @@ class Engine:
         while True:
             started = time.monotonic()
             parts.recordings.flush()
+            parts.history.flush()
             try:
                 await self._store(full=False)
             except parts.clerk.unavailable as error:

@@ -6,7 +6,7 @@ Law: one writer. Only a turn touches the trader, and a turn never waits; everyth
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from execution.domain.commands import Cancel, Command, Place, Resync
@@ -46,6 +46,10 @@ class SessionLog(Protocol):
     def item(self, item: Spelled, at_ns: Nanos) -> None: ...
 
 
+def _nothing(_commands: Sequence[Command], _now_ns: Nanos) -> None:
+    """Nobody listens."""
+
+
 class Turns:
     """The inbox and its only reader. `push` may be called from anything running in this event loop."""
 
@@ -58,6 +62,7 @@ class Turns:
         log: SessionLog | None,
         on_facts: Callable[[list[Fact]], None],
         on_turn: Callable[[Nanos], None],
+        on_decided: Callable[[Sequence[Command], Nanos], None] = _nothing,
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
         self.trader = trader
@@ -69,6 +74,7 @@ class Turns:
         self._log = log
         self._on_facts = on_facts
         self._on_turn = on_turn
+        self._on_decided = on_decided
         self._now_ns = now_ns
         self._items: deque[Item] = deque()
         self._wake = asyncio.Event()
@@ -176,6 +182,7 @@ class Turns:
                 self._hands.take(command)
             elif isinstance(command, Resync):
                 self._feed.resync(command)
+        self._on_decided(commands, now_ns)
 
     def timings_us(self) -> tuple[float | None, float | None]:
         """p50 and p99 of the last turns in microseconds."""

@@ -68,6 +68,8 @@ class Quoter:
         stop = stops.strongest(state.control.stops, market.condition_id, market.event_id, now_ns)
         if stop is not None and stop.level >= StopLevel.CANCEL:
             return Down(CancelReason.STOPPED, f"stopped: {stop.reason}")
+        if market.blocked:
+            return Down(CancelReason.NO_QUOTE, market.blocked)
         doubt = state.books.doubt(market.condition_id)
         if doubt in (Doubt.NONE, Doubt.BURST_OPEN):
             return None
@@ -114,7 +116,8 @@ class Quoter:
         if self._age_ns(market.condition_id, now_ns) < half_ns or now_ns - desk.asked_ns < half_ns // 2:
             return []
         desk.asked_ns = now_ns
-        return [Resync(tuple(asset for asset in (market.yes, market.no) if asset), "quiet")]
+        assets = tuple(asset for asset in (market.yes, market.no) if asset)
+        return [Resync(assets, "quiet", market.condition_id)]
 
     def _age_ns(self, condition_id: ConditionId, now_ns: Nanos) -> Nanos:
         return max(0, now_ns - self._state.books.last_update_ns(condition_id))

@@ -33,6 +33,7 @@ class Trader(TradingState):
     ) -> None:
         super().__init__(config)
         self._tap = tap
+        self.decided: list[ConditionId] = []  # the markets whose change the last decision was about
         self._dirty: dict[ConditionId, None] = {}
         self._timed: dict[ConditionId, None] = {}
         self._quoter = Quoter(self)
@@ -190,7 +191,7 @@ class Trader(TradingState):
             commands.append(Cancel(due, CancelReason.REQUOTE, now_ns))
         for condition_id in self.books.drain_dirty():
             self._dirty[condition_id] = None
-        dirty = list(self._dirty)
+        self.decided = dirty = list(self._dirty)
         timed = [condition_id for condition_id in self._timed if condition_id not in self._dirty]
         self._dirty.clear()
         self._timed.clear()

@@ -20,6 +20,7 @@ from tests.installation import Installation, eventually
 SCHEDULED = (
     ("markets.migrations.0002_first_rows", "create"),
     ("markets.migrations.0004_rule_review", "schedule"),
+    ("markets.migrations.0005_event_storage", "schedule"),
     ("execution.migrations.0002_retention_schedule", "schedule"),
     ("execution.migrations.0003_operation_schedules", "schedule"),
 )
