@@ -1,6 +1,6 @@
 """Fields the venue sends and we do not know: accepted, and noted once per name.
 
-Law: off the hot path. Looked at are the first frames of every type and then one in many of the frames that take the
+Law: off the hot path. Looked at are the first frame of every type and then one in many of the frames that take the
 long way anyway, so a field the venue adds for good is seen within seconds; one that comes once may be missed live.
 `verify_recording` looks at every frame.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-FIRST_OF_A_TYPE = 4
+FIRST_OF_A_TYPE = 1
 ONE_IN = 256
 MOST_NAMES = 256
 

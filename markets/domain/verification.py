@@ -41,7 +41,8 @@ EVENT_NAMES: dict[type[MarketEvent], str] = {
 class Verification:
     """What a recording holds. `first_ns` and `last_ns` are the times of its first and last timed frame.
 
-    `neg_risk` is what each market was judged by: what metadata or its first reproduced hash said, never both values.
+    `markets` are those with a book; `neg_risk` is what each was judged by: what metadata or its first reproduced hash
+    said, never both values.
     """
 
     books: BookCounters
@@ -51,6 +52,7 @@ class Verification:
     assets: dict[AssetId, None] = field(default_factory=dict)
     first_ns: Nanos = 0
     last_ns: Nanos = 0
+    markets: tuple[Market, ...] = ()
     neg_risk: dict[ConditionId, bool | None] = field(default_factory=dict)
     recipes: dict[str, int] = field(default_factory=dict)
 
@@ -92,6 +94,7 @@ def verify(
             books.apply(event, frame.received_ns)
     books.flush()
     found.neg_risk = {market.condition_id: books.neg_risk(market.condition_id) for market in books.markets}
+    found.markets = books.markets
     found.recipes = books.recipes_matched
     return found
 
