@@ -66,7 +66,7 @@ class Stagger:
 class DataWatch:
     """Whether a shard's connection still brings data. A socket may answer every PING and say nothing for hours.
 
-    It should speak when it has just been opened (every token owes its book), when it spoke of changes within
+    It should speak when it was opened or asked for books (every token owes one), when it spoke of changes within
     `memory_s`, or when somebody saw the venue move on without it. Patience doubles with every replacement in vain, so
     that a market gone quiet is not punished for ever.
     """
@@ -75,6 +75,7 @@ class DataWatch:
         self._times = times
         self._patience_s = times.data_silence_s
         self._data_s = 0.0
+        self._asked_s: float | None = None
         self._spoke = self._missed = False
         self._live_s = float("-inf")
 
@@ -84,12 +85,18 @@ class DataWatch:
         return self._spoke
 
     def opened(self, now_s: float) -> None:
-        self._data_s = now_s
+        self._data_s = self._asked_s = now_s
         self._spoke = self._missed = False
+
+    def asked(self, now_s: float) -> None:
+        """Books were asked for; any data answers, for an answer says which token it is about and silence does not."""
+        if self._asked_s is None:
+            self._asked_s = now_s
 
     def heard(self, now_s: float, *, live: bool) -> None:
         """Data came; `live` when it told of a change and was not the dump every connection begins with."""
         self._data_s = now_s
+        self._asked_s = None
         self._spoke = True
         if live:
             self._live_s = now_s
@@ -103,10 +110,9 @@ class DataWatch:
     def verdict(self, now_s: float) -> str:
         """Why the connection should be replaced; "" while it should not. Asking takes the answer as followed."""
         times = self._times
-        quiet_s = now_s - self._data_s
-        if not self._spoke:
-            return f"no book within {times.opening_s:g} s" if quiet_s >= times.opening_s else ""
-        if not self._owes(now_s) or quiet_s < self._patience_s:
+        if self._asked_s is not None and now_s - self._asked_s >= times.opening_s:
+            return f"no book within {times.opening_s:g} s"
+        if not self._spoke or not self._owes(now_s) or now_s - self._data_s < self._patience_s:
             return ""
         said = f"no data for {self._patience_s:g} s"
         self._patience_s = min(2 * self._patience_s, times.memory_s)
@@ -114,10 +120,10 @@ class DataWatch:
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until `verdict` may say something else, if nothing is heard meanwhile."""
-        patience_s = self._patience_s if self._spoke else self._times.opening_s
-        if self._spoke and not self._owes(now_s):
-            return float("inf")
-        return max(0.0, self._data_s + patience_s - now_s)
+        ends_s = [self._asked_s + self._times.opening_s] if self._asked_s is not None else []
+        if self._spoke and self._owes(now_s):
+            ends_s.append(self._data_s + self._patience_s)
+        return max(0.0, min(ends_s) - now_s) if ends_s else float("inf")
 
     def _owes(self, now_s: float) -> bool:
         return self._missed or now_s - self._live_s <= self._times.memory_s

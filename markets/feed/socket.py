@@ -109,6 +109,7 @@ class ShardSocket:
             self._say(False, removed, "unsubscribed")
         if added:
             self._outgoing.append(subscribe(added))
+            self._watch.asked(time.monotonic())
             self._say(True, added, "subscribed")
         self._wake.set()
 
@@ -207,6 +208,7 @@ class ShardSocket:
             due = self._resyncs.due(now_s)
             if due:
                 messages += [unsubscribe(due), subscribe(due)]
+                self._watch.asked(now_s)
             if pulse is Pulse.PING:
                 messages.append(PING)
             async with asyncio.timeout(SEND_TIMEOUT_S):

@@ -20,6 +20,7 @@ from polyweb.runtime.inbox import Item, Shown
 log = structlog.get_logger(__name__)
 
 SAMPLE = 20
+LEAST_S = 4.0  # a book is compared two seconds after it was shown; one shown again meanwhile starts anew
 
 
 class Auditor:
@@ -40,7 +41,7 @@ class Auditor:
         self._assets = assets
         self._push = push
         self._rng = rng
-        self._every_s = every_s
+        self._every_s = max(every_s, LEAST_S)
         self._now_ns = now_ns
 
     async def run(self) -> None:

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -163,6 +164,57 @@ async def test_a_venue_that_is_away_is_tried_until_it_is_back() -> None:
     assert inbox.states == []
 
 
+async def test_nothing_is_read_while_the_reader_holds_back_and_nothing_is_lost_by_it() -> None:
+    inbox, full = Inbox(), True
+    async with exchange() as venue:
+        client = FeedClient(
+            venue.url,
+            on_frame=inbox.frames.append,
+            on_state=inbox.states.append,
+            rng=random.Random(1),
+            times=FAST,
+            held_back=lambda: full,
+        )
+        client.set_assets(["a"])
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(client.run())
+            await until(lambda: venue.heard)
+            await asyncio.sleep(0.1)
+            assert inbox.frames == []
+            full = False
+            await until(lambda: inbox.frames)
+            task.cancel()
+
+
+async def test_twin_sockets_tell_everything_once_and_only_the_last_to_fall_takes_the_tokens_down() -> None:
+    inbox = Inbox()
+    raw: list[Frame] = []
+    async with exchange() as venue:
+        client = FeedClient(
+            venue.url,
+            on_frame=inbox.frames.append,
+            on_state=inbox.states.append,
+            rng=random.Random(1),
+            times=replace(FAST, rotate_s=0.3),
+            sides=2,
+            on_raw=raw.append,
+        )
+        client.set_assets(["a"])
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(client.run())
+            await until(lambda: client.sockets_up == 2)
+            for connection in venue.connections:
+                await connection.send('{"event_type":"book","asset_id":"a","timestamp":"1","hash":"x"}')
+            await until(lambda: client.duplicates == 1)
+            await until(lambda: client.endings["rotated"] >= 3)
+            assert inbox.up == [(True, ("a",))]
+            assert sum(frame.data.startswith(b"{") for frame in inbox.frames) == 1
+            assert sum(frame.data.startswith(b"{") for frame in raw) == 2
+            assert sum(side.frames for side in client.side_counts()) == len(raw)
+            task.cancel()
+    assert inbox.up == [(True, ("a",)), (False, ("a",))]
+
+
 async def test_nothing_wanted_opens_nothing() -> None:
     inbox = Inbox()
     async with exchange() as venue, running(venue.url, inbox) as client:
@@ -170,6 +222,11 @@ async def test_nothing_wanted_opens_nothing() -> None:
         assert venue.connections == []
         client.set_assets(["a"])
         await until(lambda: inbox.frames)
+
+
+def test_more_than_two_sockets_per_shard_are_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="must be 1 or 2"):
+        FeedClient("ws://host", on_frame=print, on_state=print, rng=random.Random(1), sides=3)
 
 
 @pytest.mark.parametrize("url", ["http://host/ws", "ws://", "host"])

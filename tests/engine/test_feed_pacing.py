@@ -57,6 +57,18 @@ def test_a_quiet_market_is_not_frozen_and_patience_grows_with_every_replacement_
     assert replaced == [60, 180]
 
 
+def test_a_socket_that_was_asked_for_books_owes_one_although_its_market_is_quiet() -> None:
+    watch = DataWatch(TIMES)
+    watch.opened(0.0)
+    watch.heard(1.0, live=False)
+    watch.asked(1_000.0)
+    watch.asked(1_010.0)
+    assert watch.wait_s(1_000.0) == 15
+    assert (watch.verdict(1_014.0), watch.verdict(1_015.0)) == ("", "no book within 15 s")
+    watch.heard(1_015.0, live=False)
+    assert watch.verdict(2_000.0) == ""
+
+
 def test_a_socket_the_venue_moved_on_without_must_prove_itself_although_its_market_is_quiet() -> None:
     watch = DataWatch(TIMES)
     watch.opened(0.0)
