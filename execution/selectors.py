@@ -35,6 +35,8 @@ from strategies.domain.intents import OrderType
 ENDED_STATES = tuple(sorted(state.value for state in ENDED))
 BEAT_PATIENCE = timedelta(seconds=5)
 
+MICRO = Decimal("0.000001")
+
 
 # For the engine's start --------------------------------------------------------------------------------------
 
@@ -179,7 +181,10 @@ class Totals:
 def totals() -> Totals:
     """Sums over the newest positions of all markets, in pUSD."""
     sums = PositionSnapshot.objects.aggregate(realised=Sum("realised"), unrealised=Sum("unrealised"), fees=Sum("fees"))
-    realised, unrealised, fees = (sums[name] or Decimal(0) for name in ("realised", "unrealised", "fees"))
+    # SQLite adds in floating point: back to the whole 1e-6 pUSD that every row has.
+    realised, unrealised, fees = (
+        (sums[name] or Decimal(0)).quantize(MICRO) for name in ("realised", "unrealised", "fees")
+    )
     return Totals(realised + unrealised - fees, realised, unrealised, fees)
 
 

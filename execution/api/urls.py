@@ -5,7 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from execution.api import views
 
-router = SimpleRouter(trailing_slash=False)
+router = SimpleRouter()
 router.register("orders", views.OrderViewSet, basename="order")
 router.register("fills", views.FillViewSet, basename="fill")
 router.register("audits", views.AuditViewSet, basename="audit")
@@ -15,6 +15,6 @@ router.register("reconcile-reports", views.ReconcileReportViewSet, basename="rec
 router.register("allowance-reports", views.AllowanceReportViewSet, basename="allowance-report")
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("pnl", views.PnlView.as_view(), name="pnl"),
+    path("pnl/", views.PnlView.as_view(), name="pnl"),
     *router.urls,
 ]

@@ -20,10 +20,11 @@ def _test_database() -> dict[str, Any]:
         own = {"NAME": f"{database.name}_test_{secrets.token_hex(4)}"}
         # No pool: dropping the test database must find no connection left in it.
         return {**database.settings(pool=False), "TEST": own}
-    # A file, as in the embedded profile: an in-memory database would hide locks between connections.
+    # A file, as in the embedded profile: an in-memory database would hide locks between connections. One per
+    # process: two runs in one checkout must not meet.
     folder = POLYWEB.var_dir
     embedded = database_url.sqlite_at(folder / "polyweb.sqlite3")
-    return {**embedded.settings(pool=False), "TEST": {"NAME": str(folder / "test.sqlite3")}}
+    return {**embedded.settings(pool=False), "TEST": {"NAME": str(folder / f"test-{os.getpid()}.sqlite3")}}
 
 
 SECRET_KEY = "the tests sign nothing that matters, with fifty characters"

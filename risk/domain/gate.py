@@ -187,12 +187,12 @@ def _check_moment(market: Market, limits: Limits, guard: Guard, now_ns: Nanos, f
 
 def _check_market(market: Market, guard: Guard, found: _Found) -> None:
     if guard.live_money and market.generation is Generation.UNKNOWN:
-        detail = f"{market.condition_id}: protocol version not known, so it is never traded with money"
+        detail = "protocol version not known, so it is never traded with money"
         found.append((RefusalCode.VERSION_UNKNOWN, detail))
     if not market.accepting_orders:
-        found.append((RefusalCode.NOT_ACCEPTING, f"{market.condition_id}: not accepting orders"))
+        found.append((RefusalCode.NOT_ACCEPTING, "not accepting orders"))
     if market.other:
-        detail = f"{market.condition_id}: is the Other outcome, whose meaning may change"
+        detail = "is the Other outcome, whose meaning may change"
         found.append((RefusalCode.OTHER_OUTCOME, detail))
 
 
@@ -242,7 +242,7 @@ def _check_own_cross(
     if new_bid >= min(new_ask, low_ask) or new_ask <= max(new_bid, high_bid):
         bid = max(new_bid, high_bid) if new_ask <= high_bid else new_bid
         ask = min(new_ask, low_ask) if new_bid >= low_ask else new_ask
-        detail = f"{market.condition_id}: our own bid {_decimal(bid, 4)} would meet our ask {_decimal(ask, 4)}"
+        detail = f"our own bid {_decimal(bid, 4)} would meet our ask {_decimal(ask, 4)}"
         found.append((RefusalCode.OWN_CROSS, detail))
 
 
@@ -251,11 +251,11 @@ def _check_caps(after: Outlook, event_id: str, exposure: ExposureBook, limits: L
     for name, loss in after.markets:
         cap = limits.for_market(name)
         if loss > cap and loss > exposure.worst_market(name):
-            found.append((RefusalCode.MARKET_CAP, _over(f"market {name}", loss, cap)))
+            found.append((RefusalCode.MARKET_CAP, _over("market" if len(after.markets) == 1 else f"market {name}", loss, cap)))
     added = after.event > exposure.worst_event(event_id)
     cap = limits.for_event(event_id)
     if added and after.event > cap:
-        found.append((RefusalCode.EVENT_CAP, _over(f"event {event_id}", after.event, cap)))
+        found.append((RefusalCode.EVENT_CAP, _over("event", after.event, cap)))
     if added and after.total > limits.total_loss:
         found.append((RefusalCode.TOTAL_CAP, _over("total", after.total, limits.total_loss)))
     return after.total
@@ -266,7 +266,7 @@ def _check_all_filled(
 ) -> None:
     loss, cap = exposure.worst_event_filled(event_id, orders), limits.for_event(event_id)
     if loss > cap and loss > exposure.worst_event(event_id):
-        found.append((RefusalCode.EVENT_CAP, _over(f"event {event_id} with every leg filled", loss, cap)))
+        found.append((RefusalCode.EVENT_CAP, _over("event with every leg filled", loss, cap)))
 
 
 def _over(what: str, loss: Cash, cap: Cash) -> str:

@@ -15,7 +15,7 @@ ARB_DEFINITIONS: tuple[Definition, ...] = (
         "min_edge", Unit.PRICE, "0", "0.5", "0.005",
         "Safety margin: what every set bought must earn after fees, the last one included.",
     ),
-    define("max_size", Unit.SHARES, "1", "1000000", "50", "Most sets bought by one plan."),
+    define("max_size", Unit.SHARES, "1", "1000000", "100", "Most sets bought by one plan."),
     define(
         "convert_fee_bps", Unit.BIPS, "0", "1000", "0",
         "What the neg-risk adapter keeps of a conversion.",
@@ -30,7 +30,7 @@ class ArbParams:
 
     enabled: bool = False
     min_edge: Price = 50
-    max_size: Size = 50_000_000
+    max_size: Size = 100_000_000
     convert_fee_bps: int = 0
 
 

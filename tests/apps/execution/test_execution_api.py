@@ -37,7 +37,7 @@ def reader(*models: str) -> APIClient:
 
 
 def rows(client: APIClient, path: str, **query: Any) -> list[Any]:
-    response = client.get(f"/api/v1/{path}", query)
+    response = client.get(f"/api/v1/{path}/", query)
     assert response.status_code == 200, response.content
     body = response.json()
     return list(body["results"] if isinstance(body, dict) else body)
@@ -45,27 +45,27 @@ def rows(client: APIClient, path: str, **query: Any) -> list[Any]:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_strangers_see_nothing(path: str) -> None:
-    assert APIClient().get(f"/api/v1/{path}").status_code in (401, 403)
+    assert APIClient().get(f"/api/v1/{path}/").status_code in (401, 403)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_user_without_the_permission_sees_nothing(path: str) -> None:
     client = APIClient()
     client.force_authenticate(User.objects.create_user("nobody"))
-    assert client.get(f"/api/v1/{path}").status_code == 403
+    assert client.get(f"/api/v1/{path}/").status_code == 403
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_can_be_written(path: str) -> None:
     client = APIClient()
     client.force_authenticate(User.objects.create_superuser("root"))
-    assert client.post(f"/api/v1/{path}", {}, format="json").status_code == 405
+    assert client.post(f"/api/v1/{path}/", {}, format="json").status_code == 405
 
 
 def test_one_permission_opens_one_table() -> None:
     client = reader("order")
-    assert client.get("/api/v1/orders").status_code == 200
-    assert client.get("/api/v1/fills").status_code == 403
+    assert client.get("/api/v1/orders/").status_code == 200
+    assert client.get("/api/v1/fills/").status_code == 403
 
 
 def test_orders_are_filtered_and_their_decimals_are_strings() -> None:
@@ -82,7 +82,7 @@ def test_orders_are_filtered_and_their_decimals_are_strings() -> None:
 
 
 def test_a_filter_value_that_makes_no_sense_names_its_field() -> None:
-    response = reader().get("/api/v1/orders", {"since": "yesterday"})
+    response = reader().get("/api/v1/orders/", {"since": "yesterday"})
     assert response.status_code == 400
     assert "since" in response.json()
 
@@ -92,7 +92,7 @@ def test_one_order_tells_its_whole_life() -> None:
     event_row(order)
     fill_row(order)
     audit_row(order.plan)
-    life = reader().get("/api/v1/orders/1").json()
+    life = reader().get("/api/v1/orders/1/").json()
     assert [event["after"] for event in life["events"]] == ["live"]
     assert [fill["size"] for fill in life["fills"]] == ["4.000000"]
     assert [audit["request_id"] for audit in life["audits"]] == ["r-1"]
@@ -100,7 +100,7 @@ def test_one_order_tells_its_whole_life() -> None:
 
 
 def test_an_unknown_order_is_404() -> None:
-    assert reader().get("/api/v1/orders/99").status_code == 404
+    assert reader().get("/api/v1/orders/99/").status_code == 404
 
 
 def test_a_list_of_orders_asks_the_database_a_fixed_number_of_times(django_assert_max_num_queries: Any) -> None:
@@ -118,7 +118,7 @@ def test_positions_by_market() -> None:
     services.record_positions([services.Holding(CONDITION, 5_000_000, 0, 2_500_000, 0, 0, 0, 0, None)])
     client = reader()
     assert [row["yes"] for row in rows(client, "positions", held="true")] == ["5.000000"]
-    assert client.get(f"/api/v1/positions/{CONDITION}").json()["yes_cost"] == "2.500000"
+    assert client.get(f"/api/v1/positions/{CONDITION}/").json()["yes_cost"] == "2.500000"
 
 
 def test_the_pnl_series_of_account_and_market() -> None:
@@ -133,14 +133,14 @@ def test_the_pnl_series_of_account_and_market() -> None:
     ("query", "field"), [({"hours": "0"}, "hours"), ({"points": "x"}, "points"), ({"market": "none"}, "market")]
 )
 def test_a_wrong_pnl_question_names_its_field(query: dict[str, str], field: str) -> None:
-    response = reader().get("/api/v1/pnl", query)
+    response = reader().get("/api/v1/pnl/", query)
     assert response.status_code == 400
     assert list(response.json()) == [field]
 
 
 def test_the_engine_is_alive_while_it_reports() -> None:
     services.beat(services.Beat(1, "quoting", "paper", False, timezone.now(), 5, {"markets": 3}))
-    row = reader().get("/api/v1/engines/engine").json()
+    row = reader().get("/api/v1/engines/engine/").json()
     assert (row["alive"], row["summary"]) == (True, {"markets": 3})
 
 

@@ -101,17 +101,17 @@ MINUTE = 60 * NANOS_PER_SECOND
         (
             lambda: judged(both(BID), replace(MARKET, generation=Generation.UNKNOWN)),
             RefusalCode.VERSION_UNKNOWN,
-            "a: protocol version not known, so it is never traded with money",
+            "protocol version not known, so it is never traded with money",
         ),
         (
             lambda: judged(both(BID), replace(MARKET, accepting_orders=False)),
             RefusalCode.NOT_ACCEPTING,
-            "a: not accepting orders",
+            "not accepting orders",
         ),
         (
             lambda: judged(both(BID), replace(MARKET, other=True)),
             RefusalCode.OTHER_OUTCOME,
-            "a: is the Other outcome, whose meaning may change",
+            "is the Other outcome, whose meaning may change",
         ),
         (
             lambda: judged(both(msgspec.structs.replace(BID, price=4950))),
@@ -131,17 +131,17 @@ MINUTE = 60 * NANOS_PER_SECOND
         (
             lambda: judged(both(BID, msgspec.structs.replace(ASK, price=5100))),
             RefusalCode.OWN_CROSS,
-            "a: our own bid 0.49 would meet our ask 0.49",
+            "our own bid 0.49 would meet our ask 0.49",
         ),
         (
             lambda: judged(both(BID), limits=replace(LIMITS, market_overrides={"a": 9_500_000})),
             RefusalCode.MARKET_CAP,
-            "market a could lose 9.8 pUSD, cap 9.5 pUSD",
+            "market could lose 9.8 pUSD, cap 9.5 pUSD",
         ),
         (
             lambda: judged(both(BID), limits=replace(LIMITS, event_overrides={"ev": 9 * PUSD})),
             RefusalCode.EVENT_CAP,
-            "event ev could lose 9.8 pUSD, cap 9 pUSD",
+            "event could lose 9.8 pUSD, cap 9 pUSD",
         ),
         (
             lambda: judged(both(BID), limits=replace(LIMITS, total_loss=PUSD)),
@@ -194,7 +194,7 @@ def test_a_quote_that_moves_is_judged_by_the_worse_of_old_and_new_not_by_both() 
     assert verdict.worst_after == 48 * PUSD
     dearer = both(Quote("a-yes", Side.BUY, 4900, 100 * SHARES))
     assert judged(dearer, exposure=exposure, limits=replace(LIMITS, market_loss=48 * PUSD)) == Refused(
-        (RefusalCode.MARKET_CAP,), "market a could lose 49 pUSD, cap 48 pUSD"
+        (RefusalCode.MARKET_CAP,), "market could lose 49 pUSD, cap 48 pUSD"
     )
 
 
@@ -289,7 +289,7 @@ def test_a_basket_is_judged_by_the_worst_subset_of_its_legs() -> None:
     wanted = basket(leg("a", 4500), leg("b", 4800))
     assert isinstance(basket_judged(wanted), Approved)
     verdict = basket_judged(wanted, replace(LIMITS, event_loss=47 * PUSD))
-    assert verdict == Refused((RefusalCode.EVENT_CAP,), "event nr could lose 48 pUSD, cap 47 pUSD")
+    assert verdict == Refused((RefusalCode.EVENT_CAP,), "event could lose 48 pUSD, cap 47 pUSD")
 
 
 def test_a_basket_is_judged_with_every_leg_filled_too() -> None:
@@ -298,14 +298,14 @@ def test_a_basket_is_judged_with_every_leg_filled_too() -> None:
     verdict = basket_judged(wanted, replace(LIMITS, event_loss=60 * PUSD), markets=incomplete)
     assert codes(verdict) == (RefusalCode.EVENT_CAP,)
     assert isinstance(verdict, Refused)
-    assert "event nr with every leg filled could lose 93 pUSD, cap 60 pUSD" in verdict.detail
+    assert "event with every leg filled could lose 93 pUSD, cap 60 pUSD" in verdict.detail
 
 
 def test_a_legs_fee_is_part_of_what_it_may_cost() -> None:
     dear = {**SET, "b": replace(SET["b"], fees=FeeSchedule(rate=500))}
     wanted = basket(leg("a", 4500), leg("b", 4800))
     verdict = basket_judged(wanted, replace(LIMITS, market_loss=48 * PUSD), markets=dear)
-    assert verdict == Refused((RefusalCode.MARKET_CAP,), "market b could lose 49.248 pUSD, cap 48 pUSD")
+    assert verdict == Refused((RefusalCode.MARKET_CAP,), "market could lose 49.248 pUSD, cap 48 pUSD")
 
 
 def test_one_bad_leg_refuses_the_whole_basket_and_is_named_once() -> None:
