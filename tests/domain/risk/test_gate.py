@@ -305,7 +305,7 @@ def test_a_legs_fee_is_part_of_what_it_may_cost() -> None:
     dear = {**SET, "b": replace(SET["b"], fees=FeeSchedule(rate=500))}
     wanted = basket(leg("a", 4500), leg("b", 4800))
     verdict = basket_judged(wanted, replace(LIMITS, market_loss=48 * PUSD), markets=dear)
-    assert verdict == Refused((RefusalCode.MARKET_CAP,), "market could lose 49.248 pUSD, cap 48 pUSD")
+    assert verdict == Refused((RefusalCode.MARKET_CAP,), "market b could lose 49.248 pUSD, cap 48 pUSD")
 
 
 def test_one_bad_leg_refuses_the_whole_basket_and_is_named_once() -> None:
