@@ -12,7 +12,7 @@ from markets.domain.units import NANOS_PER_SECOND, Millis, Nanos
 
 FRAMES = Counter("polyweb_market_frames", "Frames received from the market channel")
 MALFORMED = Counter("polyweb_market_malformed_frames", "Frames that could not be believed", ["reason"])
-EVENTS = Counter("polyweb_market_events", "Market events applied to the books")
+EVENTS = Counter("polyweb_market_events", "Market events that reached the books", ["type"])
 RESYNCS = Counter("polyweb_market_resyncs", "Snapshots asked for", ["reason"])
 CHECKS = Counter("polyweb_book_checks", "Checks of books against what the venue says", ["check"])
 CHECK_FAILURES = Counter("polyweb_book_check_failures", "Checks that failed", ["check"])
@@ -36,7 +36,8 @@ class MarketMetrics:
 
     def publish(self, *, frames: int, malformed: Mapping[str, int], reconnects: int, books: BookCounters) -> None:
         self._raise(FRAMES, "frames", "", frames)
-        self._raise(EVENTS, "events", "", books.events)
+        for kind, total in events_by_type(books).items():
+            self._raise(EVENTS.labels(kind), "events", kind, total)
         self._raise(RECONNECTS, "reconnects", "", reconnects)
         for reason, total in malformed.items():
             self._raise(MALFORMED.labels(reason), "malformed", reason, total)
@@ -51,6 +52,16 @@ class MarketMetrics:
         if total > before:
             counter.inc(total - before)
         self._seen[series, label] = total
+
+
+def events_by_type(books: BookCounters) -> dict[str, int]:
+    """`other` are trades, tick changes and announcements; a type nobody knows is `unknown`, whatever it is called."""
+    named = {
+        "book": books.snapshots,
+        "price_change": books.deltas,
+        "unknown": sum(books.unknown_events.values()),
+    }
+    return {**named, "other": max(0, books.events - sum(named.values()))}
 
 
 def checks(books: BookCounters) -> dict[str, tuple[int, int]]:

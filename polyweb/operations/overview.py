@@ -10,6 +10,7 @@ from django.utils import timezone
 from execution import selectors as execution
 from execution.models import MarketState
 from markets import selectors as markets
+from markets.domain.integrity import Trust
 from polyweb.dashboard.selectors import Engine, engine, stop_target
 from risk import selectors as risk
 from risk.domain.breakers import BreakerState
@@ -19,7 +20,10 @@ Json = dict[str, Any]
 
 
 def overview(*, top: int) -> Json:
-    """`top` markets are listed, those that quote first, then those that trade and do not, with the reason."""
+    """`top` markets are listed, those that quote first, then those that trade and do not, with the reason.
+
+    `worst` are the followed markets whose books give most trouble: without trust first, then by resyncs per change.
+    """
     seen = engine()
     totals = execution.totals()
     return {
@@ -35,6 +39,7 @@ def overview(*, top: int) -> Json:
         "trust": seen.summary.get("trust"),
         "feed": seen.summary.get("feed"),
         "loop": seen.summary.get("loop"),
+        "history": seen.summary.get("history"),
         "breakers": _breakers(),
         "stops": _stops(),
         "incidents": _incidents(),
@@ -71,7 +76,22 @@ def _markets(seen: Engine, top: int) -> Json:
         "quoting": sum(line["state"] == "quoting" for line in lines),
         "watched": sum(not line["trading"] for line in lines),
         "top": lines[:top],
+        "worst": _worst(lines)[:top],
     }
+
+
+def _worst(lines: list[Json]) -> list[Json]:
+    """Only markets with something to complain of; an engine that says nothing accuses nobody."""
+    accused = [line for line in lines if line["resyncs"] or line["trust"] not in (None, Trust.VERIFIED.value)]
+    return sorted(
+        accused,
+        key=lambda line: (
+            line["trust"] == Trust.VERIFIED.value,
+            -(line["resyncs_per_1000"] or 0),
+            -(line["resyncs"] or 0),
+            line["condition_id"],
+        ),
+    )
 
 
 def _market(condition_id: str, question: str, trading: bool, state: MarketState | None, seen: Engine) -> Json:
@@ -92,10 +112,19 @@ def _market(condition_id: str, question: str, trading: bool, state: MarketState 
         "state": word,
         "reason": reason,
         "trust": state.trust if state is not None else None,
+        "trust_reason": view.get("trust_reason") or "",
+        "resyncs": view.get("resyncs"),
+        "changes": view.get("changes"),
+        "resyncs_per_1000": _per_1000(view.get("resyncs"), view.get("changes")),
         "orders": len(ours),
         "net": position.get("net"),
         "pnl": position.get("pnl"),
     }
+
+
+def _per_1000(resyncs: int | None, changes: int | None) -> float | None:
+    """Resyncs per thousand decisions about a changed book; None when nobody has counted."""
+    return round(1_000 * (resyncs or 0) / changes, 2) if changes else None
 
 
 def _breakers() -> list[Json]:

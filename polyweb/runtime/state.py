@@ -42,7 +42,10 @@ class Counters:
 
 @dataclass(slots=True)
 class Desk:
-    """What the engine last thought about one market; screens read it, decisions read only `cancels`."""
+    """What the engine last thought about one market; screens read it, decisions read only `cancels`.
+
+    `changes` counts decisions about a changed book, `resyncs` the doubts that asked for a snapshot.
+    """
 
     market: Market
     cancels: CancelWindow = field(default_factory=CancelWindow)
@@ -53,6 +56,8 @@ class Desk:
     decided_ns: Nanos = 0
     asked_ns: Nanos = 0
     breaker: Breaker | None = None
+    changes: int = 0
+    resyncs: int = 0
 
 
 class TradingState:

@@ -203,11 +203,20 @@ class Trader(TradingState):
         self.counters.decisions += len(dirty) + len(timed)
         if self.control.arb.enabled:
             commands += self._arbitrageur.decide(dirty, now_ns)
-        commands += [
-            Resync(wish.assets, wish.reason.value, wish.condition_id, wish.request_id)
-            for wish in self.books.drain_resyncs()
-        ]
+        commands += self._resyncs()
+        for condition_id in dirty:
+            desk = self.desks.get(condition_id)
+            if desk is not None:
+                desk.changes += 1
         return commands
+
+    def _resyncs(self) -> list[Resync]:
+        wishes = self.books.drain_resyncs()
+        for wish in wishes:
+            desk = self.desks.get(wish.condition_id)
+            if desk is not None:
+                desk.resyncs += 1
+        return [Resync(wish.assets, wish.reason.value, wish.condition_id, wish.request_id) for wish in wishes]
 
     def _at_time(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
         """Decide because time passed: screens hear of it only when it made a difference."""

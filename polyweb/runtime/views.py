@@ -47,6 +47,8 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
         "reason": desk.reason if desk is not None else "waiting for a book",
         "trust": trust.value,
         "trust_reason": trader.books.doubt(condition_id).value,
+        "resyncs": desk.resyncs if desk is not None else 0,
+        "changes": desk.changes if desk is not None else 0,
         "book": _book(trader, condition_id),
         "fair": str(price_to_decimal(desk.wanted.fair_x2) / 2) if desk and desk.wanted else None,
         "ours": [_order(order, market, now_ns) for order in trader.blotter.live(condition_id)],

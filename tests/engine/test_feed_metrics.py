@@ -3,7 +3,7 @@
 from prometheus_client import REGISTRY
 
 from markets.domain.integrity import BookCounters, Doubt, Trust
-from markets.metrics import MarketMetrics, observe_latency, publish_trust
+from markets.metrics import MarketMetrics, events_by_type, observe_latency, publish_trust
 
 
 def value(name: str, **labels: str) -> float:
@@ -32,3 +32,8 @@ def test_a_venue_clock_ahead_of_ours_is_no_negative_delay() -> None:
     before = value("polyweb_feed_latency_seconds_sum")
     observe_latency(1_000_000_000, 2_000)
     assert value("polyweb_feed_latency_seconds_sum") == before
+
+
+def test_events_are_counted_by_type() -> None:
+    books = BookCounters(events=10, snapshots=2, deltas=5, unknown_events={"new_thing": 1})
+    assert events_by_type(books) == {"book": 2, "price_change": 5, "unknown": 1, "other": 2}

@@ -12,6 +12,7 @@ from markets.domain.integrity import Trust
 from polyweb.operations.overview import Json, overview
 
 MAX_TOP = 1_000
+DEFAULT_TOP = 10
 
 
 def some_rows(text: str) -> int:
@@ -29,14 +30,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
-        parser.add_argument("--verbose", action="store_true", help="also feed, loop and the texts of incidents")
         parser.add_argument(
-            "--top", type=some_rows, default=10, metavar="N", help="so many markets, quoting ones first (default 10)"
+            "--verbose",
+            action="store_true",
+            help="also feed, loop, event storage, resyncs of each market and the texts of incidents",
+        )
+        parser.add_argument(
+            "--top",
+            type=some_rows,
+            metavar="N",
+            help=f"also the N markets with the worst books; lists N markets instead of {DEFAULT_TOP}",
         )
 
-    def handle(self, *_: object, as_json: bool, verbose: bool, top: int, **options: Any) -> None:
+    def handle(self, *_: object, as_json: bool, verbose: bool, top: int | None, **options: Any) -> None:
         try:
-            found = overview(top=top)
+            found = overview(top=top or DEFAULT_TOP)
         except DatabaseFailed as error:
             raise CommandError(f"the database cannot be read: {error}") from error
         if as_json:
@@ -45,6 +53,8 @@ class Command(BaseCommand):
         self.stdout.write("\n".join([*_head(found), *_troubles(found, verbose), *(_deep(found) if verbose else [])]))
         if found["markets"]["top"]:
             self.stdout.write(_markets(found["markets"]))
+        if top is not None or verbose:
+            self.stdout.write(_worst(found["markets"]["worst"]))
 
 
 def _head(found: Json) -> list[str]:
@@ -81,7 +91,7 @@ def _troubles(found: Json, verbose: bool) -> list[str]:
 
 def _deep(found: Json) -> list[str]:
     lines = []
-    for name in ("feed", "loop"):
+    for name in ("feed", "loop", "history"):
         figures = ", ".join(f"{key} {value}" for key, value in sorted((found[name] or {}).items()))
         lines.append(f"{name:<12}{figures or 'unknown'}")
     engine = found["engine"]
@@ -106,5 +116,23 @@ def _markets(markets: Json) -> str:
             row["reason"][:60],
         )
         for row in markets["top"]
+    ]
+    return table(head, rows)
+
+
+def _worst(lines: list[Json]) -> str:
+    """Markets whose books give most trouble; resyncs per thousand decisions about a changed book."""
+    if not lines:
+        return "worst       no book gave trouble"
+    head = ("resyncs", "per 1000", "trust", "doubt", "worst books")
+    rows = [
+        (
+            str(row["resyncs"] or 0),
+            "" if row["resyncs_per_1000"] is None else f"{row['resyncs_per_1000']:g}",
+            row["trust"] or "",
+            row["trust_reason"].replace("_", " "),
+            row["question"][:48],
+        )
+        for row in lines
     ]
     return table(head, rows)
