@@ -4,8 +4,9 @@ Law: pure and deterministic; every order is the order of arrival. A delta touche
 in its present epoch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from markets.domain.events import (
     BookSnapshot,
@@ -43,6 +44,14 @@ class Bookkeeper(Shelf):
     ) -> None:
         super().__init__(auto_track=auto_track, hash_every=hash_every)
         self._patrol = Patrol(sweep_ns, silence_ns, SNAPSHOT_GRACE_NS)
+        self._folds: dict[type, Callable[[Any, Nanos], None]] = {
+            PriceChange: self._price_change,
+            BookSnapshot: self._snapshot,
+            LastTrade: self._trade,
+            TickSizeChange: self._tick_change,
+            MarketResolved: self._resolved,
+            UnknownEvent: self._unknown,
+        }
         # Frames that may take the hot path before the next hash is due; what is used of it is not counted yet.
         self._room = self._had_room = self._judge.room()
 
@@ -58,21 +67,10 @@ class Bookkeeper(Shelf):
     # What happens
 
     def apply(self, event: MarketEvent, received_ns: Nanos) -> None:
-        self._count_hot()
         self._counters.events += 1
-        if type(event) is PriceChange:
-            self._price_change(event, received_ns)
-        elif type(event) is BookSnapshot:
-            self._snapshot(event, received_ns)
-        elif type(event) is LastTrade:
-            self._trade(event)
-        elif type(event) is TickSizeChange:
-            self._tick_change(event)
-        elif type(event) is MarketResolved:
-            self._resolved(event)
-        elif type(event) is UnknownEvent:
-            self._unknown(event)
-        self._make_room()
+        fold = self._folds.get(type(event))
+        if fold is not None:
+            fold(event, received_ns)
 
     def feed_down(self, assets: Iterable[AssetId]) -> None:
         """These tokens are no longer listened to: their books end here."""
@@ -160,6 +158,11 @@ class Bookkeeper(Shelf):
             self._wish(tracked, Doubt.MISSING_SNAPSHOT)
 
     def _price_change(self, event: PriceChange, received_ns: Nanos) -> None:
+        self._count_hot()
+        self._change(event, received_ns)
+        self._make_room()
+
+    def _change(self, event: PriceChange, received_ns: Nanos) -> None:
         changes = event.changes
         if not changes:
             return
@@ -272,7 +275,7 @@ class Bookkeeper(Shelf):
             tracked.shadow = built
             tracked.unsettled = True
 
-    def _trade(self, event: LastTrade) -> None:
+    def _trade(self, event: LastTrade, _: Nanos) -> None:
         tracked = self._find(event.market, event.asset)
         if tracked is None:
             return
@@ -282,7 +285,7 @@ class Bookkeeper(Shelf):
             self._counters.hash_matches += 1
             self._dirty[event.market] = None
 
-    def _tick_change(self, event: TickSizeChange) -> None:
+    def _tick_change(self, event: TickSizeChange, _: Nanos) -> None:
         """Both tokens announce it; the first ends the epoch, the second finds the tick already new."""
         tracked = self._find(event.market, event.asset)
         if tracked is None or event.new_tick == tracked.market.tick:
@@ -292,13 +295,13 @@ class Bookkeeper(Shelf):
         tracked.learn_tick(event.new_tick)
         self._break(tracked, Doubt.TICK_CHANGE)
 
-    def _resolved(self, event: MarketResolved) -> None:
+    def _resolved(self, event: MarketResolved, _: Nanos) -> None:
         tracked = self._tracked.get(event.market)
         if tracked is not None:
             tracked.replace_market(replace(tracked.market, accepting_orders=False))
             self._end_epoch(tracked, Doubt.RESOLVED)
 
-    def _unknown(self, event: UnknownEvent) -> None:
+    def _unknown(self, event: UnknownEvent, _: Nanos) -> None:
         counts = self._counters.unknown_events
         name = event.event_type[:40]
         if name in counts or len(counts) < _MAX_UNKNOWN_EVENTS:

@@ -14,7 +14,7 @@ from markets.domain.bookkeeping import BURST_GRACE_NS, HASH_GRACE_NS, SNAPSHOT_G
 from markets.domain.decode import FRACTIONS, PRICES, TOPS, WHOLES, decode
 from markets.domain.events import Side
 from markets.domain.numbers import BadNumber
-from markets.domain.oddities import Oddities
+from markets.domain.oddities import ONE_IN, look
 from markets.domain.units import NANOS_PER_SECOND, PRICE_ONE, Nanos
 
 __all__ = ["BURST_GRACE_NS", "HASH_GRACE_NS", "SNAPSHOT_GRACE_NS", "BookSet"]
@@ -46,7 +46,8 @@ class BookSet(Bookkeeper):
         silence_ns: Nanos = DEFAULT_SILENCE_NS,
     ) -> None:
         super().__init__(auto_track=auto_track, hash_every=hash_every, sweep_ns=sweep_ns, silence_ns=silence_ns)
-        self.oddities = Oddities(self._counters.unknown_fields)
+        self._long = 0
+        self._met: set[type] = set()
 
     def apply_frame(self, data: bytes, received_ns: Nanos) -> None:
         """Everything one frame says. Raises MalformedFrame, and then nothing of it has touched a book."""
@@ -59,8 +60,10 @@ class BookSet(Bookkeeper):
         events = decode(data)
         for event in events:
             self.apply(event, received_ns)
-        if events:
-            self.oddities.look(data, type(events[0]).__name__)
+        self._long += 1
+        if events and (self._long % ONE_IN == 0 or type(events[0]) not in self._met):
+            self._met.add(type(events[0]))
+            look(data, self._counters.unknown_fields)
 
     def _take_short_way(self, frame: wire.LeanChanges, received_ns: Nanos) -> bool:
         """The hot path: one mirrored change of a book in good order, checked and applied without building events.

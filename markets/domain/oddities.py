@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-FIRST_OF_A_TYPE = 1
 ONE_IN = 256
 MOST_NAMES = 256
 
@@ -33,28 +32,13 @@ _KNOWN: dict[str, frozenset[str]] = {
 _INSIDE = {"bids": _LEVEL, "asks": _LEVEL, "price_changes": _CHANGE, "changes": _CHANGE}
 
 
-class Oddities:
-    """`fields` are names like `price_change.price_changes.mood`, in the order they were met; 256 at most."""
-
-    def __init__(self, fields: dict[str, int], one_in: int = ONE_IN) -> None:
-        self.fields = fields
-        self._one_in = one_in
-        self._met: dict[str, int] = {}
-        self._frames = 0
-
-    def look(self, data: bytes, kind: str) -> None:
-        """`data` is a frame that decoded; `kind` what it holds, to look at the first of each."""
-        self._frames += 1
-        met = self._met.get(kind, 0)
-        if met < FIRST_OF_A_TYPE:
-            self._met[kind] = met + 1
-        elif self._frames % self._one_in:
-            return
-        document = msgspec.json.decode(data.strip())
-        for item in document if isinstance(document, list) else [document]:
-            for name in _unknown(item):
-                if name in self.fields or len(self.fields) < MOST_NAMES:
-                    self.fields.setdefault(name, 1)
+def look(data: bytes, fields: dict[str, int]) -> None:
+    """Note in `fields` what we do not know of a frame that decoded: names like `price_change.mood`, 256 at most."""
+    document = msgspec.json.decode(data.strip())
+    for item in document if isinstance(document, list) else [document]:
+        for name in _unknown(item):
+            if len(fields) < MOST_NAMES:
+                fields.setdefault(name, 1)
 
 
 def _unknown(item: object) -> Iterator[str]:

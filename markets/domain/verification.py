@@ -22,7 +22,7 @@ from markets.domain.events import (
 )
 from markets.domain.integrity import BookCounters
 from markets.domain.market import Market
-from markets.domain.oddities import Oddities
+from markets.domain.oddities import look
 from markets.domain.units import AssetId, ConditionId, Nanos
 
 EVENT_NAMES: dict[type[MarketEvent], str] = {
@@ -75,7 +75,6 @@ def verify(
     for market in markets:
         books.track(market)
     found = Verification(books.counters)
-    oddities = Oddities(books.counters.unknown_fields, one_in=1)
     for frame in frames:
         found.frames += 1
         if progress is not None:
@@ -88,7 +87,7 @@ def verify(
             found.malformed[error.reason.value] = found.malformed.get(error.reason.value, 0) + 1
             continue
         if events:
-            oddities.look(frame.data, "")
+            look(frame.data, books.counters.unknown_fields)
         for event in events:
             _note(found, event)
             books.apply(event, frame.received_ns)

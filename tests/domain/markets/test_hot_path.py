@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -82,7 +83,7 @@ STEP = st.one_of(HONEST, HONEST, HONEST, st.lists(ENTRY, max_size=3), st.sampled
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEP, max_size=25), st.sampled_from([0, 1, 3]))
-def test_honest_and_crooked_frames_are_taken_alike(steps: list[object], hash_every: int) -> None:
+def test_honest_and_crooked_frames_are_taken_alike(steps: list[Any], hash_every: int) -> None:
     venue = Venue()
     frames = [venue.snapshot()]
     for step in steps:

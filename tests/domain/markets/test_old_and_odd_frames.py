@@ -14,7 +14,7 @@ from markets.domain.events import UNSAID, BookSnapshot, Frame, LevelChange, Pric
 from markets.domain.integrity import Trust
 from markets.domain.legacy import NotLegacy, translate_legacy_message
 from markets.domain.numbers import BadNumber
-from markets.domain.oddities import FIRST_OF_A_TYPE, Oddities
+from markets.domain.oddities import ONE_IN, look
 from markets.domain.verification import verify
 from markets.feed.frames import read_frames
 from tests.domain.markets.wire import CONDITION, START_MS, Venue, frame, price_change
@@ -181,25 +181,21 @@ def test_an_event_type_inside_the_frame_names_nothing() -> None:
 
 def test_unknown_fields_are_noted_once_by_name() -> None:
     fields: dict[str, int] = {}
-    oddities = Oddities(fields)
     odd = frame({**json.loads(GOOD), "mood": 1, "price_changes": [{**ENTRY, "aura": "x"}, ENTRY]})
     for _ in range(3):
-        oddities.look(odd, "price_change")
-    oddities.look(b"[" + Venue().snapshot() + b"]", "book")
+        look(odd, fields)
+    look(b"[" + Venue().snapshot() + b"]", fields)
     assert fields == {"price_change.price_changes.aura": 1, "price_change.mood": 1}
 
 
-def test_of_many_frames_few_are_looked_at() -> None:
-    fields: dict[str, int] = {}
-    oddities = Oddities(fields, one_in=10)
-    for _ in range(FIRST_OF_A_TYPE):
-        oddities.look(GOOD, "price_change")
+def test_the_first_frame_of_a_type_and_one_in_many_are_looked_at() -> None:
+    books = BookSet()
     odd = frame({**json.loads(GOOD), "mood": 1})
-    for _ in range(5):
-        oddities.look(odd, "price_change")
-    assert fields == {}
-    oddities.look(odd, "price_change")
-    assert fields == {"price_change.mood": 1}
+    for data in (GOOD, odd, *[GOOD] * (ONE_IN - 3)):
+        books.apply_frame(data, 1)
+    assert books.counters.unknown_fields == {}
+    books.apply_frame(odd, 1)
+    assert books.counters.unknown_fields == {"price_change.mood": 1}
 
 
 def test_unknown_event_types_are_counted_by_name() -> None:
