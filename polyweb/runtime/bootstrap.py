@@ -55,9 +55,13 @@ class RelayerUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where market data comes from: a WebSocket, or a recording at `speed` (0 is as fast as it can be read)."""
+    """Where market data comes from: a WebSocket, or a recording at `speed` (0 is as fast as it can be read).
+
+    `clob_url` is the same venue over HTTP when it is not the environment's.
+    """
 
     url: str = ""
+    clob_url: str = ""
     recording: Path | None = None
     frames: Iterable[Frame] = ()
     speed: float = 1.0
@@ -186,7 +190,8 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
 def build_feed(env: Env, source: Source, push: Callable[[Item], None], wires: FeedWires) -> MarketFeed:
     if source.recording is not None:
         return RecordedFeed(source.frames, source.speed, push)
-    plan = FeedPlan(source.url, clob_url=env.clob_url, sides=env.feed_redundancy, audit_s=env.audit_s)
+    clob_url = source.clob_url or env.clob_url
+    plan = FeedPlan(source.url, clob_url=clob_url, sides=env.feed_redundancy, audit_s=env.audit_s)
     return LiveFeed(plan, push, wires)
 
 

@@ -10,6 +10,7 @@ from prometheus_client import Gauge
 from execution import metrics as execution
 from markets import metrics as markets
 from markets.domain.integrity import Trust
+from polyweb.runtime.feed_gauges import FeedGauges
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
 
@@ -30,12 +31,14 @@ class Gauges:
     def __init__(self, relayer: str) -> None:
         self._relayer = relayer
         self._markets = markets.MarketMetrics()
+        self._feed = FeedGauges()
 
     def publish(self, trader: Trader, overview: Json) -> None:
         """`overview` is the engine's summary for screens; what it holds is not computed twice."""
         BEAT.set(time.time())
         RUNNING.set(overview["state"] == "running")
         self._publish_markets(trader, overview)
+        self._feed.publish(overview)
         execution.OPEN_ORDERS.labels(self._relayer).set(trader.blotter.open_count)
         execution.UNKNOWN_ORDERS.labels(self._relayer).set(overview["orders"]["unknown"])
         PNL.set(float(overview["pnl"]["total"]))

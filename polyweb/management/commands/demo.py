@@ -109,7 +109,7 @@ class Command(BaseCommand):
         where = first_line(child)
         env["POLYWEB_GAMMA_URL"] = env["POLYWEB_CLOB_URL"] = where["http"]
         stage.stage_sandbox(where["http"])
-        return Source(url=where["ws"])
+        return Source(url=where["ws"], clob_url=where["http"])
 
 
 class _Demo:
