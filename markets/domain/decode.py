@@ -110,6 +110,11 @@ def market_hint(data: bytes) -> ConditionId | None:
     return found.group(1).decode() if found else None
 
 
+def named_markets(data: bytes) -> set[ConditionId]:
+    """Every market a frame names, whether it decodes or not."""
+    return {name.decode() for name in _MARKET_HINT.findall(data)}
+
+
 def _event_type(data: bytes) -> bytes:
     """The type that the end of a frame names; empty when it takes a closer look to tell.
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from markets import models, selectors
+from markets.domain.decode import named_markets
 from markets.domain.market import Market
 from markets.domain.verification import Verification, verify
 from markets.feed.frames import read_frames
@@ -32,13 +34,20 @@ class Command(BaseCommand):
             "--metadata",
             type=Path,
             help="Gamma markets (JSON or JSON lines) for minimum sizes and neg-risk; without it the minimum size is 5"
-            " and both values of neg-risk are tried per market",
+            " and both values of neg-risk are tried until a market's first hash has settled which is its own",
+        )
+        parser.add_argument(
+            "--database", action="store_true", help="take minimum sizes and neg-risk from the markets in the database"
         )
 
     def handle(self, *_: object, **options: Any) -> None:
         file: Path = options["file"]
+        if options["database"] and options["metadata"]:
+            raise CommandError("--database and --metadata both say what the markets are: give one of them")
         markets = _metadata(options["metadata"])
         try:
+            if options["database"]:
+                markets = _stored(file)
             if is_segment(file):
                 self._warn_torn(file)
             found = verify(read_frames(file), markets, _Progress() if sys.stderr.isatty() else None)
@@ -61,6 +70,13 @@ def _metadata(path: Path | None) -> tuple[Market, ...]:
         return read_markets(path)
     except UnreadableFile as error:
         raise CommandError(str(error)) from error
+
+
+def _stored(file: Path) -> tuple[Market, ...]:
+    """The recording's markets as the database has them; those it does not have are judged without metadata."""
+    named = {name for frame in read_frames(file) for name in named_markets(frame.data)}
+    rows = selectors.with_tokens(models.Market.objects.filter(condition_id__in=named)).order_by("condition_id")
+    return tuple([selectors.to_domain(row) for row in rows if len(row.outcomes.all()) == 2])
 
 
 def _figures(found: Verification) -> dict[str, object]:
@@ -88,8 +104,21 @@ def _as_json(found: Verification) -> str:
 def _as_text(found: Verification) -> str:
     lines = [f"{name.replace('_', ' '):<22} {value}" for name, value in _figures(found).items()]
     lines += [f"malformed: {reason} {count}" for reason, count in found.malformed.items()]
+    lines += [f"hash recipe: {recipe} {count}" for recipe, count in found.recipes.items()]
+    lines += [f"neg-risk {value}: {count} markets" for value, count in _neg_risk(found).items()]
+    lines += [f"unknown event: {name} {count}" for name, count in found.books.unknown_events.items()]
+    lines += [f"unknown field: {name}" for name in found.books.unknown_fields]
     lines.append("sound" if found.sound() else "NOT SOUND: see the figures that should be 0 or equal")
     return "\n".join(lines)
+
+
+def _neg_risk(found: Verification) -> dict[str, int]:
+    """One value per market, kept for the whole file: neg-risk belongs to a market, and a file may hold both kinds."""
+    names = {True: "yes", False: "no", None: "unknown"}
+    counts: dict[str, int] = {}
+    for value in found.neg_risk.values():
+        counts[names[value]] = counts.get(names[value], 0) + 1
+    return counts
 
 
 class _Progress:

@@ -59,3 +59,21 @@ def test_an_unsound_recording_ends_with_code_1(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_a_clear_error(arguments: list[object]) -> None:
     with pytest.raises(CommandError, match=r"missing\.jsonl|/dev/null"):
         output(*arguments)
+
+
+@pytest.mark.django_db
+def test_the_database_may_stand_in_for_metadata() -> None:
+    call_command("sync_markets", "--file", str(METADATA), stdout=StringIO())
+    assert output(OWN, "--json", "--database") == output(OWN, "--json")
+
+
+def test_two_sources_of_metadata_are_one_too_many() -> None:
+    with pytest.raises(CommandError, match="give one"):
+        output(OWN, "--database", "--metadata", METADATA)
+
+
+def test_people_are_told_which_recipe_and_which_neg_risk_the_hashes_settled() -> None:
+    lines = output(OWN).splitlines()
+    assert "neg-risk no: 1 markets" in lines
+    assert "neg-risk yes: 3 markets" in lines
+    assert any(line.startswith("hash recipe: 10_fields_2026") for line in lines)

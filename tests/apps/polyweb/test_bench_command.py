@@ -1,0 +1,43 @@
+"""`bench` measures and reports; a wrong wish costs its user one clear line."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+OWN = Path(__file__).resolve().parents[2] / "data" / "quiet_4_markets.jsonl.gz"
+QUICK = ("--rounds", "1", "--limit", "300")
+
+
+def output(*arguments: object) -> str:
+    out = StringIO()
+    call_command("bench", "ingest", *map(str, arguments), stdout=out)
+    return out.getvalue()
+
+
+def test_ingest_reports_one_json_document() -> None:
+    found = json.loads(output(OWN, "--json", *QUICK))
+    assert {"us_per_message", "ratio_to_bare_decode", "rss_mb", "books", "sampled_hash", "machine"} <= set(found)
+    assert (found["messages"], found["books"]) == (300, 4)
+    assert found["sampled_hash"].keys() == {"every", "us_per_message", "share"}
+    assert found["us_per_message"] > found["bare_us_per_message"] > 0
+
+
+def test_without_a_file_a_recording_is_generated() -> None:
+    table = output("--markets", 3, "--seconds", 5, *QUICK)
+    assert "generated: 3 markets, 5 s, seed 7" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["missing.jsonl"], "missing.jsonl"),
+        (["--rounds", "0"], "at least 1"),
+        ([OWN, "--metadata", "no.json"], "no.json"),
+    ],
+)
+def test_what_cannot_be_measured_is_a_clear_error(arguments: list[object], says: str) -> None:
+    with pytest.raises(CommandError, match=says):
+        output(*arguments)
