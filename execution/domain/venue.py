@@ -1,7 +1,7 @@
 """What the venue lets us do right now: its modes as states, and what each signal makes of them.
 
-Law: a mode is a state, not an error. It ends by the venue's own word or its stated time, never because we hoped; the
-geoblock and closed-only end only when somebody looked again.
+Law: a mode is a state, not an error. It ends by the venue's own word or its stated time, never because we hoped;
+cancel-only without either is tried again the careful way. Geoblock and closed-only end only when somebody looked again.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from markets.domain.units import NANOS_PER_SECOND, Nanos
 
+# How long cancel-only without a stated end is believed before one post-only order may try it: the venue ends it by
+# taking orders again and tells nobody.
+CANCEL_ONLY_BELIEVED: Nanos = 30 * NANOS_PER_SECOND
 # After a restart of the matching engine the venue takes post-only orders and cancels for two minutes.
 POST_ONLY_AFTER_RESTART: Nanos = 120 * NANOS_PER_SECOND
 
@@ -19,6 +22,7 @@ class VenueMode(StrEnum):
     RESTARTING = "restarting"
     POST_ONLY = "post-only"
     CANCEL_ONLY = "cancel-only"
+    DISABLED = "disabled"
     CLOSED_ONLY = "closed-only"
     GEOBLOCKED = "geoblocked"
 
@@ -29,9 +33,11 @@ class VenueSignal(StrEnum):
     RESTARTING = "engine restarting"
     POST_ONLY = "post-only mode"
     CANCEL_ONLY = "cancel-only mode"
+    DISABLED = "trading disabled, cancels included"
     CLOSED_ONLY = "account in closed-only mode"
     GEOBLOCKED = "region blocked"
     WORKING = "order accepted"
+    CANCELLING = "cancel answered"
     CLEARED = "checked: not blocked"
 
 
@@ -50,6 +56,7 @@ ALLOWED: Mapping[VenueMode, Allowed] = {
     VenueMode.RESTARTING: Allowed(place=False, place_post_only=False, close=False, cancel=False),
     VenueMode.POST_ONLY: Allowed(place=False, place_post_only=True, close=True, cancel=True),
     VenueMode.CANCEL_ONLY: Allowed(place=False, place_post_only=False, close=False, cancel=True),
+    VenueMode.DISABLED: Allowed(place=False, place_post_only=False, close=False, cancel=False),
     VenueMode.CLOSED_ONLY: Allowed(place=False, place_post_only=False, close=True, cancel=True),
     VenueMode.GEOBLOCKED: Allowed(place=False, place_post_only=False, close=False, cancel=True),
 }
@@ -59,8 +66,13 @@ _TOLD: Mapping[VenueSignal, VenueMode] = {
     VenueSignal.RESTARTING: _M.RESTARTING,
     VenueSignal.POST_ONLY: _M.POST_ONLY,
     VenueSignal.CANCEL_ONLY: _M.CANCEL_ONLY,
+    VenueSignal.DISABLED: _M.DISABLED,
     VenueSignal.CLOSED_ONLY: _M.CLOSED_ONLY,
     VenueSignal.GEOBLOCKED: _M.GEOBLOCKED,
+}
+_BELIEVED: Mapping[VenueMode, Nanos] = {
+    _M.POST_ONLY: POST_ONLY_AFTER_RESTART,
+    _M.CANCEL_ONLY: CANCEL_ONLY_BELIEVED,
 }
 _OURS = frozenset({_M.CLOSED_ONLY, _M.GEOBLOCKED})  # about us, not about the engine: outlive its moods
 
@@ -86,10 +98,9 @@ def hear(venue: Venue, signal: VenueSignal, now_ns: Nanos, retry_after_ns: Nanos
     if venue.mode in _OURS and told not in _OURS:
         return venue
     if told is None:
-        return _working(venue, now_ns)
-    until_ns = now_ns + retry_after_ns if retry_after_ns else 0
-    if told is VenueMode.POST_ONLY and not until_ns:
-        until_ns = now_ns + POST_ONLY_AFTER_RESTART
+        return _working(venue, now_ns) if signal is VenueSignal.WORKING else _cancelling(venue, now_ns)
+    believed_ns = retry_after_ns or _BELIEVED.get(told, 0)
+    until_ns = now_ns + believed_ns if believed_ns else 0
     since_ns = venue.since_ns if told is venue.mode else now_ns
     return Venue(told, since_ns, until_ns)
 
@@ -98,15 +109,24 @@ def _working(venue: Venue, now_ns: Nanos) -> Venue:
     """An accepted order ends a restart in post-only mode; post-only itself ends by its time."""
     if venue.mode is VenueMode.RESTARTING:
         return Venue(VenueMode.POST_ONLY, now_ns, now_ns + POST_ONLY_AFTER_RESTART)
-    if venue.mode is VenueMode.CANCEL_ONLY:
+    if venue.mode in (VenueMode.CANCEL_ONLY, VenueMode.DISABLED):
         return Venue(VenueMode.OPEN, now_ns)
     return venue
 
 
+def _cancelling(venue: Venue, now_ns: Nanos) -> Venue:
+    """An answered cancel ends a restart as an order does; of a disabled venue it proves only that cancels work."""
+    if venue.mode is VenueMode.RESTARTING:
+        return _working(venue, now_ns)
+    if venue.mode is VenueMode.DISABLED:
+        return Venue(VenueMode.CANCEL_ONLY, now_ns, now_ns + CANCEL_ONLY_BELIEVED)
+    return venue
+
+
 def settle(venue: Venue, now_ns: Nanos) -> Venue:
-    """The venue when time has passed: post-only ends by itself, a restart may be tried again as post-only."""
+    """The venue when time has passed: post-only ends by itself, every other mode is tried again as post-only."""
     if not venue.until_ns or now_ns < venue.until_ns or venue.mode in _OURS:
         return venue
-    if venue.mode is VenueMode.RESTARTING:
-        return Venue(VenueMode.POST_ONLY, now_ns, now_ns + POST_ONLY_AFTER_RESTART)
-    return Venue(VenueMode.OPEN, now_ns)
+    if venue.mode is VenueMode.POST_ONLY:
+        return Venue(VenueMode.OPEN, now_ns)
+    return Venue(VenueMode.POST_ONLY, now_ns, now_ns + POST_ONLY_AFTER_RESTART)

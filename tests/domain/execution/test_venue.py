@@ -1,13 +1,22 @@
 import pytest
 
-from execution.domain.venue import ALLOWED, POST_ONLY_AFTER_RESTART, Venue, VenueMode, VenueSignal, hear, settle
+from execution.domain.venue import (
+    ALLOWED,
+    CANCEL_ONLY_BELIEVED,
+    POST_ONLY_AFTER_RESTART,
+    Venue,
+    VenueMode,
+    VenueSignal,
+    hear,
+    settle,
+)
 
 M, S = VenueMode, VenueSignal
 
 
 def test_every_mode_says_what_it_allows() -> None:
     assert set(ALLOWED) == set(VenueMode)
-    assert [mode for mode, allowed in ALLOWED.items() if not allowed.cancel] == [M.RESTARTING]
+    assert [mode for mode, allowed in ALLOWED.items() if not allowed.cancel] == [M.RESTARTING, M.DISABLED]
 
 
 @pytest.mark.parametrize(
@@ -16,9 +25,11 @@ def test_every_mode_says_what_it_allows() -> None:
         (S.RESTARTING, M.RESTARTING),
         (S.POST_ONLY, M.POST_ONLY),
         (S.CANCEL_ONLY, M.CANCEL_ONLY),
+        (S.DISABLED, M.DISABLED),
         (S.CLOSED_ONLY, M.CLOSED_ONLY),
         (S.GEOBLOCKED, M.GEOBLOCKED),
         (S.WORKING, M.OPEN),
+        (S.CANCELLING, M.OPEN),
         (S.CLEARED, M.OPEN),
     ],
 )
@@ -67,3 +78,26 @@ def test_what_is_about_us_ends_only_when_somebody_looked_again(ours: VenueSignal
 def test_a_check_that_finds_no_block_does_not_end_a_restart() -> None:
     venue = hear(Venue(), S.RESTARTING, 5)
     assert hear(venue, S.CLEARED, 9) == venue
+
+
+def test_an_answered_cancel_ends_a_restart_in_post_only() -> None:
+    venue = hear(hear(Venue(), S.RESTARTING, 5), S.CANCELLING, 10)
+    assert (venue.mode, venue.until_ns) == (M.POST_ONLY, 10 + POST_ONLY_AFTER_RESTART)
+
+
+def test_an_answered_cancel_proves_of_a_disabled_venue_only_that_cancels_work() -> None:
+    venue = hear(hear(Venue(), S.DISABLED, 5), S.CANCELLING, 10)
+    assert venue.mode is M.CANCEL_ONLY
+    assert hear(venue, S.CANCELLING, 11) == venue
+    assert hear(venue, S.WORKING, 12).mode is M.OPEN
+
+
+def test_cancel_only_without_an_end_is_tried_again_as_post_only() -> None:
+    venue = hear(Venue(), S.CANCEL_ONLY, 5)
+    assert settle(venue, 5 + CANCEL_ONLY_BELIEVED - 1) == venue
+    assert settle(venue, 5 + CANCEL_ONLY_BELIEVED).mode is M.POST_ONLY
+
+
+def test_a_disabled_venue_stays_so_until_it_says_otherwise() -> None:
+    venue = hear(Venue(), S.DISABLED, 5)
+    assert settle(venue, 10**18) == venue
