@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import msgspec
 
 from markets.domain.units import AssetId, ConditionId
 
@@ -94,15 +93,16 @@ def read_books(raw: bytes) -> tuple[RestBook, ...]:
     """The books of an answer. Raises BooksUnavailable when it is not a list of books."""
     try:
         documents = json.loads(raw)
+        if not isinstance(documents, list):
+            raise BooksUnavailable("unreadable", "not a list of books")
+        return tuple(_book(document) for document in documents)
     except (ValueError, RecursionError) as error:
         raise BooksUnavailable("unreadable", str(error)) from error
-    if not isinstance(documents, list):
-        raise BooksUnavailable("unreadable", "not a list of books")
-    return tuple(_book(document) for document in documents)
 
 
 def _book(document: Any) -> RestBook:
     market, asset = (document.get(key) if isinstance(document, dict) else None for key in ("market", "asset_id"))
     if not isinstance(market, str) or not isinstance(asset, str):
         raise BooksUnavailable("unreadable", "a book without market and token")
-    return RestBook(market, asset, msgspec.json.encode(document | {"event_type": "book"}))
+    named = document | {"event_type": "book"}
+    return RestBook(market, asset, json.dumps(named, separators=(",", ":")).encode())

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from markets.domain.decode import MalformedFrame, decode
 from markets.domain.events import Frame, Side
 from markets.domain.market import Market
 from markets.feed.pacing import FeedTimes
@@ -228,6 +229,12 @@ async def test_a_venue_that_is_away_or_asleep_is_not_waited_for() -> None:
 def test_an_answer_that_is_none_is_unreadable(raw: bytes) -> None:
     with pytest.raises(BooksUnavailable, match="unreadable"):
         read_books(raw)
+
+
+def test_what_a_book_says_is_not_judged_here() -> None:
+    (odd,) = read_books(b'[{"market":"0x01","asset_id":"\\ud800","bids":NaN,"n":123456789012345678901234567890}]')
+    with pytest.raises(MalformedFrame):
+        decode(odd.data)
 
 
 def test_an_answer_may_be_empty() -> None:
