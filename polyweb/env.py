@@ -136,7 +136,7 @@ class Env(BaseSettings):
     gamma_url: HttpUrl = Field("https://gamma-api.polymarket.com", description="market metadata (Gamma)")
     clob_url: HttpUrl = Field("https://clob.polymarket.com", description="order book and order entry (CLOB)")
 
-    feed_redundancy: Literal[1, 2] = Field(1, description="sockets per shard of tokens; with 2 the first frame wins")
+    feed_redundancy: int = Field(1, ge=1, le=2, description="sockets per shard of tokens; with 2 the first frame wins")
     audit_s: float = Field(
         30.0, ge=0, le=3600, description="seconds between audits of our books against POST /books; 0 is off"
     )

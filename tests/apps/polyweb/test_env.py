@@ -31,6 +31,11 @@ def test_no_profile_chooses_the_real_relayer(monkeypatch: pytest.MonkeyPatch) ->
     assert {reading(monkeypatch, profile).env.relayer for profile in Profile} == {"fake", "paper"}
 
 
+def test_the_feed_is_set_up_by_words_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = reading(monkeypatch, feed_redundancy="2", audit_s="0", record="true")
+    assert (found.env.feed_redundancy, found.env.audit_s, found.env.record, found.problems) == (2, 0, True, ())
+
+
 def test_environment_cannot_be_changed_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     env = reading(monkeypatch).env
     with pytest.raises(ValidationError):
@@ -56,6 +61,9 @@ def test_environment_cannot_be_changed_afterwards(monkeypatch: pytest.MonkeyPatc
         ("feed_url", "https://example.org/ws"),
         ("gamma_url", "ws://example.org"),
         ("clob_url", "https://"),
+        ("feed_redundancy", "3"),
+        ("audit_s", "nan"),
+        ("record", "perhaps"),
         ("metrics_port", "70000"),
         ("secret_key_file", "no/such/file"),
         ("log_level", "loud"),
