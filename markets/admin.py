@@ -116,6 +116,9 @@ class MarketAdmin(ModelAdmin[Market]):
     )  # fmt: skip
     save_on_top = True
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Market]:
+        return super().get_queryset(request).prefetch_related("outcomes")
+
     def get_readonly_fields(self, request: HttpRequest, obj: Market | None = None) -> list[str]:
         return [field.name for field in Market._meta.fields if field.name not in ("id", "trading", "watched")]
 

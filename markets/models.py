@@ -78,6 +78,8 @@ class Market(models.Model):
     allow_other = models.BooleanField(
         default=False, help_text="An operator allows trading although this is a catch-all or placeholder outcome."
     )
+    clob_terms = models.JSONField(null=True, blank=True, help_text="What the CLOB itself says of its terms.")
+    clob_checked_at = models.DateTimeField(null=True, blank=True, help_text="When that last changed.")
     trading = models.BooleanField(default=False, db_index=True, help_text="The engine may quote this market.")
     watched = models.BooleanField(
         default=False, db_index=True, help_text="Subscribed and shown, but not quoted unless trading is on."

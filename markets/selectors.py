@@ -6,6 +6,7 @@ Law: a row becomes a domain `Market` here and nowhere else; YES is the outcome w
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
@@ -128,7 +129,42 @@ def blocked_by(row: Market) -> str:
         return "catch-all or placeholder outcome"
     if row.resolution_status.lower() not in rules.UNDECIDED:
         return f"resolution {row.resolution_status.lower()}"
-    return "" if row.fees_known else "fee schedule unknown"
+    costly = [name for name in clob_differences(row) if name in BLOCKING_DIFFERENCES]
+    if costly:
+        return f"Gamma and the CLOB disagree: {', '.join(costly)}"
+    return "" if row.fees_known or _told_fees(row) is not None else "fee schedule unknown"
+
+
+# Wrong fees cost money; a wrong module or token makes every order invalid. Tick and minimum size only cost refusals.
+BLOCKING_DIFFERENCES = ("fees", "neg_risk", "tokens")
+
+
+def clob_differences(row: Market) -> list[str]:
+    """What the CLOB last said that contradicts the row, by name; nothing when it was never asked."""
+    told: dict[str, Any] | None = row.clob_terms
+    if told is None:
+        return []
+    rate = Decimal(told["fee_rate"] or 0)
+    same_curve = told["fee_exponent"] == row.fee_exponent and told["taker_only"]
+    fees_agree = rate == row.fee_rate and (not rate or same_curve)
+    tokens = [token.asset_id for token in sorted(row.outcomes.all(), key=lambda outcome: outcome.index)]
+    agree = {
+        "tick_size": Decimal(told["tick_size"]) == row.tick_size,
+        "min_size": Decimal(told["min_size"]) == row.min_size,
+        # Of a v2 market the flag says nothing: its module is in its ids.
+        "neg_risk": told["neg_risk"] == row.neg_risk or row.generation != domain.Generation.V1,
+        "fees": fees_agree or not row.fees_known,
+        "tokens": not told["assets"] or not tokens or sorted(told["assets"]) == sorted(tokens),
+    }
+    return [name for name, agrees in agree.items() if not agrees]
+
+
+def _told_fees(row: Market) -> FeeSchedule | None:
+    """The CLOB's fee schedule, for a market whose own Gamma leaves out; None when it names none we can price."""
+    told: dict[str, Any] = row.clob_terms or {}
+    if told.get("fee_rate") is None or not told["taker_only"]:
+        return None
+    return FeeSchedule(rate=_rate(Decimal(told["fee_rate"])), exponent=told["fee_exponent"])
 
 
 def rule_revisions(market: Market) -> QuerySet[RuleRevision]:
@@ -142,6 +178,10 @@ def rules_to_review() -> QuerySet[Market]:
 
 
 def _fees(row: Market) -> FeeSchedule:
+    if not row.fees_known:
+        told = _told_fees(row)
+        if told is not None:
+            return told
     return FeeSchedule(rate=_rate(row.fee_rate), exponent=row.fee_exponent, rebate=_rate(row.fee_rebate))
 
 

@@ -27,6 +27,13 @@ def refresh_gamma(*, jitter_s: float = JITTER_S) -> dict[str, int]:
     return {**totals.summary(), "vanished": totals.vanished}
 
 
+@shared_task(name="markets.tasks.refresh_clob_terms", soft_time_limit=840)  # type: ignore[untyped-decorator]
+def refresh_clob_terms(*, jitter_s: float = JITTER_S) -> dict[str, int | str]:
+    """Compare the terms of followed markets with what the CLOB says; fails when it answers for none."""
+    time.sleep(random.uniform(0, jitter_s))
+    return asdict(services.refresh_clob_terms(clob_url=settings.POLYWEB.clob_url))
+
+
 @shared_task(name="markets.tasks.tend_event_tables", soft_time_limit=840)  # type: ignore[untyped-decorator]
 def tend_event_tables(*, days: int = 14) -> dict[str, int]:
     """Make the partitions of the coming days and let go of stored events older than `days`."""

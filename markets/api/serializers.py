@@ -29,7 +29,7 @@ class MarketSerializer(serializers.ModelSerializer[Market]):
             "accepting_orders", "fee_rate", "fee_exponent", "fee_rebate", "fees_known",
             "rewards_min_size", "rewards_max_spread", "rewards_daily", "volume_24h", "liquidity", "best_bid",
             "best_ask", "game_start", "end_date", "resolution_status", "rule_hash", "rules_pending", "allow_other",
-            "blocked", "trading", "watched", "vanished_at", "updated_at", "outcomes",
+            "clob_terms", "clob_checked_at", "blocked", "trading", "watched", "vanished_at", "updated_at", "outcomes",
         )  # fmt: skip
         read_only_fields = fields
 

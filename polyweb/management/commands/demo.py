@@ -101,7 +101,8 @@ class Command(BaseCommand):
     ) -> Source:
         if recording is not None:
             stage.stage_recording(recording, options["metadata"])
-            env["POLYWEB_GAMMA_URL"] = "http://127.0.0.1:9"  # nobody: a recording has no listing to refresh
+            # Nobody: a recording has no listing to refresh and no exchange to compare it with.
+            env["POLYWEB_GAMMA_URL"] = env["POLYWEB_CLOB_URL"] = "http://127.0.0.1:9"
             return Source(recording=recording, frames=read_frames(recording), speed=options["speed"])
         words = ["--port", "0", "--markets", str(options["markets"]), "--seed", str(options["seed"])]
         child = stack.enter_context(started("sandbox", manage("sandbox", *words), env, speaks=True))

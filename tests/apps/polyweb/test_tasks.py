@@ -21,6 +21,7 @@ SCHEDULED = (
     ("markets.migrations.0002_first_rows", "create"),
     ("markets.migrations.0004_rule_review", "schedule"),
     ("markets.migrations.0005_event_storage", "schedule"),
+    ("markets.migrations.0006_clob_terms", "schedule"),
     ("execution.migrations.0002_retention_schedule", "schedule"),
     ("execution.migrations.0003_operation_schedules", "schedule"),
 )
