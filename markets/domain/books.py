@@ -81,28 +81,24 @@ class BookSet(Bookkeeper):
         market, book = tracked.market, tracked.book
         if yes.asset_id != market.yes:
             no, yes = changes
-        side, shares, price = yes.side, yes.size, PRICES[yes.price]
+        side, shares = yes.side, yes.size
+        price, bid, ask = PRICES[yes.price], TOPS[yes.best_bid], TOPS[yes.best_ask]
         if (
             no.asset_id != market.no
             or yes.asset_id != market.yes
             or PRICES[no.price] + price != PRICE_ONE
             or no.size != shares
             or no.side is side
+            or TOPS[no.best_ask] + bid != PRICE_ONE
+            or TOPS[no.best_bid] + ask != PRICE_ONE
         ):
             return False
-        said = yes.best_bid, yes.best_ask, no.best_bid, no.best_ask
-        if said != tracked.said:  # mostly a market's tops are spelled as in its last frame
-            bid, ask = TOPS[yes.best_bid], TOPS[yes.best_ask]
-            if TOPS[no.best_ask] + bid != PRICE_ONE or TOPS[no.best_bid] + ask != PRICE_ONE:
-                return False
         if shares == "0":
             size = 0
         else:
             whole, _, fraction = shares.partition(".")
             size = WHOLES[whole] + FRACTIONS[fraction]
         # From here on nothing can fail.
-        if said != tracked.said:
-            tracked.said, tracked.said_bid, tracked.said_ask = said, bid, ask
         if side is _BUY:
             if not size or price == book.bid_top:
                 tracked.hash_check.touched.append(price)  # where a trade may have been
@@ -117,10 +113,10 @@ class BookSet(Bookkeeper):
                 book.asks[price] = size
             else:
                 book.set_ask(price, size)
-        tracked.burst_ms = frame.timestamp
+        tracked.burst_ms, tracked.said_bid, tracked.said_ask = frame.timestamp, bid, ask
         tracked.updated_ns = tracked.paired_ns = received_ns
         self._dirty[tracked.condition_id] = None
         self._room -= 1
-        if book.bid_top != tracked.said_bid or book.ask_top != tracked.said_ask or book.bid_top >= book.ask_top:
+        if book.bid_top != bid or book.ask_top != ask or bid >= ask:
             tracked.look()
         return True

@@ -16,6 +16,7 @@ from markets.domain.book_hash import HashFacts, Recipe, begin, finish, level_tex
 from markets.domain.recipe_watch import RecipeWatch
 from markets.domain.units import PRICE_ONE, Millis, Price, price_text, size_text
 
+HOPELESS_AFTER = 6  # failures in a row; then only the likeliest facts are tried, for every trial costs a SHA-1
 _EVERY_RECIPE = tuple(Recipe)
 
 
@@ -35,7 +36,17 @@ class HashCheck:
     `touched` takes prices at which a trade may have been that is still to be announced.
     """
 
-    __slots__ = ("_last_trade", "_neg_risk", "_proven", "_told", "_unproven", "_watch", "misses", "touched")
+    __slots__ = (
+        "_failures",
+        "_last_trade",
+        "_neg_risk",
+        "_proven",
+        "_told",
+        "_unproven",
+        "_watch",
+        "misses",
+        "touched",
+    )
 
     def __init__(self, neg_risk: bool | None, watch: RecipeWatch) -> None:
         self._neg_risk: tuple[bool, ...] = (False, True) if neg_risk is None else (neg_risk,)
@@ -44,6 +55,7 @@ class HashCheck:
         self._told: deque[str] = deque(maxlen=4)
         self._unproven: tuple[Claim, str] | None = None
         self._proven = False
+        self._failures = 0
         self.touched: deque[Price] = deque(maxlen=8)
         self.misses = 0
 
@@ -79,6 +91,7 @@ class HashCheck:
         levels = level_text(book, claim.yes)
         if levels != claim.spelled and self._reproduces(book, claim, levels):
             return True
+        self._failures += 1
         self._watch.missed(book.market.condition_id)
         self._unproven = (claim, levels) if self._proven else None
         return False
@@ -108,6 +121,7 @@ class HashCheck:
                 if recipe is Recipe.TEN_FIELDS:
                     self._last_trade = facts.last_trade
                 self._proven, self._unproven, self.misses = True, None, 0
+                self._failures = 0
                 self._watch.matched(market.condition_id, recipe)
                 return True
         return False
@@ -115,10 +129,11 @@ class HashCheck:
     def _trials(self, book: MarketBook) -> Iterator[tuple[Recipe, HashFacts]]:
         """The recipe that matched last comes first; the others are tried until this market has reproduced."""
         believed = self._watch.recipe
-        recipes = (believed,) if self._proven and self._watch.accuses else _in_turn(believed)
+        hopeless = self._failures > HOPELESS_AFTER and not self._proven
+        recipes = (believed,) if hopeless or (self._proven and self._watch.accuses) else _in_turn(believed)
         min_size, tick = size_text(book.market.min_size), price_text(book.market.tick)
         for recipe in recipes:
-            trades = self._trades() if recipe is Recipe.TEN_FIELDS else ("",)
+            trades = self._trades() if recipe is Recipe.TEN_FIELDS and not hopeless else (self._last_trade,)
             for last_trade in trades:
                 for neg_risk in self._neg_risk:
                     yield recipe, HashFacts(min_size, tick, neg_risk, last_trade)

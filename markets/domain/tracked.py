@@ -18,7 +18,7 @@ class Tracked:
     """`plain`: the next mirrored change needs nothing but to be applied and compared, so it may take the hot path.
 
     `said_bid` and `said_ask` are the tops last said in this burst, as YES sees them; `contradicted` when the two
-    tokens did not say the same; `said` is their spelling, while the hot path knows it. `unsettled`: the present burst
+    tokens did not say the same. `unsettled`: the present burst
     left something to judge when it ends. `shadow` is the book built from deltas, kept beside the snapshot it differs
     from until then; `shown` a REST book to compare. `claim_frames` counts the frames that made the present `claims`;
     `hash_due` asks for the next ones. `heard_ns` is when YES and NO were last named in a frame without the other.
@@ -44,7 +44,6 @@ class Tracked:
         "paired_ns",
         "plain",
         "proved_ns",
-        "said",
         "said_ask",
         "said_bid",
         "shadow",
@@ -82,7 +81,6 @@ class Tracked:
         self.forget_burst()
 
     def forget_burst(self) -> None:
-        self.said: tuple[str, ...] = ()
         self.said_bid: Price = UNSAID
         self.said_ask: Price = UNSAID
         self.contradicted = False
@@ -142,7 +140,7 @@ class Tracked:
 
     def hear_tops(self, yes: LevelChange | None, no: LevelChange | None) -> None:
         """Note the tops of a frame. What was not said agrees with everything."""
-        self.said, self.contradicted = (), False
+        self.contradicted = False
         self.said_bid = self.said_ask = UNSAID
         if no is not None and no.best_bid != UNSAID:
             self.said_bid, self.said_ask = PRICE_ONE - no.best_ask, PRICE_ONE - no.best_bid
