@@ -312,7 +312,7 @@ class _Rows:
                     ",".join(refusal.codes),
                     refusal.detail,
                     moment(refusal.at_ns),
-                    1,
+                    refusal.count,
                 )
                 for refusal in refusals
                 if refusal.condition_id in stored

@@ -88,6 +88,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, tag=True):
     codes: tuple[str, ...]
     detail: str
     at_ns: Nanos
+    count: int = 1
 
 
 Command: TypeAlias = Place | Cancel | Resync | Refusal

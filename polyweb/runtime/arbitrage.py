@@ -38,6 +38,8 @@ class Arbitrageur:
 
     def decide(self, changed: Iterable[ConditionId], now_ns: Nanos) -> list[Command]:
         fired: dict[str, ConditionId] = {}
+        if self._state.hold:
+            return []
         for condition_id in changed:
             book = self._state.books.book(condition_id)
             market = self._state.market(condition_id)

@@ -17,8 +17,9 @@ from django.db import connection
 from redis.exceptions import RedisError
 
 from execution.domain.commands import Outcome
+from execution.domain.lease import Lease
 from execution.engine import Hands, Trouble
-from execution.journal import Terms
+from execution.journal import Journal, Terms
 from execution.relayers.base import Relayer
 from execution.relayers.fake import FakeRelayer
 from execution.relayers.paper import PaperRelayer
@@ -111,15 +112,23 @@ def build_relayer(env: Env, wires: Wires, trader: Callable[[], Trader]) -> Relay
 
 async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelta = LEASE_TTL) -> Engine:
     """Take the lease, read the journal, wire everything. Raises LeaseHeld, RelayerUnavailable, RecordingError."""
-    clerk, journal, wires = Clerk(lease_ttl), DjangoJournal(), Wires()
+    clerk = Clerk(lease_ttl)
     lease = await clerk.acquire(holder_name())
-    await clerk.abandon(IN_PROCESS - {env.relayer})
-    dry_run = env.relayer == "real" and env.dry_run
-    terms = Terms(env.relayer, dry_run, lease.token)
+    try:
+        await clerk.abandon(IN_PROCESS - {env.relayer})
+        return await _assemble(env, source, send, clerk, lease)
+    except BaseException:
+        await clerk.release(lease)  # whoever tries next need not wait for it to run out
+        await clerk.close()
+        raise
+
+
+async def _take_over(env: Env, journal: Journal, wires: Wires, live_money: bool) -> tuple[Trader, Relayer, Begin]:
+    """A trader that knows what the journal knew, and the relayer it trades through."""
     config = TraderConfig(
         first_id=await journal.max_client_order_id() + 1,
         starting_cash=cash_from_decimal(env.paper_cash, "paper_cash"),
-        live_money=env.relayer == "real" and not dry_run,
+        live_money=live_money,
     )
     trader = Trader(config, wires.event)
     relayer = build_relayer(env, wires, lambda: trader)
@@ -129,8 +138,12 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
     trader.restore(begin.orders, begin.fills, begin.at_ns)
     if isinstance(relayer, PaperRelayer):
         relayer.exchange.ledger.restore(begin.fills)
+    return trader, relayer, begin
+
+
+def _hands(env: Env, trader: Trader, relayer: Relayer, journal: Journal, terms: Terms, wires: Wires) -> Hands:
     key = sandbox_key()
-    hands = Hands(
+    return Hands(
         signer=LocalSigner(key, key.address, SignatureType.EOA, env.chain_id),
         journal=journal,
         relayer=relayer,
@@ -142,6 +155,14 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
         # knows may be rehearsed; with real money the gate and the signer refuse it.
         rehearsal=Generation.V1 if env.relayer != "real" else Generation.UNKNOWN,
     )
+
+
+async def _assemble(env: Env, source: Source, send: Send, clerk: Clerk, lease: Lease) -> Engine:
+    journal, wires = DjangoJournal(), Wires()
+    dry_run = env.relayer == "real" and env.dry_run
+    terms = Terms(env.relayer, dry_run, lease.token)
+    trader, relayer, begin = await _take_over(env, journal, wires, env.relayer == "real" and not dry_run)
+    hands = _hands(env, trader, relayer, journal, terms, wires)
     raw = env.record and source.recording is None
     recordings = Recordings(env.recordings, raw=raw, register=clerk, on_trouble=lambda trouble: wires.trouble(trouble))
     recordings.item(begin, begin.at_ns)

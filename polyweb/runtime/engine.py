@@ -29,7 +29,7 @@ from polyweb.runtime import views
 from polyweb.runtime.clerk import Clerk, holding, profit_points, shown
 from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.history import History
-from polyweb.runtime.inbox import Control
+from polyweb.runtime.inbox import Control, Hold
 from polyweb.runtime.lookout import Lookout
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
@@ -41,6 +41,7 @@ from polyweb.runtime.views import Json
 log = structlog.get_logger(__name__)
 
 POLL_S = 0.5
+LEASE_CHECK_S = 0.5
 BEAT_S = 1.0
 RENEWALS_PER_TTL = 4
 POINT_S = 2.0
@@ -151,6 +152,7 @@ class Engine:
             on_trouble=self.trouble,
         )
         self.state = "starting"
+        self._held = ""
 
     # From outside
 
@@ -210,6 +212,7 @@ class Engine:
             "control": self._follow_control(),
             "beat": self._beat(),
             "lease": self._keep_lease(),
+            "lease watch": self._watch_lease(),
             "points": self._draw_points(),
             "incidents": self._report_troubles(),
             "lookout": self._lookout.run(),
@@ -322,6 +325,22 @@ class Engine:
                 parts.lease = await parts.clerk.renew(parts.lease)
             except parts.clerk.unavailable as error:
                 log.warning("lease_not_renewed", error=str(error))
+            else:
+                self._hold("")
+
+    async def _watch_lease(self) -> None:
+        """Once the lease has run out somebody else may trade: everything comes down until it is ours again."""
+        while True:
+            await asyncio.sleep(LEASE_CHECK_S)
+            if datetime.now(UTC) > self._parts.lease.expires_at:
+                self._hold("database unreachable: the lease to trade has run out")
+
+    def _hold(self, reason: str) -> None:
+        if reason == self._held:
+            return
+        self._held = reason
+        log.warning("hold", reason=reason or "over")
+        self._parts.turns.push(Hold(time.time_ns(), reason))
 
     async def _beat(self) -> None:
         parts = self._parts

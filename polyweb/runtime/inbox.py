@@ -87,6 +87,13 @@ NO_CONTROL = Control(
 )
 
 
+class Hold(msgspec.Struct, frozen=True, tag=True):
+    """The engine may not trade (its lease ran out): everything down until a Hold without reason."""
+
+    at_ns: Nanos
+    reason: str
+
+
 class Tick(msgspec.Struct, frozen=True, tag=True):
     """The clock: lets time-outs and minimum lifetimes end without market data."""
 
@@ -117,6 +124,7 @@ Item: TypeAlias = (
     | Shown
     | Control
     | Tick
+    | Hold
     | Accepted
     | Rejected
     | Unknown
@@ -131,6 +139,7 @@ Spelled: TypeAlias = (
     | Shown
     | Control
     | Tick
+    | Hold
     | Decide
     | Begin
     | Accepted

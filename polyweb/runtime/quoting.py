@@ -13,7 +13,7 @@ from execution.domain.converge import Churn, converge
 from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos
+from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.state import Desk, TradingState
 from risk.domain import breakers, gate, stops
 from risk.domain.breakers import Breaker, BreakerKind, Signal
@@ -26,6 +26,7 @@ from strategies.domain.params import SpreadParams
 
 VIEW_DEPTH = 3
 KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
+REFUSAL_MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
 CAPS = frozenset({RefusalCode.MARKET_CAP, RefusalCode.EVENT_CAP, RefusalCode.TOTAL_CAP})
 
 
@@ -63,6 +64,8 @@ class Quoter:
 
     def _forbidden(self, market: Market, now_ns: Nanos) -> Down | None:
         state = self._state
+        if state.hold:
+            return Down(CancelReason.STOPPED, state.hold)
         if not state.trades(market.condition_id):
             return Down(CancelReason.DISABLED, NoQuote.DISABLED.value)
         stop = stops.strongest(state.control.stops, market.condition_id, market.event_id, now_ns)
@@ -91,16 +94,16 @@ class Quoter:
         if not state.feed_breaker.lets_through:
             return Down(CancelReason.UNTRUSTED, f"feed breaker: {state.feed_breaker.reason}")
         breaker = self._after_signal(desk, now_ns)
-        if breaker is not desk.breaker:
-            desk.breaker = breaker
+        if desk.breaker is not None and breaker is not desk.breaker:
             state.breaker_moved(breaker)
+        desk.breaker = breaker
         if breaker.lets_through:
             return None
         return Down(CancelReason.UNTRUSTED, f"book breaker: {breaker.reason}")
 
     def _after_signal(self, desk: Desk, now_ns: Nanos) -> Breaker:
         state, condition_id = self._state, desk.market.condition_id
-        breaker = desk.breaker or Breaker(BreakerKind.STALE_BOOK, condition_id)
+        breaker = desk.breaker or Breaker(BreakerKind.STALE_BOOK, condition_id, since_ns=now_ns)
         if state.books.doubt(condition_id) is not Doubt.NONE:
             return breaker  # in the middle of a burst
         if self._age_ns(condition_id, now_ns) > state.control.limits.max_book_age_ns:
@@ -140,7 +143,9 @@ class Quoter:
             wanted, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
         )
         desk.reason, desk.codes = "", ()
-        if isinstance(verdict, Refused):
+        if not isinstance(verdict, Refused):
+            self._tell_repeats(desk)
+        else:
             reduced = self._reduced(desk, wanted, verdict, now_ns)
             if reduced is None:
                 return self._refused(desk, live, verdict, now_ns)
@@ -166,7 +171,7 @@ class Quoter:
         if isinstance(again, Refused):
             return None
         desk.reason, desk.codes = f"reducing only: {verdict.detail}", tuple(code.value for code in verdict.codes)
-        self._note(market, verdict, now_ns)
+        self._note(desk, verdict, now_ns)
         return again
 
     def _input(self, market: Market, now_ns: Nanos) -> MarketInput:
@@ -189,7 +194,7 @@ class Quoter:
         self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos
     ) -> list[Command]:
         """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
-        codes = self._note(desk.market, verdict, now_ns)
+        codes = self._note(desk, verdict, now_ns)
         if set(verdict.codes) <= KEEPS_RESTING:
             desk.quoting, desk.reason, desk.codes = False, verdict.detail, codes
             return []
@@ -197,10 +202,24 @@ class Quoter:
         desk.codes = codes
         return commands
 
-    def _note(self, market: Market, verdict: Refused, now_ns: Nanos) -> tuple[str, ...]:
+    def _note(self, desk: Desk, verdict: Refused, now_ns: Nanos) -> tuple[str, ...]:
+        """Say a refusal once; while the same one is repeated, count, and say how often once a minute."""
         codes = tuple(code.value for code in verdict.codes)
-        self._state.note(Refusal(market.condition_id, Strategy.SPREAD, codes, verdict.detail, now_ns))
+        said = desk.noted
+        if said is not None and said.codes == codes and now_ns - said.at_ns < REFUSAL_MINUTE_NS:
+            desk.noted = msgspec.structs.replace(said, count=said.count + 1)
+            return codes
+        self._tell_repeats(desk)
+        told = Refusal(desk.market.condition_id, Strategy.SPREAD, codes, verdict.detail, now_ns)
+        self._state.note(told)
+        desk.noted = msgspec.structs.replace(told, count=0)
         return codes
+
+    def _tell_repeats(self, desk: Desk) -> None:
+        """`noted.count` is how often the refusal came again since it was said."""
+        if desk.noted is not None and desk.noted.count:
+            self._state.note(desk.noted)
+        desk.noted = None
 
     def _converge(
         self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos

@@ -56,6 +56,7 @@ class Desk:
     decided_ns: Nanos = 0
     asked_ns: Nanos = 0
     breaker: Breaker | None = None
+    noted: Refusal | None = None
     changes: int = 0
     resyncs: int = 0
 
@@ -72,6 +73,7 @@ class TradingState:
         self.counters = Counters()
         self.desks: dict[ConditionId, Desk] = {}
         self.last_frame_ns: Nanos = 0
+        self.hold = ""
         self.feed_breaker = Breaker(BreakerKind.FEED_SILENCE)
         self._moved_breakers: dict[tuple[str, str], Breaker] = {}
         self._known: dict[ConditionId, Market] = {}
@@ -114,7 +116,7 @@ class TradingState:
 
     def note(self, fact: Fact) -> None:
         if isinstance(fact, Refusal):
-            self.counters.refusals += 1
+            self.counters.refusals += fact.count
         self._facts.append(fact)
 
     def breaker_moved(self, breaker: Breaker) -> None:

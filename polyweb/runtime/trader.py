@@ -15,7 +15,7 @@ from markets.domain.integrity import Doubt
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.arbitrage import Arbitrageur
-from polyweb.runtime.inbox import Control, Doubted, FeedDown, FeedUp, Item, Shown, Tick, TraderConfig
+from polyweb.runtime.inbox import Control, Doubted, FeedDown, FeedUp, Hold, Item, Shown, Tick, TraderConfig
 from polyweb.runtime.quoting import Quoter
 from polyweb.runtime.state import TradingState
 from risk.domain import breakers
@@ -58,6 +58,8 @@ class Trader(TradingState):
                 self._control(item)
             case Tick():
                 self._tick(item.at_ns)
+            case Hold():
+                self._hold(item.reason)
             case _:
                 self._outcome(item)
 
@@ -139,6 +141,10 @@ class Trader(TradingState):
             if not self.blotter.live(condition_id):
                 del self.desks[condition_id]
                 self.books.untrack(condition_id)
+
+    def _hold(self, reason: str) -> None:
+        self.hold = reason
+        self._dirty.update(dict.fromkeys(self.desks))
 
     def _listen(self, now_ns: Nanos) -> None:
         """A feed that said nothing at all for as long as a single book may be silent is not believed to be alive."""

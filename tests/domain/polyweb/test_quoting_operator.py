@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from execution.domain.commands import Cancel, CancelReason, Command
+from execution.domain.commands import Cancel, CancelReason, Command, Refusal
 from markets.domain.events import Side
 from markets.domain.fees import FeeSchedule
 from markets.domain.market import Market
+from polyweb.runtime.inbox import Hold
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.params import SpreadParams
@@ -179,3 +180,21 @@ def test_at_a_cap_the_side_that_reduces_is_still_offered() -> None:
     desk = stage.trader.desks[stage.market.condition_id]
     assert desk.reason.startswith("reducing only: market ")
     assert desk.codes == ("market_cap",)
+
+
+def test_an_engine_that_lost_its_right_to_trade_takes_everything_down_until_it_is_back() -> None:
+    stage = Stage().quoting()
+    stage.apply(Hold(stage.now, "lease ran out"))
+    assert reasons(stage.turn()) == [CancelReason.STOPPED]
+    assert stage.trader.desks[stage.market.condition_id].reason == "lease ran out"
+    stage.apply(Hold(stage.now, ""))
+    assert len(placed(stage.turn())) == 2
+
+
+def test_a_repeated_refusal_is_said_once_a_minute_with_its_count() -> None:
+    stage = Stage(limits=Limits(market_loss=1 * PUSD)).quoting()
+    for _ in range(9):
+        stage.after(SECOND).turn(moved(stage.market, stage.now))
+    assert [fact.count for fact in stage.facts if isinstance(fact, Refusal)] == [1]
+    stage.after(60 * SECOND).turn(moved(stage.market, stage.now))
+    assert [fact.count for fact in stage.facts if isinstance(fact, Refusal)] == [1, 9, 1]
