@@ -1,0 +1,170 @@
+"""Which of the venue's orders are ours, and what its words about them mean for us.
+
+Law: an order is known by its hash before it is sent, so no word about it can come too early. What we gave and got in a
+trade is read from our own legs; what is said of an order we do not know is a stranger's and changes nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+from execution.domain.blotter import OrderRecord
+from execution.domain.commands import Accepted, Ack, Cancelled, ClientOrderId, Fill, NewOrder, Outcome
+from execution.domain.decode import Leg, OrderWord, TradeWord, Word, scaled
+from execution.domain.orders import ENDED
+from markets.domain.fees import FeeSchedule, taker_fee_ceil
+from markets.domain.market import SIZE_STEP
+from markets.domain.units import ConditionId, Nanos, Price, Size, complement
+
+REMEMBERED = 200_000  # ended orders of which late words are still understood
+_SPLITS = 10_000
+
+_ACKS = {"MATCHED": Ack.MATCHED, "DELAYED": Ack.DELAYED}
+_SplitKey: TypeAlias = tuple[str, int, ClientOrderId]
+
+
+class Meaning(NamedTuple):
+    """What words mean for us, and the ids of orders they named that we do not know."""
+
+    outcomes: tuple[Outcome, ...]
+    strangers: tuple[str, ...]
+
+
+class _Part(NamedTuple):
+    trade_id: str
+    price: Price
+    size: Size
+
+
+class OurOrders:
+    """Every order we sent or are about to send, by our number and by the venue's id."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
+        self._orders: dict[str, NewOrder] = {}
+        self._ids: dict[ClientOrderId, str] = {}
+        self._ended: dict[str, None] = {}
+        self._splits: dict[_SplitKey, tuple[_Part, ...]] = {}
+
+    def note(self, order: NewOrder, order_id: str) -> None:
+        """Before it is sent."""
+        self._orders[order_id] = order
+        self._ids[order.client_order_id] = order_id
+
+    def restore(self, records: Iterable[OrderRecord], fills: Iterable[Fill] = ()) -> None:
+        """What the journal knew, so that words about it are understood after a restart."""
+        for record in records:
+            self.note(record.order, record.order_id)
+            if record.state in ENDED:
+                self.end(record.order_id)
+        for fill in fills:
+            trade_id, at, _ = fill.trade_id.partition("@")
+            if at:
+                key = (trade_id, fill.bucket, fill.client_order_id)
+                part = _Part(fill.trade_id, fill.price, fill.size)
+                self._splits[key] = (*self._splits.get(key, ()), part)
+
+    def end(self, order_id: str) -> None:
+        """It rests no more. Late words about it are understood until many others have ended after it."""
+        if order_id in self._orders:
+            self._ended[order_id] = None
+        while len(self._ended) > self._remembered:
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            del self._ids[self._orders.pop(oldest).client_order_id]
+
+    def find(self, order_id: str) -> NewOrder | None:
+        return self._orders.get(order_id)
+
+    def order_id(self, client_order_id: ClientOrderId) -> str:
+        """The venue's id of one of ours; "" when we do not know the order."""
+        return self._ids.get(client_order_id, "")
+
+    @property
+    def open_ids(self) -> tuple[str, ...]:
+        """Venue ids of those whose end nobody has told us."""
+        return tuple(order_id for order_id in self._orders if order_id not in self._ended)
+
+    # What words mean
+
+    def understand(self, words: Iterable[Word], fees: Callable[[ConditionId], FeeSchedule], at_ns: Nanos) -> Meaning:
+        outcomes: list[Outcome] = []
+        strangers: list[str] = []
+        for word in words:
+            if isinstance(word, TradeWord):
+                fills = self._fills(word, fees, at_ns)
+                outcomes += fills
+                strangers += [] if fills else [word.taker.order_id]
+            elif (order := self.find(word.order_id)) is None:
+                strangers.append(word.order_id)
+            else:
+                outcomes.append(self._order(scaled(word, order.size), order, at_ns))
+        return Meaning(tuple(outcomes), tuple(strangers))
+
+    def _order(self, word: OrderWord, order: NewOrder, at_ns: Nanos) -> Outcome:
+        if word.cancelled:
+            self.end(word.order_id)
+            detail = word.status or "cancelled by the venue"
+            return Cancelled(order.client_order_id, detail[:200], at_ns, expired=word.expired)
+        if word.matched is not None and word.matched >= order.size:
+            self.end(word.order_id)
+        return Accepted(order.client_order_id, word.order_id, _ACKS.get(word.status.upper(), Ack.LIVE), at_ns)
+
+    def _fills(self, trade: TradeWord, fees: Callable[[ConditionId], FeeSchedule], at_ns: Nanos) -> list[Fill]:
+        fills = []
+        taker = self.find(trade.taker.order_id)
+        if taker is not None:
+            for part in self._parts(trade, taker):
+                fee = taker_fee_ceil(fees(taker.condition_id), part.price, part.size)
+                fills.append(_fill(trade, taker, part, fee, False, at_ns))
+        legs: dict[str, Leg] = {}
+        for leg in trade.makers:
+            if leg.order_id in self._orders:
+                before = legs.get(leg.order_id)
+                size = leg.size + (before.size if before else 0)
+                legs[leg.order_id] = Leg(leg.order_id, leg.asset, leg.side, leg.price, size)
+        for order_id, leg in legs.items():
+            part = _Part(trade.trade_id, leg.price, leg.size)
+            fills.append(_fill(trade, self._orders[order_id], part, 0, True, at_ns))
+        return fills
+
+    def _parts(self, trade: TradeWord, taker: NewOrder) -> tuple[_Part, ...]:
+        """What the taker's order traded, one part per price: the price of the whole is a rounded average.
+
+        A trade once told in parts stays in these parts: a fill is known by its id, and money must not move twice.
+        """
+        key = (trade.trade_id, trade.bucket, taker.client_order_id)
+        known = self._splits.get(key)
+        if known is not None:
+            return known
+        sizes: dict[Price, Size] = {}
+        for leg in trade.makers:
+            price = leg.price if leg.asset == taker.asset else complement(leg.price)
+            sizes[price] = sizes.get(price, 0) + leg.size
+        left = trade.taker.size - sum(sizes.values())
+        if len(sizes) < 2 or abs(left) > SIZE_STEP:
+            price = next(iter(sizes)) if len(sizes) == 1 else trade.taker.price
+            return (_Part(trade.trade_id, price, trade.taker.size),)
+        largest = max(sizes, key=lambda price: sizes[price])
+        sizes[largest] += left  # settlement dust
+        parts = tuple(_Part(f"{trade.trade_id}@{price}", price, sizes[price]) for price in sorted(sizes))
+        self._splits[key] = parts
+        if len(self._splits) > _SPLITS:
+            del self._splits[next(iter(self._splits))]
+        return parts
+
+
+def _fill(trade: TradeWord, order: NewOrder, part: _Part, fee: int, maker: bool, at_ns: Nanos) -> Fill:
+    return Fill(
+        order.client_order_id,
+        part.trade_id,
+        trade.bucket,
+        order.condition_id,
+        order.asset,
+        order.side,
+        part.price,
+        part.size,
+        fee,
+        maker,
+        trade.status,
+        at_ns,
+    )
