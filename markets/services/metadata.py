@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from markets.gamma import Collected, GammaEvent, GammaMarket, Page, collect
+from markets.gamma import Collected, CrawlFailed, GammaEvent, GammaMarket, Page, collect
 from markets.gamma.items import KEPT_ERRORS
 from markets.models import Event, Market, Outcome
 from markets.selectors import SUBSCRIBED
@@ -24,6 +24,7 @@ from markets.services.rules import Known, known_rules, note_rules
 from markets.services.switches import NAMED_SUBJECTS
 
 BATCH = 500
+SHRINKS_BY = 20  # so few may go at once whatever their share
 
 EVENT_NAMES = ["slug", "title", "neg_risk", "augmented", "closed", "vanished_at", "updated_at"]
 MARKET_FACTS = [
@@ -284,17 +285,23 @@ def _store_batch(batch: Collected, totals: Totals) -> None:
     totals.add(batch)
 
 
-def refresh(gamma_url: str, on_batch: Callable[[Totals], None] | None = None) -> Totals:
+def refresh(
+    gamma_url: str, on_batch: Callable[[Totals], None] | None = None, *, believe_shrinking: bool = False
+) -> Totals:
     """Walk everything open on the live service, then mark what was not there. Raises markets.gamma.CrawlFailed.
 
-    A walk that fails half-way keeps its pages and marks nothing.
+    A walk that fails half-way keeps its pages and marks nothing, and so does one that lists no market at all or less
+    than half of those known to be open, unless told to believe that.
     """
     # Here and not above: importing the venue's client takes a second, which no other process should pay.
     from markets.gamma.crawl import crawl
 
     started, totals = timezone.now(), Totals()
+    listed = 0
 
     def keep(page: Page) -> None:
+        nonlocal listed
+        listed += len(page.items) if page.kind == "markets" else 0
         totals.add(store_page(page))
         if on_batch is not None:
             on_batch(totals)
@@ -305,6 +312,17 @@ def refresh(gamma_url: str, on_batch: Callable[[Totals], None] | None = None) ->
                 await sync_to_async(keep)(page)
 
     async_to_sync(walk)()
-    if totals.outcomes_of:
-        totals.vanished = mark_vanished(not_seen_since=started, now=timezone.now())
+    if not listed:
+        raise CrawlFailed("markets: the listing is empty, and no venue is")
+    if not believe_shrinking:
+        _doubt_shrinking(started)
+    totals.vanished = mark_vanished(not_seen_since=started, now=timezone.now())
     return totals
+
+
+def _doubt_shrinking(not_seen_since: datetime) -> None:
+    """A listing cut short looks like thousands of markets gone at once, and would stop trading in all of them."""
+    known = Market.objects.filter(closed=False, vanished_at=None)
+    gone, total = known.filter(updated_at__lt=not_seen_since).count(), known.count()
+    if gone >= SHRINKS_BY and 2 * gone > total:
+        raise CrawlFailed(f"markets: {gone} of {total} open ones are not listed; nothing is marked as vanished")

@@ -27,10 +27,15 @@ class Command(BaseCommand):
         source = parser.add_mutually_exclusive_group()
         source.add_argument("--file", type=Path, help="markets, events or result pages")
         source.add_argument("--url", help="Gamma's base URL; default is POLYWEB_GAMMA_URL")
+        parser.add_argument(
+            "--believe-shrinking",
+            action="store_true",
+            help="live: mark markets as vanished even when most of the known ones are not listed any more",
+        )
         parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        totals = self._from_file(options["file"]) if options["file"] else self._live(options["url"])
+        totals = self._from_file(options["file"]) if options["file"] else self._live(**options)
         for line in totals.first_errors[:SHOWN_ERRORS]:
             self.stderr.write(line)
         summary = totals.summary()
@@ -50,10 +55,11 @@ class Command(BaseCommand):
         finally:
             bar.end()
 
-    def _live(self, url: str | None) -> Totals:
+    def _live(self, *, url: str | None, believe_shrinking: bool, **_: Any) -> Totals:
         bar = _Bar(0)
         try:
-            return services.refresh(url or settings.POLYWEB.gamma_url, bar.draw)
+            address = url or settings.POLYWEB.gamma_url
+            return services.refresh(address, bar.draw, believe_shrinking=believe_shrinking)
         except CrawlFailed as error:
             raise CommandError(str(error)) from error
         finally:

@@ -2,15 +2,18 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 
 import pytest
 import stamina
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from django.conf import settings
 from django.test import override_settings
 
 from execution.sandbox.server import Sandbox, SandboxConfig, serving
+from markets import services
 from markets.gamma import CrawlFailed
 from markets.models import Event, Market
 from markets.tasks import refresh_gamma
@@ -20,14 +23,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @contextmanager
-def a_sandbox(*, markets: int) -> Iterator[str]:
+def served(server: AbstractAsyncContextManager[str]) -> Iterator[str]:
     """Served from a thread of its own: the refresh owns the test's thread and its database connection."""
     ready, done = threading.Event(), threading.Event()
     addresses: list[str] = []
 
     async def serve() -> None:
-        async with serving(Sandbox(SandboxConfig(markets=markets))) as running:
-            addresses.append(running.http)
+        async with server as address:
+            addresses.append(address)
             ready.set()
             await asyncio.to_thread(done.wait, 30)
 
@@ -39,6 +42,29 @@ def a_sandbox(*, markets: int) -> Iterator[str]:
     finally:
         done.set()
         thread.join(10)
+
+
+def a_sandbox(*, markets: int) -> AbstractContextManager[str]:
+    @asynccontextmanager
+    async def server() -> AsyncIterator[str]:
+        async with serving(Sandbox(SandboxConfig(markets=markets))) as running:
+            yield running.http
+
+    return served(server())
+
+
+def an_empty_gamma() -> AbstractContextManager[str]:
+    async def nothing(request: web.Request) -> web.Response:
+        return web.json_response({request.match_info["kind"]: []})
+
+    @asynccontextmanager
+    async def server() -> AsyncIterator[str]:
+        app = web.Application()
+        app.router.add_get("/{kind}/keyset", nothing)
+        async with TestServer(app) as running:
+            yield str(running.make_url("/"))
+
+    return served(server())
 
 
 def refresh_from(url: str) -> dict[str, int]:
@@ -66,5 +92,23 @@ def test_a_service_that_cannot_be_reached_fails_the_task_and_marks_nothing() -> 
     market = a_market(1)
     with stamina.set_testing(True, attempts=1), pytest.raises(CrawlFailed):
         refresh_from("http://127.0.0.1:9")
+    market.refresh_from_db()
+    assert market.vanished_at is None
+
+
+def test_a_listing_that_lost_most_markets_is_not_believed() -> None:
+    for number in range(100, 150):
+        a_market(number)
+    with a_sandbox(markets=14) as url:
+        with pytest.raises(CrawlFailed, match="50 of"):
+            refresh_from(url)
+        assert not Market.objects.exclude(vanished_at=None).exists()
+        assert services.refresh(url, believe_shrinking=True).vanished == 50
+
+
+def test_an_empty_listing_is_an_error_and_never_no_markets() -> None:
+    market = a_market(1)
+    with an_empty_gamma() as url, pytest.raises(CrawlFailed, match="the listing is empty"):
+        refresh_from(url)
     market.refresh_from_db()
     assert market.vanished_at is None
