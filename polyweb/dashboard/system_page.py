@@ -4,6 +4,7 @@ Law: configuration is named by its kind, never with its address or password.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -12,7 +13,9 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_results.models import TaskResult
 
 from execution import selectors as execution
-from execution.models import AllowanceReport, EngineLease, ReconcileReport
+from execution.domain.moments import moment
+from execution.models import AllowanceReport, EngineLease, EngineStatus, ReconcileReport
+from markets.domain.units import NANOS_PER_MILLI
 from markets.models import Recording
 
 AUDITS = 1_000
@@ -31,6 +34,34 @@ class Stage(NamedTuple):
     p95: int
     p99: int
     worst: int
+
+
+class Asked(NamedTuple):
+    """A request for fresh snapshots, as the engine last told of it."""
+
+    at: datetime
+    request_id: str
+    market: str
+    reason: str
+    via: str
+    took_ms: int | None
+
+
+def snapshots_asked() -> list[Asked]:
+    """The newest requests of the running or last engine, newest first."""
+    status = EngineStatus.objects.order_by("-beat_at").first()
+    told = status.summary.get("feed", {}).get("resync_log", []) if status is not None else []
+    return [
+        Asked(
+            moment(each["at_ms"] * NANOS_PER_MILLI),
+            each["request_id"],
+            each["market"],
+            each["reason"],
+            each["via"],
+            each["took_ms"],
+        )
+        for each in told
+    ]
 
 
 def stages() -> list[Stage]:
@@ -67,6 +98,7 @@ def context() -> dict[str, Any]:
         "stands_on": stands_on(),
         "results": TaskResult.objects.order_by("-date_created")[:15],
         "schedules": PeriodicTask.objects.select_related("interval", "crontab").order_by("name"),
+        "asked": snapshots_asked(),
         "recordings": Recording.objects.order_by("-started_at")[:20],
         "reconciles": ReconcileReport.objects.order_by("-at")[:5],
         "allowance": AllowanceReport.objects.order_by("-at").first(),
