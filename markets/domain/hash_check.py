@@ -17,6 +17,7 @@ from markets.domain.recipe_watch import RecipeWatch
 from markets.domain.units import PRICE_ONE, Millis, Price, price_text, size_text
 
 HOPELESS_AFTER = 6  # failures in a row; then only the likeliest facts are tried, for every trial costs a SHA-1
+LIKELY = 4
 _EVERY_RECIPE = tuple(Recipe)
 
 
@@ -139,9 +140,11 @@ class HashCheck:
                     yield recipe, HashFacts(min_size, tick, neg_risk, last_trade)
 
     def _trades(self) -> Iterator[str]:
+        """Likeliest first: nothing new, a trade at the level that changed last, an announcement that came late."""
         yield self._last_trade
         seen = {self._last_trade: None}
-        for text in (*reversed(self._told), *self._touched_texts()):
+        touched = tuple(self._touched_texts())
+        for text in (*touched[:LIKELY], *reversed(self._told), *touched[LIKELY:]):
             if text not in seen:
                 seen[text] = None
                 yield text
