@@ -64,6 +64,7 @@ anything and stops with one line per problem; `manage.py check` says the same:
 | `polyweb.E006`, `polyweb.E007`, `polyweb.E008` | keystore or passphrase file missing |
 | `polyweb.W001` | a variable that does not exist, with the nearest that does |
 | `polyweb.W002`, `polyweb.W003`, `polyweb.W004` | live on SQLite, with a one-process layer, in plain HTTP |
+| `polyweb.W005` | TimescaleDB wanted from a database without it; said by `migrate` and `check --database default` |
 
 Two variables are read by `./run test` alone: `POLYWEB_TEST_DATABASE_URL` and `POLYWEB_TEST_REDIS_URL`, servers to
 test against instead of throwaway ones. `POLYWEB_TEST_CHROMIUM` names the browser of the browser tests.
