@@ -1,4 +1,4 @@
-"""Recordings gone wrong, on demand.
+"""Recordings gone wrong, on demand. (Live faults are in `mischief`.)
 
 Its one law: each function takes the lines of a good recording and returns new lines with exactly one kind of
 fault; the good lines are left as they were.
@@ -39,12 +39,17 @@ def dropped_delta(lines: Lines, nth: int = 0) -> list[str]:
 
 def wrong_side_delta(lines: Lines, nth: int = 0) -> list[str]:
     """The nth price change names the wrong side on both tokens; its tops and hashes stay true."""
-    swap = {"BUY": "SELL", "SELL": "BUY"}
     place = positions(lines, "price_change")[nth]
-    document = json.loads(lines[place])
+    return [*lines[:place], with_sides_swapped(lines[place]), *lines[place + 1 :]]
+
+
+def with_sides_swapped(line: str) -> str:
+    """A price change that names the wrong side on both tokens."""
+    swap = {"BUY": "SELL", "SELL": "BUY"}
+    document = json.loads(line)
     for entry in document["price_changes"]:
         entry["side"] = swap[entry["side"]]
-    return [*lines[:place], compact(document), *lines[place + 1 :]]
+    return compact(document)
 
 
 def missing_opening_book(lines: Lines, asset_id: str) -> list[str]:

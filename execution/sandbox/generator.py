@@ -73,6 +73,15 @@ class Generator:
         self.now_ms = max(self.now_ms, now_ms)
         return frames
 
+    def announce_later(self, prints: Iterable[Print], now_ms: int) -> None:
+        """Trades of now, to be told when the venue tells them."""
+        low, high = ANNOUNCE_MS
+        for trade in prints:
+            # Taken from the trade's own hash, so that it needs no generator of its own.
+            delay_ms = low + int(trade.transaction_hash[2:10], 16) % (high - low)
+            heapq.heappush(self._prints, (now_ms + delay_ms, self._printed, trade))
+            self._printed += 1
+
     def announce_rest(self) -> list[Frame]:
         """The trades that are still to be announced, for a recording that ends here."""
         return [frame for _ in range(len(self._prints)) for frame in self._announce()]
@@ -98,11 +107,6 @@ class Generator:
         due_ms, index = heapq.heappop(self._turns)
         crowd = self._crowds[index]
         acts = crowd.act(due_ms)
-        low, high = ANNOUNCE_MS
-        for trade in acts.prints:
-            # Taken from the trade's own hash, so that it needs no generator of its own.
-            delay_ms = low + int(trade.transaction_hash[2:10], 16) % (high - low)
-            heapq.heappush(self._prints, (due_ms + delay_ms, self._printed, trade))
-            self._printed += 1
+        self.announce_later(acts.prints, due_ms)
         heapq.heappush(self._turns, (due_ms + crowd.pause_ms(), index))
         return acts.frames

@@ -1,28 +1,42 @@
-"""The sandbox as a server: market channel and public HTTP on one port.
+"""The sandbox as a server: both channels, Gamma and the CLOB on one port.
 
-Its one law: this is the only file of the sandbox that waits or knows the time, and every wait has a bound. A
-client that cannot keep up is disconnected; it never slows the others down.
+Its one law: beside `sockets` this is the only file of the sandbox that waits, and the only one that knows the
+time. Whatever a request or a beat did goes out to the channels before the answer does.
 """
 
 import asyncio
-import socket
+import ipaddress
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 
 from execution.sandbox.crowd import Mood
+from execution.sandbox.desk import Call, Desk
+from execution.sandbox.doors import TIERS, Mode, Turnstile
 from execution.sandbox.gamma import BadQuery, Catalogue, Document, keyset_page
 from execution.sandbox.generator import Generator
-from execution.sandbox.session import MarketSession, Refuse
-from execution.sandbox.wire import Frame, compact
+from execution.sandbox.keys import KeyRing
+from execution.sandbox.mischief import Fault, Mischief, Rule, read_rule
+from execution.sandbox.post import Post
+from execution.sandbox.reading import Reader
+from execution.sandbox.session import MarketSession
+from execution.sandbox.sockets import Client
+from execution.sandbox.user_session import UserSession
+from execution.sandbox.venue import Terms, Venue
+from execution.sandbox.wire import compact
 
 BEAT_S = 0.02
 LONGEST_LAG_MS = 2_000
-MAX_BOOKS = 500
-SEND_BUFFER = 1 << 17
+PUBLIC_READS = (
+    "/book", "/midpoint", "/spread", "/last-trade-price", "/tick-size", "/neg-risk", "/fee-rate", "/price",
+    "/markets", "/simplified-markets", "/sampling-markets", "/sampling-simplified-markets",
+    "/clob-markets/{id}", "/markets-by-token/{id}", "/markets/{id:0x[0-9a-fA-F]+}",
+)  # fmt: skip
+PUBLIC_POSTS = ("/books", "/midpoints", "/spreads", "/prices", "/last-trades-prices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +52,17 @@ class SandboxConfig:
     # Frames a client may be behind before it is cut off, and how long it may go without a PING.
     backlog: int = 2_000
     silence_s: float = 25.0
+    terms: Terms = field(default_factory=Terms)
+    tier: str = "Standard"
+    faults: tuple[Rule, ...] = ()
 
 
 def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Client:
-    """One socket: its subscriptions and its bounded queue."""
-
-    def __init__(self, channel: web.WebSocketResponse, session: MarketSession, backlog: int) -> None:
-        self.session = session
-        self._channel = channel
-        self._queue: asyncio.Queue[str] = asyncio.Queue(maxsize=backlog)
-        self.overrun = asyncio.Event()
-
-    def push(self, text: str) -> None:
-        try:
-            self._queue.put_nowait(text)
-        except asyncio.QueueFull:
-            self.overrun.set()
-
-    async def send_all(self) -> None:
-        while True:
-            await self._channel.send_str(await self._queue.get())
-
-    async def close(self) -> None:
-        if not self._channel.closed:
-            await self._channel.close(code=WSCloseCode.GOING_AWAY)
-
-
 class Sandbox:
-    """The running exchange: one generator, many clients."""
+    """The running exchange: one venue, many clients."""
 
     def __init__(self, config: SandboxConfig, clock_ms: Callable[[], int] = wall_clock_ms) -> None:
         self.config = config
@@ -78,12 +71,28 @@ class Sandbox:
         self.generator = Generator(
             seed=config.seed, markets=config.markets, start_ms=now_ms, pace=config.pace, mood=config.mood
         )
+        self.mischief = Mischief(config.seed)
+        for rule in config.faults:
+            self.mischief.add(rule, now_ms)
+        self.venue = Venue(self.generator, seed=config.seed, terms=config.terms, mischief=self.mischief)
+        self.keys = KeyRing(config.seed)
+        reader = Reader(self.generator, now_ms)
+        self.desk = Desk(self.venue, self.keys, reader, Turnstile(TIERS[config.tier]), self.mischief)
+        self._post = Post(self.mischief)
         self._catalogue = Catalogue(self.generator, now_ms)
-        self._clients: set[Client] = set()
+        self._clients: set[Client[MarketSession]] = set()
+        self._users: set[Client[UserSession]] = set()
+        # Sockets being told to go away; kept, so that nobody collects them half done.
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def listeners(self) -> int:
         return len(self._clients)
+
+    @property
+    def user_listeners(self) -> int:
+        """User channels that said whose they are."""
+        return sum(user.session.is_open for user in self._users)
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -91,15 +100,20 @@ class Sandbox:
         app.add_routes(
             [
                 web.get("/ws/market", self._market_channel),
+                web.get("/ws/user", self._user_channel),
                 web.get("/ok", self._ok),
                 web.get("/time", self._time),
                 web.get("/version", self._version),
-                web.get("/book", self._book),
-                web.post("/books", self._books),
                 web.get("/markets/keyset", self._markets),
                 web.get("/events/keyset", self._events),
+                *(web.get(path, self._clob) for path in PUBLIC_READS),
+                *(web.post(path, self._clob) for path in PUBLIC_POSTS),
+                *(web.route(method, path, self._clob) for method, path in self.desk.routes()),
                 web.get("/markets/{id}", self._market),
                 web.get("/events/{id}", self._event),
+                web.get("/sandbox/faults", self._faults),
+                web.post("/sandbox/faults", self._faults),
+                web.delete("/sandbox/faults", self._faults),
             ]
         )
         return app
@@ -111,68 +125,124 @@ class Sandbox:
             await asyncio.sleep(BEAT_S)
 
     def catch_up(self) -> None:
+        """Bring the venue to the present and tell everybody what happened."""
         now_ms = self._clock_ms()
         if now_ms - self.generator.now_ms > LONGEST_LAG_MS:
             # The machine slept: an avalanche of stale frames would help nobody.
             self.generator.skip_to(now_ms)
-        for frame in self.generator.advance(now_ms):
-            self._broadcast(frame)
+        for rule in self.mischief.due(now_ms):
+            self._strike(rule, now_ms)
+        self.venue.advance(now_ms)
+        self._deliver(now_ms)
 
-    def _broadcast(self, frame: Frame) -> None:
-        for client in self._clients:
-            if client.session.owed(frame):
-                client.push(frame.text)
+    def _deliver(self, now_ms: int) -> None:
+        frames, self.venue.frames[:] = self._post.frames(self.venue.frames), []
+        for frame in frames:
+            for client in self._clients:
+                if client.session.owed(frame):
+                    client.push(frame.text)
+        events, self.venue.news[:] = self._post.events(self.venue.news, now_ms), []
+        for event in events:
+            text = compact(event.document)
+            for user in self._users:
+                if user.session.owed(event.address, str(event.document["market"])):
+                    user.push(text)
+
+    def _strike(self, rule: Rule, now_ms: int) -> None:
+        """Let one of the faults that happen once happen; only what happened is counted."""
+        lasting_ms, happened = int(rule.seconds * 1000), True
+        match rule.fault:
+            case Fault.RESTART:
+                quiet_ms = int(rule.post_only_seconds * 1000)
+                self.venue.doors.schedule([(Mode.RESTARTING, lasting_ms), (Mode.POST_ONLY, quiet_ms)], now_ms)
+            case Fault.MODE:
+                self.venue.doors.schedule([(Mode(rule.mode), lasting_ms)], now_ms)
+            case Fault.TICK_CHANGE:
+                happened = self.venue.refine_tick(rule.target, now_ms)
+            case Fault.BAN:
+                self.venue.banned.add(rule.target)
+            case Fault.CLOSE_ONLY:
+                self.venue.closed_only.add(rule.target)
+            case _:
+                happened = self._strike_sockets(rule)
+        if happened:
+            self.mischief.struck(rule.fault)
+
+    def _strike_sockets(self, rule: Rule) -> bool:
+        clients: list[Client[MarketSession] | Client[UserSession]] = []
+        clients += [] if rule.channel == "user" else self._clients
+        clients += [] if rule.channel == "market" else self._users
+        until_s = asyncio.get_running_loop().time() + rule.seconds
+        for client in clients:
+            match rule.fault:
+                case Fault.FREEZE:
+                    client.freeze(until_s)
+                case Fault.SLOW_READS:
+                    client.stop_reading(until_s)
+                case Fault.DISCONNECT:
+                    task = asyncio.create_task(client.close(), name="disconnect")
+                    self._closing.add(task)
+                    task.add_done_callback(self._closing.discard)
+        return bool(clients)
 
     async def _say_goodbye(self, _: web.Application) -> None:
-        await asyncio.gather(*(client.close() for client in self._clients))
+        market, user = (client.close() for client in self._clients), (client.close() for client in self._users)
+        await asyncio.gather(*market, *user, *self._closing)
 
     async def _market_channel(self, request: web.Request) -> web.WebSocketResponse:
-        channel = web.WebSocketResponse(compress=False, max_msg_size=1 << 20, timeout=1.0)
-        await channel.prepare(request)
-        _bound_send_buffer(request)
-        client = Client(channel, MarketSession(self.generator), self.config.backlog)
+        channel = await _opened(request)
+        config = self.config
+        client = Client(
+            channel, MarketSession(self.generator), backlog=config.backlog, silence_s=config.silence_s
+        )
         self._clients.add(client)
-        jobs = [
-            asyncio.create_task(job, name=name)
-            for job, name in (
-                (self._listen(channel, client), "listen"),
-                (client.send_all(), "send"),
-                (client.overrun.wait(), "overrun"),
-            )
-        ]
         try:
-            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            await client.serve(request)
         finally:
             self._clients.discard(client)
-            for job in jobs:
-                job.cancel()
-            ends = await asyncio.gather(*jobs, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, Exception) and not isinstance(end, ConnectionError):
-                raise end
-        if client.overrun.is_set() and request.transport is not None:
-            # A reader this far behind will not read a goodbye either.
-            request.transport.abort()
-        else:
-            await client.close()
         return channel
 
-    async def _listen(self, channel: web.WebSocketResponse, client: Client) -> None:
-        """Read until the client leaves, breaks the protocol or falls silent."""
-        while True:
+    async def _user_channel(self, request: web.Request) -> web.WebSocketResponse:
+        channel = await _opened(request)
+        config = self.config
+        client = Client(channel, UserSession(self.keys), backlog=config.backlog, silence_s=config.silence_s)
+        self._users.add(client)
+        try:
+            await client.serve(request)
+        finally:
+            self._users.discard(client)
+        return channel
+
+    async def _clob(self, request: web.Request) -> web.Response:
+        """Everything the desk answers."""
+        headers = {name.upper(): value for name, value in request.headers.items()}
+        call = Call(request.method, request.path, request.query, headers, await request.read())
+        self.catch_up()
+        now_ms = self._clock_ms()
+        reply = self.desk.answer(call, now_ms)
+        self._deliver(now_ms)
+        if reply.delay_s:
+            await asyncio.sleep(reply.delay_s)
+        if reply.dropped and request.transport is not None:
+            request.transport.abort()
+        return web.json_response(text=compact(reply.document), status=reply.status, headers=reply.headers)
+
+    async def _faults(self, request: web.Request) -> web.Response:
+        """Read, add to or clear the faults; for this machine only."""
+        if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:
+            return refusal(403, "faults are asked for on this machine only")
+        if request.method == "DELETE":
+            self.mischief.clear()
+        if request.method == "POST":
             try:
-                message = await asyncio.wait_for(channel.receive(), self.config.silence_s)
-            except TimeoutError:
-                return
-            if message.type is not WSMsgType.TEXT:
-                return
-            try:
-                answers = client.session.receive(message.data)
-            except Refuse as refusal:
-                await channel.close(code=refusal.code, message=refusal.reason.encode())
-                return
-            for answer in answers:
-                client.push(answer)
+                asked = json.loads(await request.read())
+                rules = [read_rule(entry) for entry in (asked if isinstance(asked, list) else [asked])]
+            except ValueError as error:
+                return refusal(400, str(error))
+            for rule in rules:
+                self.mischief.add(rule, self._clock_ms())
+            self.catch_up()
+        return answer(self.mischief.document)
 
     async def _ok(self, request: web.Request) -> web.Response:
         return answer("OK")
@@ -182,22 +252,6 @@ class Sandbox:
 
     async def _version(self, request: web.Request) -> web.Response:
         return answer({"version": 2})
-
-    async def _book(self, request: web.Request) -> web.Response:
-        book = self.generator.rest_book(request.query.get("token_id", ""))
-        if book is None:
-            return refusal(404, "No orderbook exists for the requested token id")
-        return answer(book)
-
-    async def _books(self, request: web.Request) -> web.Response:
-        try:
-            wanted = [entry["token_id"] for entry in await request.json()]
-        except (ValueError, TypeError, KeyError):
-            return refusal(400, "Invalid payload")
-        if len(wanted) > MAX_BOOKS:
-            return refusal(400, "Payload exceeds the limit")
-        books = (self.generator.rest_book(str(token_id)) for token_id in wanted)
-        return answer([book for book in books if book is not None])
 
     async def _markets(self, request: web.Request) -> web.Response:
         return listed("markets", self._catalogue.markets(), request)
@@ -212,11 +266,10 @@ class Sandbox:
         return one_of(self._catalogue.events(), request.match_info["id"])
 
 
-def _bound_send_buffer(request: web.Request) -> None:
-    """Left alone, the kernel would hide megabytes of backlog from us."""
-    connection = request.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+async def _opened(request: web.Request) -> web.WebSocketResponse:
+    channel = web.WebSocketResponse(compress=False, max_msg_size=1 << 20, timeout=1.0)
+    await channel.prepare(request)
+    return channel
 
 
 def answer(document: object, status: int = 200) -> web.Response:
@@ -245,6 +298,7 @@ class Running:
     """Where a sandbox listens, and the task that keeps it alive: when that ends, so must its owner."""
 
     ws: str
+    user_ws: str
     http: str
     beat: "asyncio.Task[None]"
 
@@ -260,7 +314,8 @@ async def serving(sandbox: Sandbox) -> AsyncIterator[Running]:
         host, port = runner.addresses[0][:2]
         beat = asyncio.create_task(sandbox.run(), name="sandbox beat")
         try:
-            yield Running(f"ws://{host}:{port}/ws/market", f"http://{host}:{port}", beat)
+            ws = f"ws://{host}:{port}/ws"
+            yield Running(f"{ws}/market", f"{ws}/user", f"http://{host}:{port}", beat)
         finally:
             beat.cancel()
             await asyncio.wait({beat})

@@ -8,12 +8,17 @@ import asyncio
 import errno
 import json
 import signal
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from execution.sandbox.crowd import Mood
+from execution.sandbox.doors import TIERS
+from execution.sandbox.ladder import SHARE
+from execution.sandbox.mischief import Rule, read_rule
 from execution.sandbox.server import Sandbox, SandboxConfig, serving
+from execution.sandbox.venue import Terms
 
 
 def above_zero(text: str) -> float:
@@ -30,8 +35,23 @@ def some_markets(text: str) -> int:
     return number
 
 
+def not_below_zero(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 1_000_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000000000")
+    return number
+
+
+def fault_script(text: str) -> tuple[Rule, ...]:
+    """A JSON list of faults, as `POST /sandbox/faults` takes them."""
+    try:
+        return tuple(read_rule(entry) for entry in json.loads(Path(text).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
+
+
 class Command(BaseCommand):
-    help = "Run the local sandbox exchange (market side) on one port until SIGTERM or Ctrl-C."
+    help = "Run the local sandbox exchange on one port until SIGTERM or Ctrl-C."
     requires_system_checks = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -41,6 +61,11 @@ class Command(BaseCommand):
         parser.add_argument("--markets", type=some_markets, default=12)
         parser.add_argument("--pace", type=above_zero, default=1.0, help="how many times faster than usual")
         parser.add_argument("--mood", choices=[mood.value for mood in Mood], default=Mood.MIXED.value)
+        parser.add_argument("--cash", type=not_below_zero, default=10_000, help="pUSD every wallet starts with")
+        parser.add_argument("--shares", type=not_below_zero, default=0, help="shares of every token it starts with")
+        parser.add_argument("--tier", choices=list(TIERS), default="Standard", help="rate limits of every signer")
+        parser.add_argument("--settle", type=above_zero, default=2.0, help="seconds until a trade is mined")
+        parser.add_argument("--faults", type=fault_script, default=(), help="JSON file with a list of faults")
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = SandboxConfig(
@@ -50,6 +75,14 @@ class Command(BaseCommand):
             markets=options["markets"],
             pace=options["pace"],
             mood=Mood(options["mood"]),
+            terms=Terms(
+                cash=options["cash"] * SHARE,
+                shares=options["shares"] * SHARE,
+                mine_ms=int(options["settle"] * 1000),
+                confirm_ms=int(options["settle"] * 2000),
+            ),
+            tier=options["tier"],
+            faults=options["faults"],
         )
         try:
             asyncio.run(self._serve(config))
@@ -65,6 +98,7 @@ class Command(BaseCommand):
         async with serving(sandbox) as running:
             listening = {
                 "ws": running.ws,
+                "user_ws": running.user_ws,
                 "http": running.http,
                 "markets": len(sandbox.generator.markets),
             }
