@@ -251,7 +251,8 @@ def _check_caps(after: Outlook, event_id: str, exposure: ExposureBook, limits: L
     for name, loss in after.markets:
         cap = limits.for_market(name)
         if loss > cap and loss > exposure.worst_market(name):
-            found.append((RefusalCode.MARKET_CAP, _over("market" if len(after.markets) == 1 else f"market {name}", loss, cap)))
+            which = "market" if len(after.markets) == 1 else f"market {name}"
+            found.append((RefusalCode.MARKET_CAP, _over(which, loss, cap)))
     added = after.event > exposure.worst_event(event_id)
     cap = limits.for_event(event_id)
     if added and after.event > cap:
