@@ -91,7 +91,7 @@ class TradeWord(msgspec.Struct, frozen=True, gc=False):
     status: TradeStatus
     taker: Leg
     makers: tuple[Leg, ...]
-    timestamp_ms: Millis
+    matched_ms: Millis
 
 
 Word: TypeAlias = OrderWord | TradeWord
@@ -213,7 +213,7 @@ def trade_word(raw: object) -> TradeWord:
             _size(trade.size, "size"),
         ),
         makers=tuple(_leg(leg) for leg in trade.maker_orders or ()),
-        timestamp_ms=_millis(trade.timestamp) or _millis(trade.last_update) or _millis(trade.match_time),
+        matched_ms=_millis(trade.match_time) or _millis(trade.timestamp) or _millis(trade.last_update),
     )
 
 

@@ -7,17 +7,18 @@ trade is read from our own legs; what is said of an order we do not know is a st
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
-from execution.domain.blotter import OrderRecord
-from execution.domain.commands import Accepted, Ack, Cancelled, ClientOrderId, Fill, NewOrder, Outcome
+from execution.domain.blotter import DUST, OrderRecord
+from execution.domain.commands import Accepted, Ack, Cancelled, ClientOrderId, Fill, NewOrder, Outcome, TradeStatus
 from execution.domain.decode import Leg, OrderWord, TradeWord, Word, scaled
 from execution.domain.orders import ENDED
 from markets.domain.fees import FeeSchedule, taker_fee_ceil
 from markets.domain.market import SIZE_STEP
-from markets.domain.units import ConditionId, Nanos, Price, Size, complement
+from markets.domain.units import NANOS_PER_MILLI, ConditionId, Millis, Nanos, Price, Size, complement
 
 REMEMBERED = 200_000  # ended orders of which late words are still understood
 _SPLITS = 10_000
 
+_FINAL = (TradeStatus.CONFIRMED, TradeStatus.FAILED)
 _ACKS = {"MATCHED": Ack.MATCHED, "DELAYED": Ack.DELAYED}
 _SplitKey: TypeAlias = tuple[str, int, ClientOrderId]
 
@@ -44,6 +45,8 @@ class OurOrders:
         self._ids: dict[ClientOrderId, str] = {}
         self._ended: dict[str, None] = {}
         self._splits: dict[_SplitKey, tuple[_Part, ...]] = {}
+        self._unsettled: dict[tuple[str, int], Millis] = {}
+        self._filled: dict[str, dict[tuple[str, int], Size]] = {}
 
     def note(self, order: NewOrder, order_id: str) -> None:
         """Before it is sent."""
@@ -58,6 +61,8 @@ class OurOrders:
                 self.end(record.order_id)
         for fill in fills:
             trade_id, at, _ = fill.trade_id.partition("@")
+            if fill.status not in _FINAL:
+                self._unsettled[trade_id, fill.bucket] = fill.at_ns // NANOS_PER_MILLI
             if at:
                 key = (trade_id, fill.bucket, fill.client_order_id)
                 part = _Part(fill.trade_id, fill.price, fill.size)
@@ -67,6 +72,7 @@ class OurOrders:
         """It rests no more. Late words about it are understood until many others have ended after it."""
         if order_id in self._orders:
             self._ended[order_id] = None
+            self._filled.pop(order_id, None)
         while len(self._ended) > self._remembered:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
@@ -84,6 +90,11 @@ class OurOrders:
         """Venue ids of those whose end nobody has told us."""
         return tuple(order_id for order_id in self._orders if order_id not in self._ended)
 
+    @property
+    def unsettled_ms(self) -> Millis | None:
+        """When the oldest of our trades matched whose settlement we have not been told; None without one."""
+        return min(self._unsettled.values(), default=None)
+
     # What words mean
 
     def understand(self, words: Iterable[Word], fees: Callable[[ConditionId], FeeSchedule], at_ns: Nanos) -> Meaning:
@@ -93,12 +104,21 @@ class OurOrders:
             if isinstance(word, TradeWord):
                 fills = self._fills(word, fees, at_ns)
                 outcomes += fills
-                strangers += [] if fills else [word.taker.order_id]
+                if fills:
+                    self._settling(word)
+                else:
+                    strangers.append(word.taker.order_id)
             elif (order := self.find(word.order_id)) is None:
                 strangers.append(word.order_id)
             else:
                 outcomes.append(self._order(scaled(word, order.size), order, at_ns))
         return Meaning(tuple(outcomes), tuple(strangers))
+
+    def _settling(self, trade: TradeWord) -> None:
+        if trade.status in _FINAL:
+            self._unsettled.pop((trade.trade_id, trade.bucket), None)
+        else:
+            self._unsettled.setdefault((trade.trade_id, trade.bucket), trade.matched_ms)
 
     def _order(self, word: OrderWord, order: NewOrder, at_ns: Nanos) -> Outcome:
         if word.cancelled:
@@ -125,7 +145,19 @@ class OurOrders:
         for order_id, leg in legs.items():
             part = _Part(trade.trade_id, leg.price, leg.size)
             fills.append(_fill(trade, self._orders[order_id], part, 0, True, at_ns))
+        for fill in fills:
+            self._count(fill)
         return fills
+
+    def _count(self, fill: Fill) -> None:
+        """A whole order filled is ended, also when no other word says so."""
+        order_id = self._ids[fill.client_order_id]
+        if order_id in self._ended:
+            return
+        filled = self._filled.setdefault(order_id, {})
+        filled[fill.trade_id, fill.bucket] = fill.size
+        if self._orders[order_id].size - sum(filled.values()) < DUST:
+            self.end(order_id)
 
     def _parts(self, trade: TradeWord, taker: NewOrder) -> tuple[_Part, ...]:
         """What the taker's order traded, one part per price: the price of the whole is a rounded average.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from execution.domain.budget import MAX_BATCH, Budget, Tier, Urgency
-from execution.domain.commands import CancelFailed, Cancelled, ClientOrderId, NewOrder, Rejected
+from execution.domain.commands import Accepted, CancelFailed, Cancelled, ClientOrderId, NewOrder, Rejected
 from execution.domain.decode import OrderWord, TradeWord
 from execution.domain.ours import OurOrders
 from execution.domain.reconcile import VenueOrder
@@ -136,8 +136,8 @@ class PolymarketRelayer:
         for start in range(0, len(orders), size):
             given += await self._submit_batch(orders[start : start + size], urgency)
         for each, answer in zip(orders, given, strict=True):
-            if isinstance(answer, Rejected):
-                self.orders.end(each.order_id)
+            if isinstance(answer, Rejected) or (isinstance(answer, Accepted) and each.order.order_type in _TAKES):
+                self.orders.end(each.order_id)  # it never rests; late words are still understood
         return given
 
     async def _submit_batch(self, batch: Sequence[Submission], urgency: Urgency) -> list[Answer]:

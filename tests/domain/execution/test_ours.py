@@ -1,5 +1,7 @@
 """What the venue's words mean for our own orders."""
 
+import msgspec
+
 from execution.domain.blotter import OrderRecord
 from execution.domain.commands import Accepted, Ack, Cancelled, Fill, NewOrder, Outcome, Strategy, TradeStatus
 from execution.domain.decode import Change, Leg, OrderWord, TradeWord, Word
@@ -145,3 +147,35 @@ def test_a_whole_match_and_a_cancellation_end_an_order_here() -> None:
     assert list(mine.open_ids) == ["0x1"]
     said(mine, word("MATCHED", matched=10 * SIZE_ONE))
     assert list(mine.open_ids) == []
+
+
+def test_the_oldest_trade_without_a_settlement_is_known_also_after_a_restart() -> None:
+    mine, taker = ours(), leg("0x1", YES, Side.BUY, 5_200, 4)
+    first = fills(mine, trade(taker))
+    fills(mine, trade(taker, status=TradeStatus.MINED))
+    assert mine.unsettled_ms == 1
+    again = OurOrders()
+    again.restore((), [*first, *(msgspec.structs.replace(fill, bucket=3, at_ns=9_000_000) for fill in first)])
+    assert again.unsettled_ms == 0
+
+
+def test_without_an_unsettled_trade_there_is_no_oldest() -> None:
+    mine, taker = ours(), leg("0x1", YES, Side.BUY, 5_200, 4)
+    fills(mine, trade(taker), trade(taker, status=TradeStatus.FAILED))
+    assert mine.unsettled_ms is None
+
+
+def test_a_word_late_from_a_settled_trade_reopens_nothing_for_long() -> None:
+    mine, taker = ours(), leg("0x1", YES, Side.BUY, 5_200, 4)
+    for status in (TradeStatus.CONFIRMED, TradeStatus.MINED, TradeStatus.CONFIRMED):
+        fills(mine, trade(taker, status=status))
+    assert mine.unsettled_ms is None
+
+
+def test_an_order_filled_whole_has_ended_and_one_said_twice_has_not() -> None:
+    mine, taker = ours(), leg("0xother", NO, Side.BUY, 4_800, 5)
+    half = trade(taker, leg("0x1", YES, Side.BUY, 5_200, 5))
+    fills(mine, half, half, msgspec.structs.replace(half, status=TradeStatus.MINED))
+    assert mine.open_ids
+    fills(mine, msgspec.structs.replace(half, bucket=1))
+    assert not mine.open_ids
