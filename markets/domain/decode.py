@@ -5,7 +5,7 @@ once, by digits and never through a float, so nan, 1e-6 and 1_000 have no way in
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 import msgspec
@@ -26,7 +26,7 @@ from markets.domain.events import (
     UnknownEvent,
 )
 from markets.domain.numbers import BadNumber, FractionMemo, LevelMemo, OddSpelling, PriceMemo, SizeMemo, WholeMemo
-from markets.domain.units import ConditionId
+from markets.domain.units import PRICE_ONE, ConditionId, Price, Size
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024  # an opening dump of 200 tokens is about 2 MB
 
@@ -59,7 +59,7 @@ TOPS = PriceMemo({"": UNSAID})
 WHOLES = WholeMemo()
 FRACTIONS = FractionMemo()
 SIZES = SizeMemo(WHOLES, FRACTIONS)
-_LEVELS = LevelMemo(PRICES, SIZES)
+_level = LevelMemo(PRICES, SIZES).__getitem__
 
 _EVENT_TYPE = b'"event_type":"'
 _REFUSALS = (BadNumber, msgspec.DecodeError, RecursionError, legacy.NotLegacy)
@@ -74,7 +74,7 @@ def decode(data: bytes) -> tuple[MarketEvent, ...]:
         )
     if not data.isascii():
         _check_utf8(data)
-    reader = _READERS.get(_event_type(data))
+    reader = _READERS.get(event_type(data))
     try:
         if reader is not None:
             return (reader(data),)
@@ -115,7 +115,7 @@ def named_markets(data: bytes) -> set[ConditionId]:
     return {name.decode() for name in _MARKET_HINT.findall(data)}
 
 
-def _event_type(data: bytes) -> bytes:
+def event_type(data: bytes) -> bytes:
     """The type that the end of a frame names; empty when it takes a closer look to tell.
 
     The venue writes `event_type` last or nearly so. One brace after it, the last byte, proves that it belongs to the
@@ -188,7 +188,7 @@ def _book(data: bytes) -> BookSnapshot:
         PRICES[book.last_trade_price]  # refuse what is no price, keep the spelling
     bids_text, asks_text = str(book.bids, "utf-8"), str(book.asks, "utf-8")
     try:
-        bids, asks = _compact_levels(bids_text), _compact_levels(asks_text)
+        bids, asks = tuple(_compact_levels(bids_text)), tuple(_compact_levels(asks_text))
         spelled = f'"bids":{bids_text},"asks":{asks_text}'
     except (OddSpelling, BadNumber):  # not cut right, perhaps: read again with care
         sides = wire.read_levels(data)
@@ -198,14 +198,22 @@ def _book(data: bytes) -> BookSnapshot:
     )
 
 
-def _compact_levels(text: str) -> tuple[Level, ...]:
-    """Levels spelled as the venue does, without a space: cut apart and looked up one by one."""
+def read_side(data: msgspec.Raw, yes: bool) -> dict[Price, Size]:
+    """One side of a token's book, as YES sees it. Raises msgspec.MsgspecError, BadNumber."""
+    prices, wholes, fractions = PRICES, WHOLES, FRACTIONS
+    side = {}
+    for level in wire.read_side(data):
+        whole, _, fraction = level.size.partition(".")
+        side[prices[level.price]] = wholes[whole] + fractions[fraction]
+    return side if yes else {PRICE_ONE - price: size for price, size in side.items()}
+
+
+def _compact_levels(text: str) -> Iterable[Level]:
     if text == "[]":
         return ()
     if not (text.startswith("[{") and text.endswith("}]")):
         raise OddSpelling(text)
-    levels = _LEVELS
-    return tuple([levels[level] for level in text[2:-2].split("},{")])
+    return map(_level, text[2:-2].split("},{"))
 
 
 def _any_levels(levels: list[wire.WireLevel]) -> tuple[Level, ...]:

@@ -21,6 +21,7 @@ class Judge:
         self.watch = RecipeWatch()
         self._counters = counters
         self._hash_every = hash_every
+        self.hashes = hash_every > 0
         self._since_hash = 0
 
     def room(self) -> int:
@@ -94,20 +95,24 @@ class Judge:
 
     def snapshot_holds(self, tracked: Tracked, event: BookSnapshot) -> bool:
         """Check the hash a snapshot states of itself. False when it costs the book its trust."""
-        if not event.hash or not self._hash_every:
+        if not event.hash or not self.hashes:
             return True
         if event.last_trade is not None:
             tracked.hash_check.told_last_trade(event.last_trade)
+        claim = Claim(event.asset == tracked.market.yes, event.timestamp_ms, event.hash, event.spelled)
+        states_all = event.last_trade is not None and event.tick is not None and tracked.neg_risk_known
+        return self.statement_holds(tracked, claim, certain=states_all)
+
+    def statement_holds(self, tracked: Tracked, claim: Claim, *, certain: bool) -> bool:
+        """Check what a snapshot claims of itself; `certain` when it stated every fact that enters the hash."""
         if not self.watch.worth_trying():
             return True
-        claim = Claim(event.asset == tracked.market.yes, event.timestamp_ms, event.hash, event.spelled)
         self._counters.hash_checked += 1
         if tracked.hash_check.holds(tracked.book, claim):
             self._proved(tracked, 1)
             return True
         self._alert()
-        states_all = event.last_trade is not None and event.tick is not None and tracked.neg_risk_known
-        return not tracked.hash_check.accuse(certain=states_all)
+        return not tracked.hash_check.accuse(certain=certain)
 
     def _proved(self, tracked: Tracked, frames: int) -> None:
         self._counters.hash_matches += frames

@@ -152,6 +152,7 @@ class Head(msgspec.Struct, gc=False):
 
 
 read_book = msgspec.json.Decoder(WireBook, strict=False).decode
+read_side = msgspec.json.Decoder(list[WireLevel]).decode
 read_levels = msgspec.json.Decoder(WireLevels).decode
 read_changes = msgspec.json.Decoder(WireChanges, strict=False).decode
 read_lean_changes = msgspec.json.Decoder(LeanChanges, strict=False).decode
