@@ -14,6 +14,8 @@ from execution.sandbox import refusal
 from execution.sandbox.refusal import Refused
 from execution.sandbox.signatures import attested_address, checksummed
 
+LONGEST_NONCE = 76
+
 
 def uuid_from(text: str) -> str:
     """A version-4-looking uuid that depends on nothing but the text."""
@@ -101,7 +103,7 @@ class KeyRing:
             address = checksummed(headers.get("POLY_ADDRESS"))
         except ValueError as error:
             raise Refused(401, refusal.INVALID_L1) from error
-        if not nonce.isdecimal() or not timestamp.isdecimal():
+        if not (nonce.isdecimal() and timestamp.isdecimal()) or len(nonce) > LONGEST_NONCE:
             raise Refused(401, refusal.INVALID_L1)
         signer = attested_address(address, timestamp, int(nonce), headers.get("POLY_SIGNATURE", ""))
         if signer != address:

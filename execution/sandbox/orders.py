@@ -16,6 +16,7 @@ from execution.sandbox.signatures import OrderFields, checksummed
 from execution.sandbox.wire import YES
 
 MAX_SALT = 2**53 - 1
+LONGEST_NUMBER = 78
 
 
 class Kind(StrEnum):
@@ -95,8 +96,10 @@ def _ticket(payload: dict[str, object], order: dict[str, object]) -> Ticket:
 
 
 def _whole(text: object) -> int:
-    if not isinstance(text, str) or not text.isascii() or not text.isdecimal() or len(text) > 78:
+    if not isinstance(text, str) or not text.isascii() or not text.isdecimal() or len(text) > LONGEST_NUMBER:
         raise ValueError(f"{text!r} is no whole number in a string")
+    if int(text) >= 2**256:
+        raise ValueError(f"{text} does not fit into 256 bits")
     return int(text)
 
 

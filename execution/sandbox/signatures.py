@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
+from eth_keys.exceptions import BadSignature
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
 
 from execution.sandbox.listing import Generation, MarketSpec
 
@@ -86,10 +88,12 @@ def order_hash(order: OrderFields, separator: bytes) -> str:
     return "0x" + keccak(b"\x19\x01" + separator + order.struct_hash()).hex()
 
 
-def _recovered(separator: bytes, struct_hash: bytes, signature: bytes) -> str | None:
+def _recovered(message: SignableMessage, signature: bytes) -> str | None:
+    if len(signature) != 65:
+        return None
     try:
-        return str(Account.recover_message(SignableMessage(b"\x01", separator, struct_hash), signature=signature))
-    except ValueError:  # bad lengths, bad v, no such point
+        return str(Account.recover_message(message, signature=signature))
+    except (ValueError, BadSignature, ValidationError):  # no such v, no such point
         return None
 
 
@@ -97,7 +101,7 @@ def order_signer(order: OrderFields, separator: bytes, signature: bytes) -> str 
     """The address that signed the order for this exchange; None when the signature is not even well formed."""
     struct_hash = order.struct_hash()
     if order.signature_type != WALLET_SIGNATURE:
-        return _recovered(separator, struct_hash, signature)
+        return _recovered(SignableMessage(b"\x01", separator, struct_hash), signature)
     trailer = separator + struct_hash + ORDER_TYPE.encode() + len(ORDER_TYPE).to_bytes(2, "big")
     if signature[65:] != trailer:
         return None
@@ -108,7 +112,7 @@ def order_signer(order: OrderFields, separator: bytes, signature: bytes) -> str 
              CHAIN_ID, order.signer, bytes(32)],
         )
     )  # fmt: skip
-    return _recovered(separator, nested, signature[:65])
+    return _recovered(SignableMessage(b"\x01", separator, nested), signature[:65])
 
 
 def meant_another_domain(order: OrderFields, signature: bytes, signer: str) -> bool:
@@ -121,15 +125,16 @@ def attested_address(address: str, timestamp: str, nonce: int, signature: str) -
     """Who signed the wallet attestation of an L1 request."""
     message = {"address": address, "timestamp": timestamp, "nonce": nonce, "message": ATTESTATION}
     fields = (("address", "address"), ("timestamp", "string"), ("nonce", "uint256"), ("message", "string"))
+    signable = encode_typed_data(
+        {"name": "ClobAuthDomain", "version": "1", "chainId": CHAIN_ID},
+        {"ClobAuth": [{"name": name, "type": kind} for name, kind in fields]},
+        message,
+    )
     try:
-        signable = encode_typed_data(
-            {"name": "ClobAuthDomain", "version": "1", "chainId": CHAIN_ID},
-            {"ClobAuth": [{"name": name, "type": kind} for name, kind in fields]},
-            message,
-        )
-        return str(Account.recover_message(signable, signature=signature))
+        raw = bytes.fromhex(signature.removeprefix("0x"))
     except ValueError:
         return None
+    return _recovered(signable, raw)
 
 
 def checksummed(address: object) -> str:

@@ -1,6 +1,8 @@
 """The sandbox's matching engine by value, and by property against a reference that is too simple to be wrong."""
 
+import json
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import pytest
@@ -201,6 +203,74 @@ def conserved(exchange: Exchange) -> None:
     for account in ledger.wallets().values():
         assert all(amount >= 0 for amount in account.held.values())
         assert all(account.free(asset) >= 0 for asset in list(account.owned))
+
+
+class Onlooker:
+    """A client of the market channel: books rebuilt from frames alone."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        opening: Any = exchange.generator.opening_books(exchange.generator.asset_ids)
+        self.levels = {
+            (book["asset_id"], side): {level["price"]: level["size"] for level in book[key]}
+            for book in opening
+            for side, key in (("BUY", "bids"), ("SELL", "asks"))
+        }
+        self.hashes: dict[str, str] = {}
+
+    def hear(self, text: str) -> None:
+        frame = json.loads(text)
+        for entry in frame.get("price_changes", []):
+            levels = self.levels[entry["asset_id"], entry["side"]]
+            levels[entry["price"]] = entry["size"]
+            if entry["size"] == "0":
+                del levels[entry["price"]]
+            self.hashes[entry["asset_id"]] = entry["hash"]
+        if frame["event_type"] in ("book", "tick_size_change"):
+            self.hashes.pop(frame["asset_id"], None)
+
+
+def test_frames_alone_rebuild_the_books_while_users_and_traders_trade() -> None:
+    exchange = Exchange(pace=30.0)
+    alice, rng = exchange.trader(), Random(3)
+    onlooker = Onlooker(exchange)
+    for _ in range(300):
+        floor = floor_of(exchange, rng.randrange(4))
+        number = exchange.generator.markets.index(floor.spec)
+        price = f"{(floor.ladder.best_bid() + floor.tick * rng.randrange(-3, 4)) / 10_000:.4f}"
+        side = rng.choice(("BUY", "SELL"))
+        alice.order(side, price, "5", market=number, outcome=rng.randrange(2), kind=rng.choice(("GTC", "FAK")))
+        if rng.random() < 0.2:
+            alice.call("DELETE", "/cancel-all")
+        exchange.pass_time(rng.random() / 4)
+        for frame in exchange.venue.frames:
+            onlooker.hear(frame.text)
+        exchange.venue.frames.clear()
+    assert len(exchange.venue.orders) > 100
+    for asset_id in exchange.generator.asset_ids:
+        book: Any = exchange.generator.rest_book(asset_id)
+        for side, key in (("BUY", "bids"), ("SELL", "asks")):
+            shown = {level["price"]: level["size"] for level in book[key]}
+            assert onlooker.levels[asset_id, side] == shown
+        assert onlooker.hashes.get(asset_id, book["hash"]) == book["hash"]
+    exchange.pass_time(20)
+    conserved(exchange)
+
+
+def test_the_same_seed_and_the_same_requests_give_the_same_venue() -> None:
+    payloads: list[Any] = []
+
+    def lived() -> tuple[list[Any], list[str]]:
+        exchange = Exchange(pace=30.0)
+        alice = exchange.trader()
+        for number in range(20):
+            if len(payloads) <= number:
+                payloads.append(alice.payload("BUY", "0.6", "10", market=number % 4, kind="FAK"))
+            alice.call("POST", "/order", payloads[number])
+            exchange.pass_time(1)
+        frames = [frame.text for frame in exchange.venue.frames]
+        return [item.document for item in exchange.venue.news], frames
+
+    assert lived() == lived()
 
 
 @dataclass

@@ -245,6 +245,7 @@ async def test_the_command_says_where_it_listens_and_stops_cleanly(number: signa
     line = await asyncio.wait_for(process.stdout.readline(), 30)
     listening = json.loads(line)
     assert listening["markets"] == 2
+    assert listening["user_ws"] == listening["ws"].replace("market", "user")
     async with connect(listening["ws"], ping_interval=None) as client:
         await client.send(opening([]))
         await heard(client)
