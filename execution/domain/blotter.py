@@ -25,7 +25,7 @@ from execution.domain.commands import (
 from execution.domain.orders import CANCEL_DEFERRED, ENDED, OrderEventKind, OrderState, move
 from markets.domain.events import Side
 from markets.domain.market import SIZE_STEP
-from markets.domain.units import AssetId, ConditionId, Nanos, Price, Size
+from markets.domain.units import AssetId, ConditionId, Nanos, Price, Size, price_text, size_text
 
 # Settlement rounds: an order with less than one size step left has been filled.
 DUST: Size = SIZE_STEP
@@ -284,7 +284,8 @@ class Blotter:
         entry.fills.add(key)
         entry.filled += fill.size
         failed = " (settlement failed)" if fill.status is TradeStatus.FAILED else ""
-        return self._step(entry, event, after, fill.at_ns, f"{fill.size} at {fill.price}{failed}")
+        detail = f"{size_text(fill.size)} at {price_text(fill.price)}{failed}"
+        return self._step(entry, event, after, fill.at_ns, detail)
 
     def _move(self, entry: _Entry, event: OrderEventKind, at_ns: Nanos, detail: str) -> OrderMoved | None:
         after = move(entry.state, event)

@@ -13,7 +13,17 @@ from execution.domain.blotter import LiveOrder
 from execution.domain.commands import ClientOrderId
 from execution.domain.orders import OrderState
 from markets.domain.events import Side
-from markets.domain.units import AssetId, Cash, ConditionId, Nanos, Price, Size
+from markets.domain.units import (
+    AssetId,
+    Cash,
+    ConditionId,
+    Nanos,
+    Price,
+    Size,
+    cash_to_decimal,
+    price_text,
+    size_text,
+)
 
 
 class VenueOrder(msgspec.Struct, frozen=True, gc=False):
@@ -67,9 +77,7 @@ def orders(
     for order in ours:
         twin = listed.pop(order.order_id, None)
         found += _ours(order, twin, asked_ns - order.placed_ns < grace_ns)
-    found += [
-        Correction(CorrectionKind.FOREIGN, 0, order.order_id, _terms(order)) for order in listed.values()
-    ]
+    found += [Correction(CorrectionKind.FOREIGN, 0, order.order_id, _terms(order)) for order in listed.values()]
     return tuple(found)
 
 
@@ -86,21 +94,22 @@ def _ours(order: LiveOrder, twin: VenueOrder | None, young: bool) -> Sequence[Co
         corrections.append(correction(CorrectionKind.FOUND, _terms(twin)))
     filled = order.size - order.remaining
     if twin.matched > filled:
-        corrections.append(correction(CorrectionKind.FILLS_MISSED, f"{twin.matched} there, {filled} here"))
+        corrections.append(
+            correction(CorrectionKind.FILLS_MISSED, f"{size_text(twin.matched)} there, {size_text(filled)} here")
+        )
     return corrections
 
 
 def _terms(order: VenueOrder) -> str:
-    return f"{order.side.value} {order.size - order.matched} at {order.price} of {order.asset}"
+    left = size_text(order.size - order.matched)
+    return f"{order.side.value} {left} at {price_text(order.price)} of {order.asset}"
 
 
-def positions(
-    ours: Mapping[AssetId, Size], theirs: Mapping[AssetId, Size], tolerance: Size
-) -> tuple[Correction, ...]:
+def positions(ours: Mapping[AssetId, Size], theirs: Mapping[AssetId, Size], tolerance: Size) -> tuple[Correction, ...]:
     """Compare holdings of the assets either side knows; differences up to `tolerance` are settlement dust."""
     assets = [*ours, *(asset for asset in theirs if asset not in ours)]
     return tuple(
-        Correction(CorrectionKind.POSITION_DRIFT, 0, asset, f"{there} there, {here} here")
+        Correction(CorrectionKind.POSITION_DRIFT, 0, asset, f"{size_text(there)} there, {size_text(here)} here")
         for asset in assets
         if abs((there := theirs.get(asset, 0)) - (here := ours.get(asset, 0))) > tolerance
     )
@@ -109,4 +118,8 @@ def positions(
 def cash(ours: Cash, theirs: Cash, tolerance: Cash) -> tuple[Correction, ...]:
     if abs(ours - theirs) <= tolerance:
         return ()
-    return (Correction(CorrectionKind.CASH_DRIFT, 0, "cash", f"{theirs} there, {ours} here"),)
+    return (
+        Correction(
+            CorrectionKind.CASH_DRIFT, 0, "cash", f"{cash_to_decimal(theirs)} there, {cash_to_decimal(ours)} here"
+        ),
+    )

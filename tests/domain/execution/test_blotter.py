@@ -87,6 +87,13 @@ def test_a_fill_before_the_answer_counts_and_the_late_answer_attaches() -> None:
     assert made.live("m")[0].order_id == "0x1"
 
 
+def test_a_fill_is_told_in_shares_and_prices() -> None:
+    waiting = blotter(accepted())
+    moved = waiting.apply(fill(2.5))
+    assert moved is not None
+    assert moved.detail == "2.5 at 0.5"
+
+
 def test_a_full_fill_ends_the_order() -> None:
     made = blotter(accepted(), fill(20))
     assert state(made) is S.FILLED

@@ -45,7 +45,7 @@ def test_fills_we_were_not_told_of_are_reported() -> None:
 def test_a_foreign_order_is_reported_with_its_terms() -> None:
     (correction,) = reconcile.orders([], [THEIRS], 100, 10)
     assert correction.kind is CorrectionKind.FOREIGN
-    assert correction.detail == "BUY 20000000 at 4800 of yes"
+    assert correction.detail == "BUY 20 at 0.48 of yes"
 
 
 def test_positions_differ_beyond_dust_only() -> None:
