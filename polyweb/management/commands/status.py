@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -66,14 +67,19 @@ def _head(found: Json) -> list[str]:
         first = f"engine      {engine['state']}, heard {engine['age_s']:g} s ago, {engine['relayer']}{dry}"
     # In a fixed order: PostgreSQL does not keep the order of JSON keys.
     trust = ", ".join(f"{found['trust'].get(word, 0)} {word}" for word in Trust) if found["trust"] else "unknown"
-    profit = ", ".join(f"{name} {money[name]}" for name in ("realised", "unrealised", "fees"))
+    profit = ", ".join(f"{name} {_cents(money[name])}" for name in ("realised", "unrealised", "fees"))
     return [
         first,
         f"markets     {markets['quoting']} quoting of {markets['trading']} trading, {markets['watched']} only watched",
         f"books       {trust}",
         f"orders      {orders['open']} open, {orders['unknown']} unknown; {found['fills']} fills",
-        f"profit      {money['pnl']} pUSD ({profit})",
+        f"profit      {_cents(money['pnl'])} pUSD ({profit})",
     ]
+
+
+def _cents(figure: str | None) -> str:
+    """For eyes; `--json` has every decimal."""
+    return "" if figure is None else f"{Decimal(figure):.2f}"
 
 
 def _troubles(found: Json, verbose: bool) -> list[str]:
@@ -109,8 +115,8 @@ def _markets(markets: Json) -> str:
         (
             row["state"],
             str(row["orders"]),
-            row["net"] or "",
-            row["pnl"] or "",
+            _cents(row["net"]),
+            _cents(row["pnl"]),
             row["trust"] or "",
             row["question"][:48],
             row["reason"][:60],
