@@ -237,5 +237,8 @@ class EngineStatus(models.Model):
     change_seen = models.PositiveBigIntegerField(default=0, help_text="Newest change counter in force.")
     summary = models.JSONField(default=dict)
 
+    class Meta:
+        verbose_name_plural = "engine status"
+
     def __str__(self) -> str:
         return f"engine {self.name}: {self.state}"
