@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 NOTHING = "–"
 MINUS = "−"
+THIN = "\u202f"  # narrow, and no line ends at it
 Figure = Decimal | int | float | str | None
 
 
@@ -34,7 +35,7 @@ def tick_decimals(tick: Figure) -> int:
 
 def _plain(value: Decimal, places: int, *, signed: bool) -> str:
     rounded = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
-    digits = f"{abs(rounded):,.{places}f}".replace(",", " ")
+    digits = f"{abs(rounded):,.{places}f}".replace(",", THIN)
     if rounded < 0:
         return MINUS + digits
     return f"+{digits}" if signed and rounded > 0 else digits

@@ -79,7 +79,7 @@ def _side(levels: Any, ours: Any, side: str) -> list[Row]:
         if order.get("yes_side") == side:
             price = Decimal(order["yes_price"])
             own[price] = own.get(price, Decimal(0)) + Decimal(order["remaining"])
-    prices = sorted({*sizes, *own}, reverse=side == "bid")[:DEPTH]
+    prices = _shown(sizes, own, side)
     largest = max((sizes.get(price, Decimal(0)) for price in prices), default=Decimal(0))
     rows: list[Row] = [
         {
@@ -91,6 +91,14 @@ def _side(levels: Any, ours: Any, side: str) -> list[Row]:
         for price in prices
     ]
     return rows + [{"price": None, "size": None, "ours": None, "share": 0}] * (DEPTH - len(rows))
+
+
+def _shown(sizes: Iterable[Decimal], own: Iterable[Decimal], side: str) -> list[Decimal]:
+    """The best prices, best first. Ours are always among them: a far order of ours takes the room of far levels."""
+    best_first = side == "bid"
+    ours = sorted(set(own), reverse=best_first)[:DEPTH]
+    others = sorted(set(sizes) - set(ours), reverse=best_first)[: DEPTH - len(ours)]
+    return sorted([*ours, *others], reverse=best_first)
 
 
 def trace(steps: Any) -> list[Row]:

@@ -1,6 +1,6 @@
 """Template filters for figures; the rules live in `polyweb.dashboard.figures`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from polyweb.dashboard import figures
 
 register = template.Library()
+NEVER_BEFORE = datetime(2001, 1, 1, tzinfo=UTC)  # a clock at zero is a moment nobody knows
 for _name in ("money", "amount", "shares", "net", "whole", "micros", "age", "short_id", "share_of", "reason"):
     register.filter(_name, getattr(figures, _name))
 register.filter("cents", figures.cents)
@@ -19,7 +20,7 @@ register.filter("cents", figures.cents)
 @register.filter
 def since(moment: datetime | None) -> SafeString | str:
     """How long ago, as an element the page keeps counting."""
-    if moment is None:
+    if moment is None or moment < NEVER_BEFORE:
         return figures.NOTHING
     seconds = (timezone.now() - moment).total_seconds()
     return _time(moment, "since", figures.age(seconds))

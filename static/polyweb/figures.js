@@ -2,6 +2,7 @@
 
 const NOTHING = "–";
 const MINUS = "−";
+const THIN = "\u202f";
 
 function number(value) {
   if (value === null || value === undefined || value === "") return null;
@@ -12,7 +13,7 @@ function number(value) {
 function plain(value, places, signed) {
   const text = Math.abs(value).toFixed(places);
   const [whole, part] = text.split(".");
-  const digits = whole.replace(/\B(?=(\d{3})+$)/g, " ") + (part ? `.${part}` : "");
+  const digits = whole.replace(/\B(?=(\d{3})+$)/g, THIN) + (part ? `.${part}` : "");
   if (Number(text) === 0) return digits;
   if (value < 0) return MINUS + digits;
   return signed ? `+${digits}` : digits;

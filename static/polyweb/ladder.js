@@ -21,8 +21,12 @@ function levels(book, ours, side) {
   };
   for (const [price, size] of book) at(price).size = Number(size);
   for (const order of ours) if (order.yes_side === side) at(order.yes_price).ours += Number(order.remaining);
-  const sorted = [...merged.values()].sort((a, b) => (side === "bid" ? b.key - a.key : a.key - b.key));
-  return sorted.slice(0, rows[side].length);
+  const better = (a, b) => (side === "bid" ? b.key - a.key : a.key - b.key);
+  const sorted = [...merged.values()].sort(better);
+  // Ours are always shown: a far order of ours takes the room of far levels.
+  const own = sorted.filter((level) => level.ours).slice(0, rows[side].length);
+  const others = sorted.filter((level) => !level.ours).slice(0, rows[side].length - own.length);
+  return [...own, ...others].sort(better);
 }
 
 function showRow(row, level, largest) {

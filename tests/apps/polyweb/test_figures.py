@@ -1,10 +1,12 @@
 """How numbers read."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from polyweb.dashboard import figures
+from polyweb.dashboard import figures, market_page
+from polyweb.templatetags.figures import since
 
 
 @pytest.mark.parametrize(
@@ -27,8 +29,8 @@ def test_money_carries_its_sign_and_zero_has_none() -> None:
     assert [figures.money(value) for value in ("12.482", "-0.5", "0.001")] == ["+12.48", "−0.50", "0.00"]
 
 
-def test_thousands_stand_apart() -> None:
-    assert figures.shares("1234567") == "1 234 567"
+def test_thousands_stand_apart_and_never_wrap() -> None:
+    assert figures.shares("1234567") == "1\u202f234\u202f567"
 
 
 def test_ages_get_coarser_as_they_grow() -> None:
@@ -42,3 +44,15 @@ def test_a_long_id_in_a_sentence_is_cut() -> None:
 
 def test_a_bar_never_leaves_its_frame() -> None:
     assert [figures.share_of(value, 100) for value in (-250, 40, None)] == [100, 40, 0]
+
+
+def test_a_clock_at_zero_is_a_moment_nobody_knows() -> None:
+    assert since(datetime(1970, 1, 1, tzinfo=UTC)) == figures.NOTHING
+
+
+def test_our_orders_are_on_the_ladder_however_deep_they_rest() -> None:
+    levels = [[f"{50 - step}e-2", "100"] for step in range(12)]
+    ours = [{"yes_side": "bid", "yes_price": "0.05", "remaining": "20"}]
+    bids = market_page.ladder({"book": {"bids": levels, "asks": []}, "ours": ours}).bids
+    assert [row["price"] for row in bids] == [*(Decimal(f"0.{50 - step}") for step in range(9)), Decimal("0.05")]
+    assert bids[-1]["ours"] == Decimal("20")
