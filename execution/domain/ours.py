@@ -14,8 +14,11 @@ from execution.domain.orders import ENDED
 from markets.domain.fees import FeeSchedule, taker_fee_ceil
 from markets.domain.market import SIZE_STEP
 from markets.domain.units import NANOS_PER_MILLI, ConditionId, Millis, Nanos, Price, Size, complement
+from strategies.domain.intents import OrderType
 
 REMEMBERED = 200_000  # ended orders of which late words are still understood
+REST_KILLED = "the rest of an order that never rests"
+NEVER_REST = (OrderType.FOK, OrderType.FAK)
 _SPLITS = 10_000
 
 _FINAL = (TradeStatus.CONFIRMED, TradeStatus.FAILED)
@@ -47,6 +50,7 @@ class OurOrders:
         self._splits: dict[_SplitKey, tuple[_Part, ...]] = {}
         self._unsettled: dict[tuple[str, int], Millis] = {}
         self._filled: dict[str, dict[tuple[str, int], Size]] = {}
+        self._taken: dict[str, Size] = {}
 
     def note(self, order: NewOrder, order_id: str) -> None:
         """Before it is sent."""
@@ -73,10 +77,29 @@ class OurOrders:
         if order_id in self._orders:
             self._ended[order_id] = None
             self._filled.pop(order_id, None)
+            self._taken.pop(order_id, None)
         while len(self._ended) > self._remembered:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
             del self._ids[self._orders.pop(oldest).client_order_id]
+
+    def took(self, order_id: str, size: Size, at_ns: Nanos) -> Cancelled | None:
+        """An order that never rests is over and took `size`. The end of its rest is told when all of that was told.
+
+        Told before, it would free the exposure of shares that are ours already.
+        """
+        if order_id not in self._orders or order_id in self._ended:
+            return None
+        self._taken[order_id] = size
+        return self._rest_ended(order_id, at_ns)
+
+    def _rest_ended(self, order_id: str, at_ns: Nanos) -> Cancelled | None:
+        size, filled = self._taken.get(order_id), sum(self._filled.get(order_id, {}).values())
+        if size is None or size - filled >= DUST:
+            return None
+        order = self._orders[order_id]
+        self.end(order_id)
+        return None if order.size - filled < DUST else Cancelled(order.client_order_id, REST_KILLED, at_ns)
 
     def find(self, order_id: str) -> NewOrder | None:
         return self._orders.get(order_id)
@@ -106,12 +129,13 @@ class OurOrders:
                 outcomes += fills
                 if fills:
                     self._settling(word)
+                    outcomes += self._ends(fills, at_ns)
                 else:
                     strangers.append(word.taker.order_id)
             elif (order := self.find(word.order_id)) is None:
                 strangers.append(word.order_id)
             else:
-                outcomes.append(self._order(scaled(word, order.size), order, at_ns))
+                outcomes += self._order(scaled(word, order.size), order, at_ns)
         return Meaning(tuple(outcomes), tuple(strangers))
 
     def _settling(self, trade: TradeWord) -> None:
@@ -120,14 +144,21 @@ class OurOrders:
         else:
             self._unsettled.setdefault((trade.trade_id, trade.bucket), trade.matched_ms)
 
-    def _order(self, word: OrderWord, order: NewOrder, at_ns: Nanos) -> Outcome:
+    def _order(self, word: OrderWord, order: NewOrder, at_ns: Nanos) -> list[Outcome]:
         if word.cancelled:
             self.end(word.order_id)
             detail = word.status or "cancelled by the venue"
-            return Cancelled(order.client_order_id, detail[:200], at_ns, expired=word.expired)
-        if word.matched is not None and word.matched >= order.size:
+            return [Cancelled(order.client_order_id, detail[:200], at_ns, expired=word.expired)]
+        ack = _ACKS.get(word.status.upper(), Ack.LIVE)
+        accepted = Accepted(order.client_order_id, word.order_id, ack, at_ns)
+        if word.matched is None:
+            return [accepted]
+        if order.order_type in NEVER_REST:
+            over = self.took(word.order_id, word.matched, at_ns) if ack is Ack.MATCHED else None
+            return [accepted, over] if over is not None else [accepted]
+        if word.matched >= order.size:
             self.end(word.order_id)
-        return Accepted(order.client_order_id, word.order_id, _ACKS.get(word.status.upper(), Ack.LIVE), at_ns)
+        return [accepted]
 
     def _fills(self, trade: TradeWord, fees: Callable[[ConditionId], FeeSchedule], at_ns: Nanos) -> list[Fill]:
         fills = []
@@ -145,19 +176,22 @@ class OurOrders:
         for order_id, leg in legs.items():
             part = _Part(trade.trade_id, leg.price, leg.size)
             fills.append(_fill(trade, self._orders[order_id], part, 0, True, at_ns))
-        for fill in fills:
-            self._count(fill)
         return fills
 
-    def _count(self, fill: Fill) -> None:
-        """A whole order filled is ended, also when no other word says so."""
-        order_id = self._ids[fill.client_order_id]
-        if order_id in self._ended:
-            return
-        filled = self._filled.setdefault(order_id, {})
-        filled[fill.trade_id, fill.bucket] = fill.size
-        if self._orders[order_id].size - sum(filled.values()) < DUST:
-            self.end(order_id)
+    def _ends(self, fills: Iterable[Fill], at_ns: Nanos) -> list[Outcome]:
+        """A whole order filled is ended, also when no other word says so; one that never rests, when it has all."""
+        ends: list[Outcome] = []
+        for fill in fills:
+            order_id = self._ids[fill.client_order_id]
+            if order_id in self._ended:
+                continue
+            filled = self._filled.setdefault(order_id, {})
+            filled[fill.trade_id, fill.bucket] = fill.size
+            over = self._rest_ended(order_id, at_ns)
+            ends += [over] if over is not None else []
+            if self._orders[order_id].size - sum(filled.values()) < DUST:
+                self.end(order_id)
+        return ends
 
     def _parts(self, trade: TradeWord, taker: NewOrder) -> tuple[_Part, ...]:
         """What the taker's order traded, one part per price: the price of the whole is a rounded average.

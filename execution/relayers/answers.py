@@ -6,27 +6,32 @@ unknown. One answer per order asked about, whatever came back.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 from execution.domain.commands import Accepted, Ack, CancelFailed, Cancelled, ClientOrderId, Rejected, Unknown
 from execution.relayers.base import Answer, CancelAnswer, Submission
 from execution.relayers.errors import CancelVerdict, Rule, Verdict, judge, judge_cancel, shortened
-from execution.relayers.http import Lost, Outcome, Reply
-from markets.domain.units import Nanos
+from execution.relayers.http import Answered, Lost, Reply
+from markets.domain.events import Side
+from markets.domain.units import MAX_SIZE, SIZE_ONE, Nanos, Size
 
 _ACKS = {"matched": Ack.MATCHED, "delayed": Ack.DELAYED}
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The answer for one order, the row it stands on with the venue's words, and an id it gave that is not ours."""
+    """The answer for one order, the row it stands on with the venue's words, an id it gave that is not ours, and how
+    many shares it matched at once (None when not said).
+    """
 
     answer: Answer
     rule: Rule | None = None
     words: str = ""
     stray: str = ""
+    matched: Size | None = None
 
 
-def to_orders(batch: Sequence[Submission], reply: Outcome, now_ns: Nanos) -> list[Judged]:
+def to_orders(batch: Sequence[Submission], reply: Answered, now_ns: Nanos) -> list[Judged]:
     """One verdict per order, in the order given."""
     if isinstance(reply, Lost):
         return [_lost(each, reply, now_ns) for each in batch]
@@ -68,7 +73,19 @@ def _leg(submission: Submission, leg: Mapping[str, object], now_ns: Nanos) -> Ju
     if order_id != submission.order_id:
         return Judged(Unknown(number, f"accepted under another id: {order_id}", now_ns), stray=order_id)
     ack = _ACKS.get(str(leg.get("status", "")).lower(), Ack.LIVE)
-    return Judged(Accepted(number, submission.order_id, ack, now_ns))
+    return Judged(Accepted(number, submission.order_id, ack, now_ns), matched=_matched(submission, leg))
+
+
+def _matched(submission: Submission, leg: Mapping[str, object]) -> Size | None:
+    """Shares, which a buyer takes and a seller makes. Spelt in shares, or in 1e-6 where that alone is possible."""
+    said = leg.get("takingAmount" if submission.order.side is Side.BUY else "makingAmount")
+    try:
+        shares = Decimal(str(said or ""))
+    except InvalidOperation:
+        return None
+    if not shares.is_finite() or not 0 < shares <= MAX_SIZE:
+        return None
+    return int(shares) if "." not in str(said) and shares >= SIZE_ONE else int(shares * SIZE_ONE)
 
 
 def _by_rule(submission: Submission, rule: Rule, text: str, now_ns: Nanos) -> Judged:
@@ -90,7 +107,7 @@ def _unread(submission: Submission, reply: Reply, now_ns: Nanos) -> Judged:
     return Judged(Unknown(submission.order.client_order_id, detail, now_ns))
 
 
-def to_cancels(asked: Mapping[str, ClientOrderId], reply: Outcome, now_ns: Nanos) -> list[CancelAnswer]:
+def to_cancels(asked: Mapping[str, ClientOrderId], reply: Answered, now_ns: Nanos) -> list[CancelAnswer]:
     """One answer per id asked about; ids nobody asked about are left out."""
     if isinstance(reply, Lost):
         return [CancelFailed(number, shortened(reply.detail), now_ns) for number in asked.values()]

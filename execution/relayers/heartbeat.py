@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from execution.relayers.errors import shortened
-from execution.relayers.http import Lost, Outcome
+from execution.relayers.http import Answered, Lost
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ EVERY_S = 5.0
 LAPSES_S = 10.0
 _RETRY_S = 1.0
 
-Post = Callable[[str], Awaitable[Outcome]]
+Post = Callable[[str], Awaitable[Answered]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class HeartbeatChain:
         self._on_missed(reason)
 
 
-def _expected(reply: Outcome) -> str | None:
+def _expected(reply: Answered) -> str | None:
     """The id the venue wanted instead, "" for a new chain; None when it did not object to the id."""
     if isinstance(reply, Lost) or reply.status != 400 or not isinstance(reply.body, dict):
         return None
@@ -114,14 +114,14 @@ def _expected(reply: Outcome) -> str | None:
     return heard if isinstance(heard, str) else None
 
 
-def _next_id(reply: Outcome) -> str | None:
+def _next_id(reply: Answered) -> str | None:
     if isinstance(reply, Lost) or not reply.ok or not isinstance(reply.body, dict):
         return None
     heard = reply.body.get("heartbeat_id")
     return heard if isinstance(heard, str) and heard else None
 
 
-def _why(reply: Outcome) -> str:
+def _why(reply: Answered) -> str:
     return reply.detail if isinstance(reply, Lost) else f"HTTP {reply.status}: {shortened(reply.said, 120)}"
 
 

@@ -69,16 +69,16 @@ class Lost:
     sent: bool
 
 
-Outcome: TypeAlias = Reply | Lost
+Answered: TypeAlias = Reply | Lost
 
 
 def _seconds(value: object) -> float:
-    """Between 0 and an hour; an HTTP date or nonsense is not said."""
+    """Up to an hour; a point in time or nonsense is not said."""
     try:
         seconds = float(str(value))
     except ValueError:
         return 0.0
-    return min(seconds, 3600.0) if seconds > 0 else 0.0
+    return seconds if 0 < seconds <= 3600 else 0.0
 
 
 class ClobHttp:
@@ -112,7 +112,7 @@ class ClobHttp:
 
     async def call(
         self, method: str, path: str, body: bytes = b"", *, query: str = "", timeout_s: float | None = None
-    ) -> Outcome:
+    ) -> Answered:
         """A request with L2 headers, or without when there are no credentials."""
         headers = dict(_HEADERS)
         if self._credentials is not None:
@@ -129,7 +129,7 @@ class ClobHttp:
         headers: Mapping[str, str] = _HEADERS,
         *,
         timeout_s: float | None = None,
-    ) -> Outcome:
+    ) -> Answered:
         """A request as it stands, to any host."""
         limit = aiohttp.ClientTimeout(total=timeout_s or self.timeout_s, sock_connect=_CONNECT_S)
         try:

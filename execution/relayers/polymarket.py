@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from execution.domain.budget import MAX_BATCH, Budget, Tier, Urgency
-from execution.domain.commands import Accepted, CancelFailed, Cancelled, ClientOrderId, NewOrder, Rejected
+from execution.domain.commands import CancelFailed, Cancelled, ClientOrderId, NewOrder, Outcome, Rejected
 from execution.domain.decode import OrderWord, TradeWord
-from execution.domain.ours import OurOrders
+from execution.domain.ours import NEVER_REST, OurOrders
 from execution.domain.reconcile import VenueOrder
 from execution.domain.venue import Venue, VenueMode, VenueSignal
 from execution.relayers import answers
@@ -21,18 +21,16 @@ from execution.relayers.answers import Judged
 from execution.relayers.base import Answer, Balances, CancelAnswer, Ok, Submission, Unavailable
 from execution.relayers.errors import judge, shortened
 from execution.relayers.heartbeat import Beats, HeartbeatChain, beat_body
-from execution.relayers.http import ClobHttp, Lost, Outcome, Reply
+from execution.relayers.http import Answered, ClobHttp, Lost, Reply
 from execution.relayers.reads import ClobReads
 from execution.relayers.watch import Alarm, Watch
 from execution.signing import ApiCredentials, SignatureType
 from markets.domain.events import Side
 from markets.domain.market import Generation
 from markets.domain.units import NANOS_PER_SECOND, AssetId, ConditionId, Nanos
-from strategies.domain.intents import OrderType
 
 __all__ = ["Alarm", "PolymarketConfig", "PolymarketRelayer", "VenueUnreachable"]
 
-_TAKES = (OrderType.FOK, OrderType.FAK)
 _NOBODYS = "0x" + "0" * 64  # no order has this id: cancelling it asks the venue whether it answers
 _MAX_SKEW_S = 5
 
@@ -66,7 +64,7 @@ class PolymarketConfig:
 
 def urgency_of(order: NewOrder) -> Urgency:
     """What may not wait is what takes: a sell that takes leaves a position, a buy that takes is an arbitrage's leg."""
-    if order.order_type not in _TAKES:
+    if order.order_type not in NEVER_REST:
         return Urgency.REQUOTE
     return Urgency.EXIT if order.side is Side.SELL else Urgency.ARBITRAGE
 
@@ -90,6 +88,7 @@ class PolymarketRelayer:
         orders: OurOrders,
         *,
         assets: Callable[[], Iterable[tuple[AssetId, Generation]]],
+        on_outcome: Callable[[Outcome], None],
         on_alarm: Callable[[Alarm], None],
         on_venue: Callable[[Venue], None] = _nothing,
         on_orders_gone: Callable[[str], None] = _nothing,
@@ -109,6 +108,7 @@ class PolymarketRelayer:
             self.heartbeat, on_missed=on_orders_gone, on_kept=on_chain_kept, beats=config.heartbeat
         )
         self._assets = assets
+        self._on_outcome = on_outcome
         self._urgency = urgency
         self._now_ns = now_ns
 
@@ -136,8 +136,8 @@ class PolymarketRelayer:
         for start in range(0, len(orders), size):
             given += await self._submit_batch(orders[start : start + size], urgency)
         for each, answer in zip(orders, given, strict=True):
-            if isinstance(answer, Rejected) or (isinstance(answer, Accepted) and each.order.order_type in _TAKES):
-                self.orders.end(each.order_id)  # it never rests; late words are still understood
+            if isinstance(answer, Rejected):
+                self.orders.end(each.order_id)
         return given
 
     async def _submit_batch(self, batch: Sequence[Submission], urgency: Urgency) -> list[Answer]:
@@ -152,8 +152,12 @@ class PolymarketRelayer:
                 number = each.order.client_order_id
                 held[number] = Rejected(number, why[0], why[1], self._now_ns())
         judged = await self._post(sending) if sending else []
-        for one in judged:
+        for one, each in zip(judged, sending, strict=True):
             held[one.answer.client_order_id] = one.answer
+            if one.matched is not None and each.order.order_type in NEVER_REST:
+                over = self.orders.took(each.order_id, one.matched, self._now_ns())
+                if over is not None:
+                    self._on_outcome(over)
         return [held[each.order.client_order_id] for each in batch]
 
     async def _wait_for_tokens(self, orders: int, urgency: Urgency) -> tuple[str, str] | None:
@@ -231,7 +235,7 @@ class PolymarketRelayer:
             self.orders.end(self.orders.order_id(answer.client_order_id))
         return answer
 
-    async def _delete(self, path: str, body: bytes) -> Outcome:
+    async def _delete(self, path: str, body: bytes) -> Answered:
         """Cancels are said again while the venue does not take them: said twice they change nothing."""
         until_ns = self._now_ns() + int(self.config.cancel_s * NANOS_PER_SECOND)
         pause_s = self.config.cancel_pause_s
@@ -263,7 +267,7 @@ class PolymarketRelayer:
     async def balances(self) -> Ok[Balances] | Unavailable:
         return await self.reads.balances(self._assets())
 
-    async def heartbeat(self, heartbeat_id: str) -> Outcome:
+    async def heartbeat(self, heartbeat_id: str) -> Answered:
         """One raw beat; the chain is who sends them."""
         return await self.http.call("POST", "/v1/heartbeats", beat_body(heartbeat_id))
 
@@ -342,7 +346,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _named(reply: Outcome) -> list[str]:
+def _named(reply: Answered) -> list[str]:
     """Every id an answer to a cancel mentions."""
     body = reply.body if isinstance(reply, Reply) and isinstance(reply.body, dict) else {}
     kept = body.get("not_canceled")
@@ -350,5 +354,5 @@ def _named(reply: Outcome) -> list[str]:
     return list(dict.fromkeys(str(each).lower() for each in ids))
 
 
-def _why(reply: Outcome) -> str:
+def _why(reply: Answered) -> str:
     return reply.detail if isinstance(reply, Lost) else f"HTTP {reply.status}: {shortened(reply.said)}"

@@ -14,7 +14,7 @@ from execution.domain.ours import OurOrders
 from execution.domain.reconcile import VenueOrder
 from execution.relayers.base import Balances, Ok, Unavailable
 from execution.relayers.errors import shortened
-from execution.relayers.http import ClobHttp, Lost, Outcome, Reply
+from execution.relayers.http import Answered, ClobHttp, Lost, Reply
 from execution.signing import SignatureType
 from markets.domain.market import Generation
 from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos, Size
@@ -151,7 +151,7 @@ class ClobReads:
         return Unavailable(f"{path}: more than {MAX_PAGES} pages")
 
 
-def _flag(reply: Outcome, name: str) -> Ok[bool] | Unavailable:
+def _flag(reply: Answered, name: str) -> Ok[bool] | Unavailable:
     if isinstance(reply, Reply) and reply.ok and isinstance(reply.body, dict):
         flag = reply.body.get(name)
         if isinstance(flag, bool):
@@ -159,7 +159,7 @@ def _flag(reply: Outcome, name: str) -> Ok[bool] | Unavailable:
     return _unavailable(reply)
 
 
-def _unavailable(reply: Outcome) -> Unavailable:
+def _unavailable(reply: Answered) -> Unavailable:
     if isinstance(reply, Lost):
         return Unavailable(reply.detail)
     return Unavailable(f"HTTP {reply.status}: {shortened(reply.said, 120)}")

@@ -15,7 +15,7 @@ from execution.domain.commands import Accepted, NewOrder
 from execution.domain.venue import Venue, VenueMode, VenueSignal, hear, settle
 from execution.relayers.answers import Judged
 from execution.relayers.errors import Rule, Verdict
-from execution.relayers.http import Lost, Outcome, Reply
+from execution.relayers.http import Answered, Lost, Reply
 from markets.domain.events import Side
 from markets.domain.units import NANOS_PER_SECOND, Nanos
 
@@ -90,7 +90,7 @@ class Watch:
 
     # Hearing
 
-    def heard(self, reply: Outcome, bucket: Bucket) -> None:
+    def heard(self, reply: Answered, bucket: Bucket) -> None:
         """Headers of an answer about orders or cancels correct the budget, whatever it says."""
         if isinstance(reply, Lost):
             return
@@ -106,7 +106,7 @@ class Watch:
         if "poly-ratelimit-warning" in reply.headers:
             log.warning("rate_limit_warning", text=reply.headers["poly-ratelimit-warning"][:200])
 
-    def placed(self, judged: Sequence[Judged], reply: Outcome) -> None:
+    def placed(self, judged: Sequence[Judged], reply: Answered) -> None:
         """What the verdicts on a batch say about venue and account."""
         retry_after_ns = reply.retry_after_ns if isinstance(reply, Reply) else 0
         rules = {each.rule: each.words for each in judged if each.rule is not None}
@@ -118,7 +118,7 @@ class Watch:
         if any(isinstance(each.answer, Accepted) for each in judged):
             self.signal(VenueSignal.WORKING)
 
-    def cancelled(self, reply: Outcome, rule: Rule | None) -> None:
+    def cancelled(self, reply: Answered, rule: Rule | None) -> None:
         """`rule` is the row of an answer that refused the whole request."""
         if isinstance(reply, Reply) and reply.ok:
             self.signal(VenueSignal.CANCELLING)

@@ -8,7 +8,8 @@ import pytest
 from execution.domain.commands import Accepted, Ack, CancelFailed, Cancelled, Rejected, Unknown
 from execution.relayers.answers import to_cancels, to_orders
 from execution.relayers.base import Answer
-from execution.relayers.http import Lost, Outcome, Reply
+from execution.relayers.http import Answered, Lost, Reply
+from markets.domain.events import Side
 from tests.clob_script import a_submission, accepted, order_id
 
 ONE, TWO, THREE = (a_submission(number) for number in (1, 2, 3))
@@ -18,7 +19,7 @@ def reply(body: object, status: int = 200) -> Reply:
     return Reply(status, json.dumps(body), body)
 
 
-def answers(*submissions: object, to: Outcome) -> list[Answer]:
+def answers(*submissions: object, to: Answered) -> list[Answer]:
     return [each.answer for each in to_orders(list(submissions) or [ONE], to, 7)]  # type: ignore[arg-type]  # builder
 
 
@@ -118,7 +119,7 @@ def test_cancels_are_answered_one_by_one() -> None:
     "answer",
     [Lost("reset", sent=True), reply({"error": "x"}, 500), reply([]), reply({"ok": True}), reply({"canceled": "1"})],
 )
-def test_a_cancel_without_an_answer_has_not_happened(answer: Outcome) -> None:
+def test_a_cancel_without_an_answer_has_not_happened(answer: Answered) -> None:
     assert {type(each) for each in to_cancels(ASKED, answer, 7)} == {CancelFailed}
 
 
@@ -128,3 +129,20 @@ def test_the_documented_cancel_answer_is_read(shared_data: Path) -> None:
     gone, kept = body["canceled"][0], next(iter(body["not_canceled"]))
     given = to_cancels({gone: 1, kept: 2}, reply(body), 7)
     assert [type(each) for each in given] == [Cancelled, CancelFailed]
+
+
+@pytest.mark.parametrize(
+    ("side", "said", "shares"),
+    [
+        (Side.BUY, "10", 10),
+        (Side.BUY, "9.5", 9.5),
+        (Side.BUY, "10000000", 10),
+        (Side.SELL, "7", 7),
+        (Side.SELL, "", None),
+        (Side.BUY, "x", None),
+    ],
+)
+def test_what_was_matched_at_once_is_read_in_shares(side: Side, said: str, shares: float | None) -> None:
+    leg = accepted(order_id(1), "matched") | {"makingAmount": "" if side is Side.BUY else said, "takingAmount": said}
+    (judged,) = to_orders([a_submission(1, side=side)], reply(leg), 7)
+    assert judged.matched == (None if shares is None else int(shares * 1_000_000))

@@ -6,20 +6,20 @@ import json
 import pytest
 
 from execution.relayers.heartbeat import Beats, HeartbeatChain, beat_body
-from execution.relayers.http import Lost, Outcome, Reply
+from execution.relayers.http import Answered, Lost, Reply
 
 
 class Venue:
     """Hands out ids in a row and objects to any other; `answers` are given first."""
 
-    def __init__(self, *answers: Outcome) -> None:
+    def __init__(self, *answers: Answered) -> None:
         self.answers = list(answers)
         self.heard: list[str] = []
         self.number = 0
         self.busy = 0
         self.most_busy = 0
 
-    async def post(self, heartbeat_id: str) -> Outcome:
+    async def post(self, heartbeat_id: str) -> Answered:
         self.heard.append(heartbeat_id)
         self.busy += 1
         self.most_busy = max(self.most_busy, self.busy)
@@ -42,7 +42,7 @@ def said(body: object, status: int = 200) -> Reply:
 
 
 class Rig:
-    def __init__(self, *answers: Outcome) -> None:
+    def __init__(self, *answers: Answered) -> None:
         self.venue = Venue(*answers)
         self.now_s = 100.0
         self.told: list[str] = []
@@ -138,7 +138,7 @@ async def test_a_beat_that_is_good_but_too_late_still_means_the_orders_are_gone(
 async def test_a_beat_that_hangs_is_noticed_by_the_clock() -> None:
     answered = False
 
-    async def post(_: str) -> Outcome:
+    async def post(_: str) -> Answered:
         nonlocal answered
         if not answered:
             answered = True

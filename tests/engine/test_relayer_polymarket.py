@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from execution.domain.budget import Tier
-from execution.domain.commands import Accepted, Ack, CancelFailed, Cancelled, Rejected
+from execution.domain.commands import Accepted, Ack, CancelFailed, Cancelled, Outcome, Rejected
 from execution.domain.ours import OurOrders
 from execution.domain.venue import Venue, VenueMode
 from execution.relayers.base import Balances, Ok, Submission, Unavailable
@@ -40,6 +40,7 @@ class Rig:
     def __init__(self, clob: ScriptedClob, url: str = "", **config: Any) -> None:
         self.clob = clob
         self.alarms: list[Alarm] = []
+        self.outcomes: list[Outcome] = []
         self.venues: list[VenueMode] = []
         self.gone: list[str] = []
         terms: dict[str, Any] = {
@@ -53,6 +54,7 @@ class Rig:
             PolymarketConfig(url or clob.url, ADDRESS, CREDENTIALS, **terms),
             OurOrders(),
             assets=lambda: [(YES, Generation.V1), (NO, Generation.V1)],
+            on_outcome=self.outcomes.append,
             on_alarm=self.alarms.append,
             on_venue=self._venue,
             on_orders_gone=self.gone.append,

@@ -6,10 +6,11 @@ from execution.domain.blotter import OrderRecord
 from execution.domain.commands import Accepted, Ack, Cancelled, Fill, NewOrder, Outcome, Strategy, TradeStatus
 from execution.domain.decode import Change, Leg, OrderWord, TradeWord, Word
 from execution.domain.orders import OrderState
-from execution.domain.ours import Meaning, OurOrders
+from execution.domain.ours import REST_KILLED, Meaning, OurOrders
 from markets.domain.events import Side
 from markets.domain.fees import NO_FEES, FeeSchedule
 from markets.domain.units import SIZE_ONE, Size
+from strategies.domain.intents import OrderType
 
 YES, NO, CONDITION = "11", "22", "0xc0"
 BUY = NewOrder(1, CONDITION, YES, Side.BUY, 5_200, 10 * SIZE_ONE, 100)
@@ -179,3 +180,38 @@ def test_an_order_filled_whole_has_ended_and_one_said_twice_has_not() -> None:
     assert mine.open_ids
     fills(mine, msgspec.structs.replace(half, bucket=1))
     assert not mine.open_ids
+
+
+FAK = NewOrder(5, CONDITION, YES, Side.BUY, 5_200, 10 * SIZE_ONE, 100, order_type=OrderType.FAK, post_only=False)
+
+
+def test_the_end_of_a_taking_order_is_told_when_its_fills_were() -> None:
+    mine = ours(FAK)
+    assert mine.took("0x5", 4 * SIZE_ONE, 6) is None
+    met = trade(leg("0x5", YES, Side.BUY, 5_200, 4), leg("0xa", YES, Side.SELL, 5_200, 4))
+    outcomes = said(mine, met, met).outcomes
+    assert [type(each).__name__ for each in outcomes] == ["Fill", "Cancelled", "Fill"]
+    assert outcomes[1] == Cancelled(5, REST_KILLED, 7)
+
+
+def test_fills_that_were_faster_than_the_answer_end_it_with_the_answer() -> None:
+    mine = ours(FAK)
+    said(mine, trade(leg("0x5", YES, Side.BUY, 5_200, 4), leg("0xa", YES, Side.SELL, 5_200, 4)))
+    assert mine.took("0x5", 4 * SIZE_ONE, 6) == Cancelled(5, REST_KILLED, 6)
+    assert mine.took("0x5", 4 * SIZE_ONE, 6) is None
+
+
+def test_a_taking_order_that_got_everything_is_filled_and_not_cancelled() -> None:
+    mine = ours(FAK)
+    assert mine.took("0x5", 10 * SIZE_ONE, 6) is None
+    met = trade(leg("0x5", YES, Side.BUY, 5_200, 10), leg("0xa", YES, Side.SELL, 5_200, 10))
+    assert [type(each).__name__ for each in said(mine, met).outcomes] == ["Fill"]
+    assert not mine.open_ids
+
+
+def test_a_taking_order_found_matched_by_its_id_waits_for_its_fills_too() -> None:
+    mine = ours(FAK)
+    heard = said(mine, word("MATCHED", None, matched=4 * SIZE_ONE, order_id="0x5"))
+    assert heard.outcomes == (Accepted(5, "0x5", Ack.MATCHED, 7),)
+    met = trade(leg("0x5", YES, Side.BUY, 5_200, 4), leg("0xa", YES, Side.SELL, 5_200, 4))
+    assert Cancelled(5, REST_KILLED, 7) in said(mine, met).outcomes

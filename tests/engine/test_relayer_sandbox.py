@@ -1,0 +1,358 @@
+"""The real relayer, the user feed and the hands together, trading on the sandbox over real sockets."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from execution.domain.blotter import Blotter
+from execution.domain.commands import (
+    Accepted,
+    Cancel,
+    CancelReason,
+    Fill,
+    NewOrder,
+    Outcome,
+    Place,
+    Rejected,
+    Strategy,
+    TradeStatus,
+    Unknown,
+)
+from execution.domain.ledger import Ledger
+from execution.domain.orders import OrderState
+from execution.domain.ours import OurOrders
+from execution.domain.venue import VenueMode
+from execution.engine import Hands, Trouble
+from execution.journal import MemoryJournal, Terms
+from execution.relayers.base import Ok
+from execution.relayers.credentials import NoCredentials, api_credentials
+from execution.relayers.heartbeat import Beats
+from execution.relayers.polymarket import Alarm, PolymarketConfig, PolymarketRelayer
+from execution.sandbox.crowd import Mood
+from execution.sandbox.listing import Generation as SandboxGeneration
+from execution.sandbox.listing import MarketSpec
+from execution.sandbox.server import Running, Sandbox, SandboxConfig, serving
+from execution.sandbox.venue import Terms as VenueTerms
+from execution.signing import LocalSigner, SignatureType, SigningKey
+from execution.user_feed import CatchUp, UserFeed
+from markets.domain.events import Side
+from markets.domain.fees import NO_FEES
+from markets.domain.market import Generation, Market
+from markets.domain.units import SIZE_ONE, Price
+from markets.feed.pacing import DEFAULT_TIMES
+from strategies.domain.intents import OrderType
+
+KEY = SigningKey(b"\x11" * 32)
+CASH, SHARES = 10_000 * SIZE_ONE, 1_000 * SIZE_ONE
+
+
+class Trading:
+    """An account at the sandbox with everything that carries out its orders and hears of them."""
+
+    def __init__(self, sandbox: Sandbox, running: Running) -> None:
+        self.sandbox = sandbox
+        self.running = running
+        self.orders = OurOrders()
+        self.blotter = Blotter()
+        self.ledger = Ledger(CASH)
+        self.outcomes: list[Outcome] = []
+        self.alarms: list[Alarm] = []
+        self.troubles: list[Trouble] = []
+        self.modes: list[VenueMode] = []
+        self.gone: list[str] = []
+        self._numbers = itertools.count(1)
+        self.markets = {spec.condition_id: _market(spec) for spec in sandbox.generator.markets}
+
+    async def start(self, tasks: asyncio.TaskGroup, **config: Any) -> list[asyncio.Task[None]]:
+        credentials = await api_credentials(self.running.http, KEY, 137)
+        terms: dict[str, Any] = {
+            "geoblock_url": "",
+            "heartbeat": Beats(0.5, 10.0, 0.1),
+            "call_s": 1.0,
+            "probe_s": 0.05,
+        } | config
+        self.relayer = PolymarketRelayer(
+            PolymarketConfig(self.running.http, KEY.address, credentials, **terms),
+            self.orders,
+            assets=lambda: [(asset, m.generation) for m in self.markets.values() for asset in (m.yes, m.no)],
+            on_outcome=self.hear,
+            on_alarm=self.alarms.append,
+            on_venue=lambda venue: self.modes.append(venue.mode),
+            on_orders_gone=self.lapsed,
+        )
+        self.catch_up = CatchUp(
+            self.relayer.reads, self.orders, fees=lambda _: NO_FEES, on_outcome=self.hear, since_ns=time.time_ns()
+        )
+        self.feed = UserFeed(
+            self.running.user_ws,
+            credentials,
+            self.orders,
+            fees=lambda _: NO_FEES,
+            catch_up=self.catch_up,
+            on_outcome=self.hear,
+            on_state=lambda _: None,
+            rng=random.Random(1),
+            times=replace(DEFAULT_TIMES, backoff_s=0.05, backoff_cap_s=0.1),
+            catch_up_retry_s=0.05,
+        )
+        self.journal = MemoryJournal()
+        self.hands = Hands(
+            signer=LocalSigner(KEY, KEY.address, SignatureType.EOA, 137),
+            journal=self.journal,
+            relayer=self.relayer,
+            terms=Terms("real", False, 1),
+            market_of=self.markets.get,
+            on_outcome=self.hear,
+            on_trouble=self.troubles.append,
+        )
+        running = [tasks.create_task(job) for job in (self.relayer.run(), self.feed.run(), self.hands.run())]
+        await self.until(lambda: self.feed.trusted and self.relayer.chain.holds)
+        return running
+
+    def hear(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self.blotter.apply(outcome)
+        if isinstance(outcome, Fill):
+            self.ledger.apply(outcome)
+
+    def lapsed(self, reason: str) -> None:
+        self.gone.append(reason)
+        self.feed.distrust(reason)
+
+    async def until(self, true: Callable[[], Any], seconds: float = 10.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not true():  # noqa: ASYNC110 - a socket is between us
+                await asyncio.sleep(0.01)
+
+    def order(self, market: Market, side: Side, price: Price, shares: int, **changes: Any) -> NewOrder:
+        terms: dict[str, Any] = {"asset": market.yes, "tick": market.tick} | changes
+        return NewOrder(
+            next(self._numbers), market.condition_id, side=side, price=price, size=shares * SIZE_ONE, **terms
+        )
+
+    def place(self, *orders: NewOrder) -> None:
+        now_ns = time.time_ns()
+        plan_id = f"plan-{orders[0].client_order_id}"
+        for order in orders:
+            self.blotter.plan(order, plan_id, Strategy.SPREAD, now_ns)
+        self.hands.take(Place(plan_id, Strategy.SPREAD, orders, now_ns))
+
+    def cancel(self, *orders: NewOrder) -> None:
+        now_ns = time.time_ns()
+        ids = self.blotter.ask_cancel([order.client_order_id for order in orders], now_ns)
+        self.hands.take(Cancel(ids, CancelReason.REQUOTE, now_ns))
+
+    def state(self, order: NewOrder) -> OrderState:
+        live = self.blotter.order(order.client_order_id)
+        assert live is not None
+        return live.state
+
+    async def become(self, state: OrderState, *orders: NewOrder) -> None:
+        try:
+            await self.until(lambda: all(self.state(order) is state for order in orders))
+        except TimeoutError:
+            told = [f"{type(each).__name__} {each}" for each in self.outcomes][-6:]
+            raise AssertionError([self.state(order) for order in orders], told) from None
+
+    async def fault(self, **rule: object) -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.running.http}/sandbox/faults", json=rule) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+
+    def simple(self) -> Market:
+        """A market of today's generation, quoted in cents."""
+        return next(m for m in self.markets.values() if m.generation is Generation.V1 and m.tick == 100)
+
+
+def _market(spec: MarketSpec) -> Market:
+    v2 = spec.generation is SandboxGeneration.V2
+    return Market(
+        spec.condition_id,
+        "event",
+        "?",
+        spec.asset_ids[0],
+        spec.asset_ids[1],
+        generation=Generation.V2 if v2 else Generation.V1,
+        tick=spec.tick,
+        neg_risk=spec.neg_risk,
+    )
+
+
+@asynccontextmanager
+async def trading(**config: Any) -> AsyncIterator[Trading]:
+    sandbox = Sandbox(
+        SandboxConfig(
+            seed=11,
+            markets=30,
+            pace=0.0001,
+            mood=Mood.QUIET,
+            tier="Elite",
+            terms=VenueTerms(cash=CASH, shares=SHARES, mine_ms=100, confirm_ms=200),
+        )
+    )
+    async with serving(sandbox) as running:
+        at = Trading(sandbox, running)
+        async with asyncio.TaskGroup() as tasks:
+            jobs = await at.start(tasks, **config)
+            try:
+                yield at
+            finally:
+                for job in jobs:
+                    job.cancel()
+                await at.relayer.close()
+
+
+async def test_quotes_rest_and_go_in_every_generation_of_markets() -> None:
+    async with trading() as at:
+        kinds: dict[object, Market] = {(m.generation, m.neg_risk): m for m in at.markets.values()}
+        assert len(kinds) == 4
+        quotes = [at.order(market, Side.BUY, market.tick, 150) for market in kinds.values()]
+        at.place(*quotes)
+        await at.become(OrderState.LIVE, *quotes)
+        listed = await at.relayer.open_orders()
+        assert isinstance(listed, Ok)
+        assert {each.order_id for each in listed.value} == set(at.orders.open_ids)
+        at.cancel(*quotes)
+        await at.become(OrderState.CANCELLED, *quotes)
+        assert await at.relayer.open_orders() == Ok(())
+        assert (at.alarms, at.troubles) == ([], [])
+
+
+async def test_a_taking_order_is_filled_settled_and_adds_up_with_the_venues_balances() -> None:
+    async with trading() as at:
+        market = at.simple()
+        take = at.order(market, Side.BUY, 9_900, 20, order_type=OrderType.FAK, post_only=False)
+        at.place(take)
+        await at.until(lambda: at.state(take) in (OrderState.FILLED, OrderState.CANCELLED))
+        await at.until(lambda: any(isinstance(o, Fill) and o.status is TradeStatus.CONFIRMED for o in at.outcomes))
+        fills = [each for each in at.outcomes if isinstance(each, Fill)]
+        assert {fill.maker for fill in fills} == {False}
+        held = await at.relayer.balances()
+        assert isinstance(held, Ok)
+        ours = at.ledger.positions[market.yes]
+        assert held.value.shares[market.yes] - SHARES == ours
+        assert at.orders.unsettled_ms is None
+
+
+async def test_an_answer_lost_after_acceptance_is_found_again_by_the_user_channel() -> None:
+    async with trading() as at:
+        await at.fault(kind="drop_answer", on="POST /order", count=1)
+        quote = at.order(at.simple(), Side.BUY, 100, 150)
+        at.place(quote)
+        await at.become(OrderState.LIVE, quote)
+        await at.until(lambda: any(isinstance(each, Unknown) for each in at.outcomes))
+        assert at.state(quote) is OrderState.LIVE
+        listed = await at.relayer.open_orders()
+        assert isinstance(listed, Ok)
+        assert len(listed.value) == 1
+
+
+async def test_many_lost_answers_leave_no_order_forgotten_and_none_doubled() -> None:
+    async with trading() as at:
+        await at.fault(kind="drop_answer", probability=0.3)
+        market = at.simple()
+        quotes = [at.order(market, Side.BUY, 100, 10) for _ in range(60)]
+        for start in range(0, 60, 3):
+            at.place(*quotes[start : start + 3])
+        await at.become(OrderState.LIVE, *quotes)
+        await at.until(
+            lambda: sum(isinstance(o, Accepted | Unknown) and o.client_order_id > 0 for o in at.outcomes) >= 60
+        )
+        listed = await at.relayer.open_orders()
+        assert isinstance(listed, Ok)
+        assert {each.order_id for each in listed.value} == set(at.orders.open_ids)
+        assert len(listed.value) == 60
+        assert any(isinstance(each, Unknown) for each in at.outcomes)
+
+
+async def test_a_trade_whose_settlement_fails_gives_back_what_it_took() -> None:
+    async with trading() as at:
+        await at.fault(kind="fail_settlement")
+        market = at.simple()
+        take = at.order(market, Side.BUY, 9_900, 20, order_type=OrderType.FAK, post_only=False)
+        at.place(take)
+        await at.until(lambda: any(isinstance(o, Fill) and o.status is TradeStatus.FAILED for o in at.outcomes))
+        await at.until(lambda: at.orders.unsettled_ms is None)
+        held = await at.relayer.balances()
+        assert isinstance(held, Ok)
+        assert (at.ledger.cash, at.ledger.positions.get(market.yes, 0)) == (CASH, 0)
+        assert (held.value.cash, held.value.shares[market.yes]) == (CASH, SHARES)
+
+
+async def test_what_happened_while_the_user_channel_was_down_is_read_again() -> None:
+    async with trading() as at:
+        quotes = [at.order(at.simple(), Side.BUY, price, 60) for price in (100, 200, 300)]
+        at.place(*quotes)
+        await at.become(OrderState.LIVE, *quotes)
+        await at.fault(kind="freeze", seconds=30, channel="user")
+        gone = at.orders.order_id(quotes[0].client_order_id)
+        await at.relayer.http.call("DELETE", "/orders", f'["{gone}"]'.encode())  # nobody here is told
+        await at.fault(kind="disconnect", channel="user")
+        await at.become(OrderState.CANCELLED, quotes[0])
+        assert [at.state(quote) for quote in quotes[1:]] == [OrderState.LIVE] * 2
+
+
+async def test_a_restart_of_the_engine_is_waited_out_and_ends_in_post_only() -> None:
+    async with trading() as at:
+        market = at.simple()
+        await at.fault(kind="restart", seconds=1, post_only_seconds=30)
+        early = at.order(market, Side.BUY, 100, 150)
+        at.place(early)
+        await at.become(OrderState.REJECTED, early)
+        await at.until(lambda: at.modes == [VenueMode.RESTARTING, VenueMode.POST_ONLY])
+        quote = at.order(market, Side.BUY, 100, 150)
+        take = at.order(market, Side.BUY, 9_900, 20, order_type=OrderType.FAK, post_only=False)
+        at.place(quote)
+        at.place(take)
+        await at.become(OrderState.LIVE, quote)
+        await at.become(OrderState.REJECTED, take)
+
+
+async def test_refusals_in_a_batch_are_told_leg_by_leg() -> None:
+    async with trading() as at:
+        market = at.simple()
+        good = at.order(market, Side.BUY, 100, 150)
+        crossing = at.order(market, Side.BUY, 9_900, 20)
+        too_dear = at.order(market, Side.SELL, 9_900, 900_000)
+        at.place(good, crossing, too_dear)
+        await at.become(OrderState.LIVE, good)
+        await at.become(OrderState.REJECTED, crossing, too_dear)
+        codes = {each.client_order_id: each.code for each in at.outcomes if isinstance(each, Rejected)}
+        assert codes == {
+            crossing.client_order_id: "post_only_would_cross",
+            too_dear.client_order_id: "insufficient_balance",
+        }
+
+
+async def test_the_stop_ladder_leaves_nothing_behind() -> None:
+    async with trading() as at:
+        quotes = [at.order(market, Side.BUY, market.tick, 150) for market in at.markets.values()]
+        for quote in quotes:
+            at.place(quote)
+        await at.become(OrderState.LIVE, *quotes)
+        assert await at.hands.cancel_all("test")
+        await at.become(OrderState.CANCELLED, *quotes)
+        assert await at.relayer.open_orders() == Ok(())
+
+
+async def test_preflight_finds_nothing_against_a_healthy_sandbox() -> None:
+    async with trading() as at:
+        assert await at.relayer.preflight() == ()
+
+
+async def test_credentials_are_the_same_when_asked_for_again() -> None:
+    async with trading() as at:
+        again = await api_credentials(at.running.http, KEY, 137)
+        assert again.key == at.relayer.http.owner
+        with pytest.raises(NoCredentials, match="derive-api-key"):
+            await api_credentials("http://127.0.0.1:9", KEY, 137)
