@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
-QUOTES_S = 60
+QUOTES_S = 90
+PATIENCE_MS = 30_000  # for what takes a moment on an idle machine and long on a busy one
 WIDE = {"width": 1440, "height": 900}
 
 
@@ -26,6 +27,16 @@ def log_in(page: Page, house: House) -> None:
     page.fill("#id_password", house.password)
     page.click("button.primary")
     page.wait_for_selector("header.top")
+
+
+def visit(page: Page, address: str) -> None:
+    """Open a page and wait until its module runs: it has heard the socket, so keys and buttons are wired."""
+    page.goto(address)
+    until_live(page)
+
+
+def until_live(page: Page) -> None:
+    page.wait_for_selector('body[data-link="up"]', timeout=PATIENCE_MS)
 
 
 def watch(page: Page) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import WIDE, House, context_of, quoting_market, watch
+from tests.browser.steps import WIDE, House, context_of, quoting_market, until_live, visit, watch
 
 PHONE = {"width": 360, "height": 740}
 PAGES = (
@@ -39,8 +39,9 @@ def test_every_page_opens_without_a_complaint(
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 200, address
-        page.wait_for_timeout(400)
         if not address.startswith(("/api/", "/admin/")):
+            if page.locator("body[data-socket]").count():
+                until_live(page)
             wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wider <= 0, f"{address} is {wider} px wider than the screen"
     assert troubles == []
@@ -48,32 +49,33 @@ def test_every_page_opens_without_a_complaint(
 
 
 def test_the_page_says_that_the_engine_lives_and_figures_move(operator: Page) -> None:
-    operator.goto("/system/")
+    visit(operator, "/system/")
     frames = operator.locator('[data-f="feed.frames"]')
-    before = frames.inner_text()
-    expect(frames).not_to_have_text(before, timeout=10_000)
-    assert operator.locator("body").get_attribute("data-fresh") == "yes"
-    assert operator.locator("body").get_attribute("data-link") == "up"
+    expect(frames).not_to_have_text(frames.inner_text())
+    expect(operator.locator("body")).to_have_attribute("data-fresh", "yes")
+    expect(operator.locator("body")).to_have_attribute("data-link", "up")
 
 
 def test_a_theme_chosen_by_hand_stays(operator: Page) -> None:
-    operator.goto("/")
+    visit(operator, "/")
     operator.click(".who summary")
-    operator.click('#theme-form [value="dark"]')
+    with operator.expect_response("**/theme/"):
+        operator.click('#theme-form [value="dark"]')
     expect(operator.locator("html")).to_have_attribute("data-theme", "dark")
-    operator.wait_for_timeout(300)
     operator.goto("/markets/")
     expect(operator.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 def test_keys_lead_through_the_pages(operator: Page) -> None:
-    operator.goto("/")
+    visit(operator, "/")
     operator.keyboard.press("g")
     operator.keyboard.press("m")
     operator.wait_for_url("**/markets/")
+    until_live(operator)
     operator.keyboard.press("j")
     operator.keyboard.press("Enter")
     operator.wait_for_selector("#ladder")
+    until_live(operator)
     operator.keyboard.press(".")
     expect(operator.locator("#stop-dialog")).to_be_visible()
     operator.keyboard.press("Escape")
@@ -82,8 +84,7 @@ def test_keys_lead_through_the_pages(operator: Page) -> None:
 
 def test_nothing_moves_while_figures_change(operator: Page) -> None:
     """Layout shifts without input, as the browser itself counts them."""
-    operator.goto(quoting_market(operator))
-    operator.wait_for_timeout(1000)
+    visit(operator, quoting_market(operator))
     shift = operator.evaluate(
         """() => new Promise((done) => {
             let sum = 0;
