@@ -124,8 +124,8 @@ class Sandbox:
             self.catch_up()
             await asyncio.sleep(BEAT_S)
 
-    def catch_up(self) -> None:
-        """Bring the venue to the present and tell everybody what happened."""
+    def catch_up(self) -> int:
+        """Bring the venue to the present and tell everybody what happened; returns that present."""
         now_ms = self._clock_ms()
         if now_ms - self.generator.now_ms > LONGEST_LAG_MS:
             # The machine slept: an avalanche of stale frames would help nobody.
@@ -134,6 +134,7 @@ class Sandbox:
             self._strike(rule, now_ms)
         self.venue.advance(now_ms)
         self._deliver(now_ms)
+        return now_ms
 
     def _deliver(self, now_ms: int) -> None:
         frames, self.venue.frames[:] = self._post.frames(self.venue.frames), []
@@ -217,8 +218,7 @@ class Sandbox:
         """Everything the desk answers."""
         headers = {name.upper(): value for name, value in request.headers.items()}
         call = Call(request.method, request.path, request.query, headers, await request.read())
-        self.catch_up()
-        now_ms = self._clock_ms()
+        now_ms = self.catch_up()
         reply = self.desk.answer(call, now_ms)
         self._deliver(now_ms)
         if reply.delay_s:

@@ -5,6 +5,7 @@ nothing is shared with the signer it checks.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eth_abi.abi import encode
 from eth_account import Account
@@ -56,12 +57,24 @@ class OrderFields:
     builder: bytes
 
     def struct_hash(self) -> bytes:
-        types = ["bytes32", "uint256", "address", "address", *["uint256"] * 3, *["uint8"] * 2, "uint256"]
-        values = [
-            _hash(ORDER_TYPE), self.salt, self.maker, self.signer, self.token_id, self.maker_amount,
-            self.taker_amount, self.side, self.signature_type, self.timestamp, self.metadata, self.builder,
-        ]  # fmt: skip
-        return keccak(encode([*types, "bytes32", "bytes32"], values))
+        return _struct_hash(self)
+
+
+_STRUCT_TYPES = (
+    "bytes32", "uint256", "address", "address", "uint256", "uint256", "uint256", "uint8", "uint8", "uint256",
+    "bytes32", "bytes32",
+)  # fmt: skip
+_ORDER_TYPE_HASH = _hash(ORDER_TYPE)
+
+
+@lru_cache(maxsize=64)
+def _struct_hash(order: OrderFields) -> bytes:
+    """An order is hashed for its id and for its signer, one after the other."""
+    values = [
+        _ORDER_TYPE_HASH, order.salt, order.maker, order.signer, order.token_id, order.maker_amount,
+        order.taker_amount, order.side, order.signature_type, order.timestamp, order.metadata, order.builder,
+    ]  # fmt: skip
+    return keccak(encode(_STRUCT_TYPES, values))
 
 
 def domain_separator(version: str, contract: str) -> bytes:

@@ -254,6 +254,27 @@ async def test_the_command_says_where_it_listens_and_stops_cleanly(number: signa
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
+async def test_the_command_sets_up_the_venue(tmp_path: Path) -> None:
+    script = tmp_path / "faults.json"
+    script.write_text('[{"kind":"mode","mode":"disabled","seconds":60}]')
+    options = ("--cash", "5", "--shares", "3", "--tier", "Elite", "--settle", "0.1", "--faults", str(script))
+    process = await started(*options)
+    assert process.stdout is not None
+    listening = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+    async with aiohttp.ClientSession(listening["http"]) as http:
+        shown = await (await http.get("/sandbox/faults")).json()
+    process.terminate()
+    await asyncio.wait_for(process.communicate(), 10)
+    assert (process.returncode, shown["injected"]["mode"]) == (0, 1)
+
+
+async def test_a_fault_script_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
+    process = await started("--faults", str(tmp_path / "none.json"))
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 2
+    assert "none.json" in err.decode().splitlines()[-1]
+
+
 async def test_a_taken_port_is_one_clear_line_and_code_2() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

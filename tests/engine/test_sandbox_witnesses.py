@@ -296,3 +296,18 @@ async def test_a_refused_order_is_an_error_with_the_venue_s_words() -> None:
         with pytest.raises(RequestRejectedError) as refused:
             await client.post_order(signed)
         assert (refused.value.status, "order crosses book" in str(refused.value)) == (400, True)
+
+
+@pytest.mark.parametrize("signature_type", [1, 2, 3])
+async def test_the_older_client_trades_for_a_wallet_that_is_not_its_key(signature_type: int) -> None:
+    async with a_venue() as (sandbox, running):
+        wallet = "0x" + "44" * 20
+        client = await older(running, signature_type=signature_type, funder=wallet)
+        token = sandbox.generator.asset_ids[0]
+        _, ask = inside(sandbox, token)
+        signed = await in_thread(client.create_order, limit(token, float(ask), 10.0))
+        placed = await in_thread(client.post_order, signed, OrderType.GTC)
+        assert placed["status"] == "matched"
+        trades = await in_thread(client.get_trades)
+        assert trades[0]["maker_address"] == wallet
+        assert sandbox.venue.ledger.of(wallet).owned[token] == 110 * SHARE
