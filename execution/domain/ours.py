@@ -11,9 +11,9 @@ from execution.domain.blotter import DUST, OrderRecord
 from execution.domain.commands import Accepted, Ack, Cancelled, ClientOrderId, Fill, NewOrder, Outcome, TradeStatus
 from execution.domain.decode import Leg, OrderWord, TradeWord, Word, scaled
 from execution.domain.orders import ENDED
-from markets.domain.fees import FeeSchedule, taker_fee_ceil
+from markets.domain.fees import FeeSchedule, taker_fee
 from markets.domain.market import SIZE_STEP
-from markets.domain.units import NANOS_PER_MILLI, ConditionId, Millis, Nanos, Price, Size, complement
+from markets.domain.units import NANOS_PER_MILLI, Cash, ConditionId, Millis, Nanos, Price, Size, complement
 from strategies.domain.intents import OrderType
 
 REMEMBERED = 200_000  # ended orders of which late words are still understood
@@ -37,6 +37,7 @@ class _Part(NamedTuple):
     trade_id: str
     price: Price
     size: Size
+    fee: Cash = 0
 
 
 class OurOrders:
@@ -69,7 +70,7 @@ class OurOrders:
                 self._unsettled[trade_id, fill.bucket] = fill.at_ns // NANOS_PER_MILLI
             if at:
                 key = (trade_id, fill.bucket, fill.client_order_id)
-                part = _Part(fill.trade_id, fill.price, fill.size)
+                part = _Part(fill.trade_id, fill.price, fill.size, fill.fee)
                 self._splits[key] = (*self._splits.get(key, ()), part)
 
     def end(self, order_id: str) -> None:
@@ -164,9 +165,8 @@ class OurOrders:
         fills = []
         taker = self.find(trade.taker.order_id)
         if taker is not None:
-            for part in self._parts(trade, taker):
-                fee = taker_fee_ceil(fees(taker.condition_id), part.price, part.size)
-                fills.append(_fill(trade, taker, part, fee, False, at_ns))
+            schedule = fees(taker.condition_id)
+            fills += [_fill(trade, taker, part, False, at_ns) for part in self._parts(trade, taker, schedule)]
         legs: dict[str, Leg] = {}
         for leg in trade.makers:
             if leg.order_id in self._orders:
@@ -175,7 +175,7 @@ class OurOrders:
                 legs[leg.order_id] = Leg(leg.order_id, leg.asset, leg.side, leg.price, size)
         for order_id, leg in legs.items():
             part = _Part(trade.trade_id, leg.price, leg.size)
-            fills.append(_fill(trade, self._orders[order_id], part, 0, True, at_ns))
+            fills.append(_fill(trade, self._orders[order_id], part, True, at_ns))
         return fills
 
     def _ends(self, fills: Iterable[Fill], at_ns: Nanos) -> list[Outcome]:
@@ -193,7 +193,7 @@ class OurOrders:
                 self.end(order_id)
         return ends
 
-    def _parts(self, trade: TradeWord, taker: NewOrder) -> tuple[_Part, ...]:
+    def _parts(self, trade: TradeWord, taker: NewOrder, schedule: FeeSchedule) -> tuple[_Part, ...]:
         """What the taker's order traded, one part per price: the price of the whole is a rounded average.
 
         A trade once told in parts stays in these parts: a fill is known by its id, and money must not move twice.
@@ -202,24 +202,35 @@ class OurOrders:
         known = self._splits.get(key)
         if known is not None:
             return known
-        sizes: dict[Price, Size] = {}
-        for leg in trade.makers:
-            price = leg.price if leg.asset == taker.asset else complement(leg.price)
-            sizes[price] = sizes.get(price, 0) + leg.size
-        left = trade.taker.size - sum(sizes.values())
-        if len(sizes) < 2 or abs(left) > SIZE_STEP:
-            price = next(iter(sizes)) if len(sizes) == 1 else trade.taker.price
-            return (_Part(trade.trade_id, price, trade.taker.size),)
-        largest = max(sizes, key=lambda price: sizes[price])
-        sizes[largest] += left  # settlement dust
-        parts = tuple(_Part(f"{trade.trade_id}@{price}", price, sizes[price]) for price in sorted(sizes))
-        self._splits[key] = parts
-        if len(self._splits) > _SPLITS:
-            del self._splits[next(iter(self._splits))]
+        parts = _split(trade, taker, schedule)
+        if len(parts) > 1:
+            self._splits[key] = parts
+            if len(self._splits) > _SPLITS:
+                del self._splits[next(iter(self._splits))]
         return parts
 
 
-def _fill(trade: TradeWord, order: NewOrder, part: _Part, fee: int, maker: bool, at_ns: Nanos) -> Fill:
+def _split(trade: TradeWord, taker: NewOrder, schedule: FeeSchedule) -> tuple[_Part, ...]:
+    """Sizes and fees by price. The venue rounds the fee of every leg by itself."""
+    sizes: dict[Price, Size] = {}
+    charged: dict[Price, Cash] = {}
+    for leg in trade.makers:
+        price = leg.price if leg.asset == taker.asset else complement(leg.price)
+        sizes[price] = sizes.get(price, 0) + leg.size
+        charged[price] = charged.get(price, 0) + taker_fee(schedule, price, leg.size)
+    left = trade.taker.size - sum(sizes.values())
+    if not sizes or abs(left) > SIZE_STEP:  # the legs are not the whole of it
+        price = trade.taker.price
+        fee = taker_fee(schedule, price, trade.taker.size)
+        return (_Part(trade.trade_id, price, trade.taker.size, fee),)
+    sizes[max(sizes, key=lambda price: sizes[price])] += left  # settlement dust
+    if len(sizes) == 1:
+        ((price, size),) = sizes.items()
+        return (_Part(trade.trade_id, price, size, charged[price]),)
+    return tuple(_Part(f"{trade.trade_id}@{price}", price, sizes[price], charged[price]) for price in sorted(sizes))
+
+
+def _fill(trade: TradeWord, order: NewOrder, part: _Part, maker: bool, at_ns: Nanos) -> Fill:
     return Fill(
         order.client_order_id,
         part.trade_id,
@@ -229,7 +240,7 @@ def _fill(trade: TradeWord, order: NewOrder, part: _Part, fee: int, maker: bool,
         order.side,
         part.price,
         part.size,
-        fee,
+        part.fee,
         maker,
         trade.status,
         at_ns,

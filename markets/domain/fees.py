@@ -25,12 +25,24 @@ class FeeSchedule:
 NO_FEES = FeeSchedule()
 
 
+def taker_fee(schedule: FeeSchedule, price: Price, size: Size) -> Cash:
+    """Fee in 1e-6 pUSD for having taken `size` at `price`, to the venue's nearest grain: what is booked."""
+    if not schedule.rate:
+        return 0
+    numerator, scale = _exact(schedule, price, size)
+    return (2 * numerator + scale) // (2 * scale) * FEE_GRAIN
+
+
 def taker_fee_ceil(schedule: FeeSchedule, price: Price, size: Size) -> Cash:
     """Fee in 1e-6 pUSD for taking `size` at `price`, rounded up to the venue's grain so plans never hope."""
     if not schedule.rate:
         return 0
+    numerator, scale = _exact(schedule, price, size)
+    return -(-numerator // scale) * FEE_GRAIN
+
+
+def _exact(schedule: FeeSchedule, price: Price, size: Size) -> tuple[int, int]:
+    """The fee in grains as a fraction, before any rounding."""
     spread: int = (price * (PRICE_ONE - price)) ** schedule.exponent
-    scale: int = (PRICE_ONE * PRICE_ONE) ** schedule.exponent * RATE_ONE
-    exact_numerator = size * schedule.rate * spread
-    grains = -(-exact_numerator // (scale * FEE_GRAIN))
-    return grains * FEE_GRAIN
+    scale: int = (PRICE_ONE * PRICE_ONE) ** schedule.exponent * RATE_ONE * FEE_GRAIN
+    return size * schedule.rate * spread, scale

@@ -44,9 +44,9 @@ from execution.sandbox.venue import Terms as VenueTerms
 from execution.signing import LocalSigner, SignatureType, SigningKey
 from execution.user_feed import CatchUp, UserFeed
 from markets.domain.events import Side
-from markets.domain.fees import NO_FEES
+from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
-from markets.domain.units import SIZE_ONE, Price
+from markets.domain.units import SIZE_ONE, ConditionId, Price
 from markets.feed.pacing import DEFAULT_TIMES
 from strategies.domain.intents import OrderType
 
@@ -89,13 +89,13 @@ class Trading:
             on_orders_gone=self.lapsed,
         )
         self.catch_up = CatchUp(
-            self.relayer.reads, self.orders, fees=lambda _: NO_FEES, on_outcome=self.hear, since_ns=time.time_ns()
+            self.relayer.reads, self.orders, fees=self.fees, on_outcome=self.hear, since_ns=time.time_ns()
         )
         self.feed = UserFeed(
             self.running.user_ws,
             credentials,
             self.orders,
-            fees=lambda _: NO_FEES,
+            fees=self.fees,
             catch_up=self.catch_up,
             on_outcome=self.hear,
             on_state=lambda _: None,
@@ -116,6 +116,9 @@ class Trading:
         running = [tasks.create_task(job) for job in (self.relayer.run(), self.feed.run(), self.hands.run())]
         await self.until(lambda: self.feed.trusted and self.relayer.chain.holds)
         return running
+
+    def fees(self, condition_id: ConditionId) -> FeeSchedule:
+        return self.markets[condition_id].fees
 
     def hear(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
@@ -185,6 +188,7 @@ def _market(spec: MarketSpec) -> Market:
         generation=Generation.V2 if v2 else Generation.V1,
         tick=spec.tick,
         neg_risk=spec.neg_risk,
+        fees=FeeSchedule(rate=round(spec.fees.rate * 10_000)),
     )
 
 
@@ -228,20 +232,29 @@ async def test_quotes_rest_and_go_in_every_generation_of_markets() -> None:
         assert (at.alarms, at.troubles) == ([], [])
 
 
-async def test_a_taking_order_is_filled_settled_and_adds_up_with_the_venues_balances() -> None:
+async def test_what_is_taken_and_fees_add_up_with_the_venues_balances_to_the_last_unit() -> None:
     async with trading() as at:
-        market = at.simple()
-        take = at.order(market, Side.BUY, 9_900, 20, order_type=OrderType.FAK, post_only=False)
-        at.place(take)
-        await at.until(lambda: at.state(take) in (OrderState.FILLED, OrderState.CANCELLED))
-        await at.until(lambda: any(isinstance(o, Fill) and o.status is TradeStatus.CONFIRMED for o in at.outcomes))
+        takes = [
+            at.order(market, side, price, shares, order_type=OrderType.FAK, post_only=False)
+            for market in list(at.markets.values())[:12]
+            for side, price, shares in (
+                (Side.BUY, 10_000 - market.tick, 23),
+                (Side.SELL, market.tick, 700),
+            )
+        ]
+        for take in takes:
+            at.place(take)
+        over = (OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED)
+        await at.until(lambda: all(at.state(take) in over for take in takes))
         fills = [each for each in at.outcomes if isinstance(each, Fill)]
-        assert {fill.maker for fill in fills} == {False}
+        await at.until(lambda: at.orders.unsettled_ms is None)
         held = await at.relayer.balances()
         assert isinstance(held, Ok)
-        ours = at.ledger.positions[market.yes]
-        assert held.value.shares[market.yes] - SHARES == ours
-        assert at.orders.unsettled_ms is None
+        moved = {asset: size - SHARES for asset, size in held.value.shares.items() if size != SHARES}
+        assert at.ledger.positions == moved
+        assert held.value.cash == at.ledger.cash
+        assert len({fill.trade_id for fill in fills}) > len(takes) / 2
+        assert {fill.maker for fill in fills} == {False}
 
 
 async def test_an_answer_lost_after_acceptance_is_found_again_by_the_user_channel() -> None:
