@@ -1,16 +1,9 @@
 #!/usr/bin/env python
 """Django's command line for polyweb. `./run manage ...` calls it inside the project's environment."""
 
-import os
 import sys
 
-
-def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polyweb.settings.dev")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
-
+from polyweb.command_line import main
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(sys.argv))

@@ -5,8 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseFailed
+from django.core.management.base import BaseCommand
 
 from execution.domain import allowances
 from polyweb.operations import approvals
@@ -23,10 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, as_json: bool, **options: Any) -> None:
         env = settings.POLYWEB
-        try:
-            done = approvals.report_allowances(relayer=env.relayer, needed=env.paper_cash)
-        except DatabaseFailed as error:
-            raise CommandError(f"the database does not answer: {error}") from error
+        done = approvals.report_allowances(relayer=env.relayer, needed=env.paper_cash)
         report = done.report
         if as_json:
             values = {"relayer": env.relayer, "wallet": report.wallet, "available": report.available}

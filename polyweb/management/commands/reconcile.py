@@ -5,8 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseFailed
+from django.core.management.base import BaseCommand
 
 from polyweb.operations import reconciliation
 from polyweb.operations.reconciliation import Reconciled
@@ -22,10 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
 
     def handle(self, *_: object, as_json: bool, **options: Any) -> None:
-        try:
-            done = reconciliation.reconcile(relayer=settings.POLYWEB.relayer, source="cli")
-        except DatabaseFailed as error:
-            raise CommandError(f"the database does not answer: {error}") from error
+        done = reconciliation.reconcile(relayer=settings.POLYWEB.relayer, source="cli")
         self.stdout.write(json.dumps(_values(done)) if as_json else _text(done))
         if done.report.corrections:
             raise SystemExit(1)

@@ -5,8 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from decimal import Decimal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseFailed
+from django.core.management.base import BaseCommand
 
 from execution.management.tables import table
 from markets.domain.integrity import Trust
@@ -44,10 +43,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: object, as_json: bool, verbose: bool, top: int | None, **options: Any) -> None:
-        try:
-            found = overview(top=top or DEFAULT_TOP)
-        except DatabaseFailed as error:
-            raise CommandError(f"the database cannot be read: {error}") from error
+        found = overview(top=top or DEFAULT_TOP)
         if as_json:
             self.stdout.write(json.dumps(found))
             return

@@ -4,12 +4,16 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from markets.selectors import UnknownEvent, UnknownMarket
+from markets.services.patience import waiting_at_most
 from risk import selectors, services
 from risk.domain.stops import StopLevel, StopScope
 
+LOCK_WAIT_S = 4.0
+OTHER_WAY = "SIGTERM to the engine cancels its orders without the database"
 LEVELS = [level.name.lower() for level in StopLevel if level]
 
 
@@ -31,12 +35,18 @@ class Command(BaseCommand):
         market, event = options["market"], options["event"]
         scope = StopScope.MARKET if market else StopScope.EVENT if event else StopScope.ALL
         try:
-            row = services.stop(
-                level=StopLevel[options["level"].upper()], scope=scope, market=market or None,
-                event=event or None, reason=options["reason"], author=None, source="cli",
-            )  # fmt: skip
+            with waiting_at_most(LOCK_WAIT_S):
+                row = services.stop(
+                    level=StopLevel[options["level"].upper()], scope=scope, market=market or None,
+                    event=event or None, reason=options["reason"], author=None, source="cli",
+                )  # fmt: skip
         except (UnknownMarket, UnknownEvent) as error:
             raise CommandError(str(error)) from error
+        except (OperationalError, InterfaceError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            if "no such" in reason:
+                raise  # a database that was never set up has no engine to stop
+            raise CommandError(f"NOT stopped: {reason}. {OTHER_WAY}") from error
         subject = services.stop_subject(row)
         if options["json"]:
             summary = {
