@@ -27,6 +27,10 @@ class TargetError(ValueError):
     """A scope without its target, or with one it cannot have."""
 
 
+class UnknownStop(TargetError):
+    """No stop has ever had this number; one that is released already is not unknown."""
+
+
 # Stops ------------------------------------------------------------------------------------------------------
 
 
@@ -112,6 +116,14 @@ def resume(
                 before={"stop": row.pk, "level": StopLevel(row.level).name.lower()}, reason=reason,
             )  # fmt: skip
     return released
+
+
+def find_stop(number: int) -> Stop:
+    """The stop of this number, released or not. Raises UnknownStop."""
+    row = Stop.objects.filter(pk=number).first()
+    if row is None:
+        raise UnknownStop(f"there is no stop {number}")
+    return row
 
 
 def _chosen_stops(

@@ -48,6 +48,8 @@ def named_fields() -> Iterator[None]:
         raise ValidationError({"market": [str(error)]}) from error
     except UnknownEvent as error:
         raise ValidationError({"event": [str(error)]}) from error
+    except services.UnknownStop as error:
+        raise ValidationError({"stop": [str(error)]}) from error
     except services.TargetError as error:
         raise ValidationError({"scope": [str(error)]}) from error
     except ModelError as error:
@@ -128,6 +130,8 @@ class ResumeView(generics.GenericAPIView[Stop]):
     def post(self, request: Request) -> Response:
         body = _validated(ResumeSerializer(data=request.data))
         with named_fields():
+            if body.get("stop") is not None:
+                body["stop"] = services.find_stop(body["stop"])
             released = services.resume(author=author_of(request), source="api", **body)
         left = selectors.in_force(timezone.now()).count()
         return Response(ReleasedSerializer({"released": released, "in_force": left}).data)

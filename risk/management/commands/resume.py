@@ -27,14 +27,15 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        named = any(options[name] for name in ("market", "event", "stop", "all"))
+        named = options["stop"] is not None or any(options[name] for name in ("market", "event", "all"))
+        number = options["stop"]
         try:
             released = services.resume(
-                stop=options["stop"], market=options["market"] or None, event=options["event"] or None,
+                stop=None if number is None else services.find_stop(number), market=options["market"] or None, event=options["event"] or None,
                 everything=options["all"], scope=None if named else StopScope.ALL, reason=options["reason"],
                 author=None, source="cli",
             )  # fmt: skip
-        except (UnknownMarket, UnknownEvent) as error:
+        except (UnknownMarket, UnknownEvent, services.UnknownStop) as error:
             raise CommandError(str(error)) from error
         left = selectors.in_force(timezone.now()).count()
         if options["json"]:

@@ -115,3 +115,8 @@ def test_an_incident_is_acknowledged_and_closed() -> None:
     reader = APIClient()
     reader.force_authenticate(a_user("risk.view_incident", name="ben"))
     assert reader.post(address + "close/", {}, format="json").status_code == 403
+
+
+def test_an_unknown_stop_cannot_be_resumed() -> None:
+    answer = a_caller(RESUME).post(API + "resume/", {"stop": 999999}, format="json")
+    assert (answer.status_code, answer.json()) == (400, {"stop": ["there is no stop 999999"]})

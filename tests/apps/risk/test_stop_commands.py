@@ -47,3 +47,13 @@ def test_an_event_is_stopped_and_everything_resumed() -> None:
 def test_an_unknown_target_is_one_clear_line(words: tuple[str, ...]) -> None:
     with pytest.raises(CommandError, match="unknown (market|event): no"):
         run(*words)
+
+
+def test_an_unknown_stop_is_an_error_and_a_released_one_is_not() -> None:
+    number = str(run("stop")["stop"])
+    with pytest.raises(CommandError, match="there is no stop 999999"):
+        run("resume", "--stop", "999999")
+    with pytest.raises(CommandError, match="there is no stop 0"):
+        run("resume", "--stop", "0")
+    assert run("resume", "--stop", number) == {"released": 1, "in_force": 0}
+    assert run("resume", "--stop", number) == {"released": 0, "in_force": 0}
