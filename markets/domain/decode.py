@@ -25,7 +25,16 @@ from markets.domain.events import (
     TickSizeChange,
     UnknownEvent,
 )
-from markets.domain.numbers import BadNumber, FractionMemo, LevelMemo, OddSpelling, PriceMemo, SizeMemo, WholeMemo
+from markets.domain.numbers import (
+    BadNumber,
+    FractionMemo,
+    LevelMemo,
+    MirrorMemo,
+    OddSpelling,
+    PriceMemo,
+    SizeMemo,
+    WholeMemo,
+)
 from markets.domain.units import PRICE_ONE, ConditionId, Price, Size
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024  # an opening dump of 200 tokens is about 2 MB
@@ -56,6 +65,7 @@ class MalformedFrame(Exception):
 # Shared with the books' hot path, so that a text is parsed once wherever it is read.
 PRICES = PriceMemo()
 TOPS = PriceMemo({"": UNSAID})
+MIRRORS = MirrorMemo(TOPS)
 WHOLES = WholeMemo()
 FRACTIONS = FractionMemo()
 SIZES = SizeMemo(WHOLES, FRACTIONS)

@@ -4,10 +4,11 @@ Law: exact or refused. The memos make a price or size that was seen before one d
 of a mirrored pair repeats the other's size, so at least half of all look-ups hit.
 """
 
-from markets.domain.units import MAX_SIZE, PRICE_ONE, SIZE_ONE, Price, Size
+from markets.domain.units import MAX_SIZE, PRICE_ONE, SIZE_ONE, Price, Size, price_text
 
 _MEMO_LIMIT = 65_536
 _LONGEST = 40
+NO_MIRROR = "no number"
 
 
 class BadNumber(ValueError):
@@ -53,6 +54,25 @@ class PriceMemo(dict[str, Price]):
         if len(self) < _MEMO_LIMIT:
             self[text] = price
         return price
+
+
+class MirrorMemo(dict[str, tuple[Price, str]]):
+    """`memo["0.4"]` is the price and how the other token spells it: (4000, "0.6").
+
+    What was not said or is spelled in another way than the venue's has no mirror, which no text equals.
+    """
+
+    def __init__(self, tops: PriceMemo) -> None:
+        super().__init__()
+        self._tops = tops
+
+    def __missing__(self, text: str) -> tuple[Price, str]:
+        price = self._tops[text]
+        plain = price >= 0 and price_text(price) == text
+        mirrored = price, price_text(PRICE_ONE - price) if plain else NO_MIRROR
+        if len(self) < _MEMO_LIMIT:
+            self[text] = mirrored
+        return mirrored
 
 
 class WholeMemo(dict[str, Size]):

@@ -5,67 +5,57 @@ anything, and the long way decides. Both are compared by a property test. No eve
 saved where one costs a twentieth of a frame; elsewhere readability wins.
 """
 
-from collections.abc import Sequence
-
 from markets.domain.bookkeeping import Bookkeeper
-from markets.domain.decode import FRACTIONS, PRICES, TOPS, WHOLES, read_side
+from markets.domain.decode import FRACTIONS, MIRRORS, SIZES, WHOLES, read_side
 from markets.domain.events import Side
 from markets.domain.hash_check import Claim
 from markets.domain.integrity import Doubt
-from markets.domain.units import PRICE_ONE, Millis, Nanos, Price, Size
-from markets.domain.wire import LeanChange, WireBook
+from markets.domain.units import Nanos
+from markets.domain.wire import LeanChanges, WireBook
 
 _BUY = Side.BUY  # a global is found faster than a member of an enum
 
 
 class Shortcuts(Bookkeeper):
-    """`_take_changes` and `_take_book` answer whether that was all there was to do."""
+    """The `_take` methods answer whether that was all there was to do."""
 
-    def _take_changes(self, changes: Sequence[LeanChange], at: Millis, received_ns: Nanos) -> bool:
-        """The mirrored changes of one market whose book is in good order."""
-        if len(changes) != 2:
-            return self._take_pairs(changes, at, received_ns)
-        yes, no = changes
+    def _take_change(self, frame: LeanChanges, received_ns: Nanos) -> bool:
+        """The hot path: one mirrored change. It is `_take_changes` written out for the frame that is nearly all."""
+        yes, no = frame.price_changes
+        at = frame.timestamp
         tracked = self._by_asset.get(yes.asset_id)
         if tracked is None or not tracked.plain or at < tracked.burst_ms:
             return False
         market, book = tracked.market, tracked.book
-        if yes.asset_id != market.yes:
-            no, yes = changes
+        if yes.asset_id == market.yes:
+            if no.asset_id != market.no:
+                return False
+        else:  # then it was NO
+            no, yes = frame.price_changes
+            if yes.asset_id != market.yes:
+                return False
         side, shares = yes.side, yes.size
-        price, bid, ask = PRICES[yes.price], TOPS[yes.best_bid], TOPS[yes.best_ask]
+        price, no_price = MIRRORS[yes.price]
+        bid, no_ask = MIRRORS[yes.best_bid]
+        ask, no_bid = MIRRORS[yes.best_ask]
         if (
-            no.asset_id != market.no
-            or yes.asset_id != market.yes
-            or PRICES[no.price] + price != PRICE_ONE
+            no.price != no_price
             or no.size != shares
             or no.side is side
-            or TOPS[no.best_ask] + bid != PRICE_ONE
-            or TOPS[no.best_bid] + ask != PRICE_ONE
+            or no.best_ask != no_ask
+            or no.best_bid != no_bid
         ):
             return False
-        if shares == "0":
-            size = 0
-        else:
-            whole, _, fraction = shares.partition(".")
-            size = WHOLES[whole] + FRACTIONS[fraction]
+        whole, _, fraction = shares.partition(".")
+        size = WHOLES[whole] + FRACTIONS[fraction]
         # From here on nothing can fail.
-        if side is _BUY:
-            top = book.bid_top
-            if size and price < top:
+        if size and (price < book.bid_top if side is _BUY else price > book.ask_top):
+            if side is _BUY:
                 book.bids[price] = size
             else:
-                if not size or price == top:
-                    tracked.hash_check.touched.append(price)  # where a trade may have been
-                book.set_bid(price, size)
-        else:
-            top = book.ask_top
-            if size and price > top:
                 book.asks[price] = size
-            else:
-                if not size or price == top:
-                    tracked.hash_check.touched.append(price)
-                book.set_ask(price, size)
+        else:
+            tracked.set_plainly(side is _BUY, price, size)
         tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
         tracked.updated_ns = tracked.paired_ns = received_ns
         self._dirty[tracked.condition_id] = None
@@ -74,41 +64,28 @@ class Shortcuts(Bookkeeper):
             tracked.look()
         return True
 
-    def _take_pairs(self, changes: Sequence[LeanChange], at: Millis, received_ns: Nanos) -> bool:
-        """Several mirrored changes in one frame: all are read before the first is applied."""
-        if not changes or len(changes) % 2:
-            return False
-        tracked = self._by_asset.get(changes[0].asset_id)
+    def _take_changes(self, frame: LeanChanges, received_ns: Nanos) -> bool:
+        """Any number of mirrored changes of one book in good order; all are read before the first is applied."""
+        changes, at = frame.price_changes, frame.timestamp
+        tracked = self._by_asset.get(changes[0].asset_id) if changes and not len(changes) % 2 else None
         if tracked is None or not tracked.plain or at < tracked.burst_ms:
             return False
-        yes_id, no_id = tracked.market.yes, tracked.market.no
+        market, book = tracked.market, tracked.book
         levels, bid, ask = [], 0, 0
-        pairs = iter(changes)
-        for yes, no in zip(pairs, pairs, strict=True):
-            if yes.asset_id != yes_id:
+        entries = iter(changes)
+        for yes, no in zip(entries, entries, strict=True):
+            if yes.asset_id != market.yes:
                 yes, no = no, yes
-            price, shares, side = PRICES[yes.price], yes.size, yes.side
-            bid, ask = TOPS[yes.best_bid], TOPS[yes.best_ask]
-            if (
-                no.asset_id != no_id
-                or yes.asset_id != yes_id
-                or PRICES[no.price] + price != PRICE_ONE
-                or no.size != shares
-                or no.side is side
-                or TOPS[no.best_ask] + bid != PRICE_ONE
-                or TOPS[no.best_bid] + ask != PRICE_ONE
-            ):
+            price, no_price = MIRRORS[yes.price]
+            bid, no_ask = MIRRORS[yes.best_bid]
+            ask, no_bid = MIRRORS[yes.best_ask]
+            if (yes.asset_id, no.asset_id) != (market.yes, market.no) or no.side is yes.side:
                 return False
-            whole, _, fraction = shares.partition(".")
-            levels.append((side, price, WHOLES[whole] + FRACTIONS[fraction]))
-        book, touched = tracked.book, tracked.hash_check.touched
-        for side, price, size in levels:
-            if not size or price == (book.bid_top if side is _BUY else book.ask_top):
-                touched.append(price)
-            if side is _BUY:
-                book.set_bid(price, size)
-            else:
-                book.set_ask(price, size)
+            if (no.price, no.size, no.best_ask, no.best_bid) != (no_price, yes.size, no_ask, no_bid):
+                return False
+            levels.append((yes.side is _BUY, price, SIZES[yes.size]))
+        for is_bid, price, size in levels:
+            tracked.set_plainly(is_bid, price, size)
         tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
         tracked.updated_ns = tracked.paired_ns = received_ns
         self._dirty[tracked.condition_id] = None

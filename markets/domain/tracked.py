@@ -11,7 +11,7 @@ from markets.domain.hash_check import Claim, HashCheck
 from markets.domain.integrity import Doubt, Trust, coarsest_tick
 from markets.domain.market import Market
 from markets.domain.recipe_watch import RecipeWatch
-from markets.domain.units import PRICE_ONE, AssetId, Millis, Nanos, Price
+from markets.domain.units import PRICE_ONE, AssetId, Millis, Nanos, Price, Size
 
 
 class Tracked:
@@ -127,16 +127,22 @@ class Tracked:
             self.replace_market(replace(self.market, tick=tick))
 
     def set_level(self, yes: bool, change: LevelChange) -> None:
-        price = change.price if yes else PRICE_ONE - change.price
         is_bid = (change.side is Side.BUY) is yes
-        book = self.book
-        if not change.size or price == (book.bid_top if is_bid else book.ask_top):
-            self.hash_check.touched.append(price)  # where a trade may have been
-        book.apply_change(yes, change.side, change.price, change.size)
+        self.set_plainly(is_bid, change.price if yes else PRICE_ONE - change.price, change.size)
         if self.shadow is not None:
             self.shadow.apply_change(yes, change.side, change.price, change.size)
         if self.tick_guessed and change.price % self.market.tick:
             self.guess_tick([change.price])
+
+    def set_plainly(self, is_bid: bool, price: Price, size: Size) -> None:
+        """Set a level, as YES sees it, of a book that has neither a shadow nor a tick to guess."""
+        book = self.book
+        if not size or price == (book.bid_top if is_bid else book.ask_top):
+            self.hash_check.touched.append(price)  # where a trade may have been
+        if is_bid:
+            book.set_bid(price, size)
+        else:
+            book.set_ask(price, size)
 
     def hear_tops(self, yes: LevelChange | None, no: LevelChange | None) -> None:
         """Note the tops of a frame. What was not said agrees with everything."""
