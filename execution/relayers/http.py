@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -79,6 +79,25 @@ def _seconds(value: object) -> float:
     except ValueError:
         return 0.0
     return seconds if 0 < seconds <= 3600 else 0.0
+
+
+class Transport(Protocol):
+    """How requests reach the venue: our own HTTP, or somebody else's client. `owner` is the API key of the account."""
+
+    url: str
+    skew_s: int
+
+    @property
+    def owner(self) -> str: ...
+
+    async def call(
+        self, method: str, path: str, body: bytes = b"", *, query: str = "", timeout_s: float | None = None
+    ) -> Answered: ...
+
+    async def fetch(self, method: str, url: str) -> Answered:
+        """A plain GET of another host, without our credentials."""
+
+    async def close(self) -> None: ...
 
 
 class ClobHttp:

@@ -21,7 +21,7 @@ from execution.relayers.answers import Judged
 from execution.relayers.base import Answer, Balances, CancelAnswer, Ok, Submission, Unavailable
 from execution.relayers.errors import judge, shortened
 from execution.relayers.heartbeat import Beats, HeartbeatChain, beat_body
-from execution.relayers.http import Answered, ClobHttp, Lost, Reply
+from execution.relayers.http import Answered, ClobHttp, Lost, Reply, Transport
 from execution.relayers.reads import ClobReads
 from execution.relayers.watch import Alarm, Watch
 from execution.signing import ApiCredentials, SignatureType
@@ -94,12 +94,13 @@ class PolymarketRelayer:
         on_orders_gone: Callable[[str], None] = _nothing,
         on_chain_kept: Callable[[], None] = lambda: None,
         urgency: Callable[[NewOrder], Urgency] = urgency_of,
+        http: Transport | None = None,
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
         self.config = config
         self.orders = orders
         self.budget = Budget(config.tier)
-        self.http = ClobHttp(
+        self.http: Transport = http or ClobHttp(
             config.clob_url, config.address, config.credentials, timeout_s=config.call_s, now_ns=now_ns
         )
         self.reads = ClobReads(self.http, orders, config.signature_type)

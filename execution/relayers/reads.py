@@ -14,7 +14,7 @@ from execution.domain.ours import OurOrders
 from execution.domain.reconcile import VenueOrder
 from execution.relayers.base import Balances, Ok, Unavailable
 from execution.relayers.errors import shortened
-from execution.relayers.http import Answered, ClobHttp, Lost, Reply
+from execution.relayers.http import Answered, Lost, Reply, Transport
 from execution.signing import SignatureType
 from markets.domain.market import Generation
 from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos, Size
@@ -30,7 +30,7 @@ _ASSET_TYPES: Final = {Generation.V1: "CONDITIONAL", Generation.V2: "CONDITIONAL
 class ClobReads:
     """`orders` are ours: the size we know settles in which unit the venue spells one."""
 
-    def __init__(self, http: ClobHttp, orders: OurOrders, signature_type: SignatureType) -> None:
+    def __init__(self, http: Transport, orders: OurOrders, signature_type: SignatureType) -> None:
         self._http = http
         self._orders = orders
         self._signature_type = signature_type
