@@ -20,7 +20,7 @@ from markets.selectors import UnknownMarket, change_counter
 from polyweb.access import PageAccess
 from polyweb.accounts import next_address
 from polyweb.dashboard import market_page, selectors, stop_report
-from polyweb.dashboard.forms import ArbForm, ParamsForm, ReasonForm, StopForm, SwitchForm, sentences
+from polyweb.dashboard.forms import ApprovalForm, ArbForm, ParamsForm, ReasonForm, StopForm, SwitchForm, sentences
 from polyweb.dashboard.views import MarketView, Page, filtered
 from risk import services as risk
 from risk.models import Incident, Stop
@@ -100,6 +100,8 @@ class ReleaseView(PageAccess, View):
         form = ReasonForm(request.POST)
         if not form.is_valid():
             messages.error(request, "reason: at most 500 characters")
+        elif not Stop.objects.filter(pk=pk).exists():
+            messages.info(request, f"There is no stop {pk}.")
         elif risk.resume(stop=pk, author=_author(request), source=PAGE, reason=form.cleaned_data["reason"]):
             messages.success(request, f"Stop {pk} is released. Quotes come back as books and limits allow.")
         else:
@@ -199,6 +201,55 @@ def _told(action: str, changed: int) -> str:
     if changed == 0:
         return "Nothing changed: closed and catch-all markets are never traded, the others were so already."
     return f"{changed} market is {words[action]}." if changed == 1 else f"{changed} markets are {words[action]}."
+
+
+class RulesView(PageAccess, View):
+    """Approve the rules an operator has just read; those that changed again meanwhile stay unapproved."""
+
+    permission_required = ("markets.change_market",)
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, condition_id: str) -> HttpResponse:
+        market = get_object_or_404(Market, condition_id=condition_id)
+        form = ApprovalForm(request.POST)
+        if not form.is_valid():
+            messages.error(request, "reason: say who read the new rules and why they are fine, in 500 characters")
+            return _to_market(market)
+        try:
+            markets.approve_rules(
+                market=market, author=_author(request), source=PAGE, reason=form.cleaned_data["reason"],
+                rule_hash=form.cleaned_data["rule_hash"],
+            )  # fmt: skip
+        except markets.RulesMoved as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, "Rules approved; the engine may quote here again within a second.")
+        return _to_market(market)
+
+
+class OtherView(PageAccess, View):
+    """Allow, or forbid again, trading of a catch-all outcome."""
+
+    permission_required = ("markets.change_market",)
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, condition_id: str) -> HttpResponse:
+        market = get_object_or_404(Market, condition_id=condition_id)
+        form = ReasonForm(request.POST)
+        on = request.POST.get("on") == "yes"
+        reason = form.cleaned_data["reason"] if form.is_valid() else ""
+        try:
+            changed = markets.allow_other(market=market, on=on, author=_author(request), source=PAGE, reason=reason)
+        except ValueError as error:
+            messages.error(request, f"reason: {error}")
+        else:
+            word = "allowed" if on else "forbidden"
+            messages.success(request, f"Trading this catch-all outcome is {word}{'' if changed else ' already'}.")
+        return _to_market(market)
+
+
+def _to_market(market: Market) -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse("dashboard:market", args=[market.condition_id]))
 
 
 class AcknowledgeView(PageAccess, View):

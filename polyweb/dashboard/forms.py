@@ -57,6 +57,13 @@ class ReasonForm(forms.Form):
     reason = Reason()
 
 
+class ApprovalForm(forms.Form):
+    """Which text was read, and why it is fine: an approval without words helps nobody who looks at it later."""
+
+    rule_hash = forms.CharField(max_length=64)
+    reason = forms.CharField(max_length=500)
+
+
 class SwitchForm(forms.Form):
     """What to do with the chosen markets."""
 

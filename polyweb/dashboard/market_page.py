@@ -1,18 +1,14 @@
-"""What one market's page shows: the engine's newest view or an honest blank, the charts, the parameters.
+"""What one market's page shows: the engine's newest view or an honest blank, and the parameters.
 
 Law: the shape of the view is the engine's; where it has not looked yet, every figure is unknown, not zero.
 """
 
 import json
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.utils import timezone
-
-from execution import selectors as execution
-from execution.models import MarketState, Order
+from execution.models import MarketState
 from markets.models import Market
 from polyweb.dashboard import figures
 from strategies import selectors as strategies
@@ -22,10 +18,6 @@ from strategies.services import plain
 
 Row = dict[str, Any]
 DEPTH = 10
-CHART_SPAN = timedelta(minutes=30)
-PNL_SPAN = timedelta(hours=24)
-CHART_ORDERS = 800
-CHART_FILLS = 300
 
 
 class Ladder(NamedTuple):
@@ -122,71 +114,6 @@ def _step(step: Row) -> Row:
         scale, write = Decimal(20_000 if "(x2)" in name else 10_000), lambda value: figures.cents(value, 2)
     label = name.replace("(x2)", "").replace("(size)", "").strip()
     return {"name": label, "before": write(before / scale), "after": write(after / scale)}
-
-
-# Charts --------------------------------------------------------------------------------------------------
-
-
-def chart(market: Market) -> Row:
-    """History the page starts with, in floats for drawing: our quotes as steps, fills as dots, PnL, inventory."""
-    now = timezone.now()
-    since = now - CHART_SPAN
-    return {
-        "quotes": _quote_steps(market, since),
-        "fills": [
-            [row.at.timestamp(), float(_yes_price(row.outcome, row.price)), _yes_side(row.outcome, row.side)]
-            for row in reversed(execution.fills(market=market, since=since)[:CHART_FILLS])
-        ],
-        "pnl": pnl(market),
-    }
-
-
-def pnl(market: Market | None, span: timedelta = PNL_SPAN) -> Row:
-    series = execution.pnl_series(market=market, since=timezone.now() - span, points=600)
-    return {
-        "t": [at.timestamp() for at, _, _ in series],
-        "pnl": [float(value) for _, value, _ in series],
-        "net": [float(value) for _, _, value in series],
-    }
-
-
-def _yes_price(outcome: str, price: Decimal) -> Decimal:
-    return price if outcome == "YES" else 1 - price
-
-
-def _yes_side(outcome: str, side: str) -> str:
-    """Buying NO is selling YES."""
-    return "bid" if (side == "BUY") == (outcome == "YES") else "ask"
-
-
-def _quote_steps(market: Market, since: datetime) -> Row:
-    """Our best bid and ask over time, from the lives of the orders."""
-    rows = Order.objects.filter(market=market, updated_at__gte=since).order_by("-created_at")[:CHART_ORDERS]
-    edges: list[tuple[datetime, int, str, Decimal]] = []
-    for order in rows:
-        side, price = _yes_side(order.outcome, order.side), _yes_price(order.outcome, order.price)
-        edges.append((max(order.created_at, since), 1, side, price))
-        if order.state in execution.ENDED_STATES:
-            edges.append((order.updated_at, -1, side, price))
-    return _steps(sorted(edges, key=lambda edge: (edge[0], edge[1])))
-
-
-def _steps(edges: Iterable[tuple[datetime, int, str, Decimal]]) -> Row:
-    resting: dict[str, dict[Decimal, int]] = {"bid": {}, "ask": {}}
-    times: list[float] = []
-    bids: list[float | None] = []
-    asks: list[float | None] = []
-    for at, change, side, price in edges:
-        levels = resting[side]
-        levels[price] = levels.get(price, 0) + change
-        if levels[price] <= 0:
-            del levels[price]
-        if times and times[-1] == at.timestamp():
-            times.pop(), bids.pop(), asks.pop()
-        times.append(at.timestamp())
-        bids.append(float(max(resting["bid"])) if resting["bid"] else None)
-        asks.append(float(min(resting["ask"])) if resting["ask"] else None)
-    return {"t": times, "bid": bids, "ask": asks}
 
 
 # Parameters ----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from execution import selectors as execution
 from execution.models import EngineStatus, Fill, MarketState, Order
+from markets import selectors as markets
 from markets.models import Market
 from markets.selectors import SUBSCRIBED
 from polyweb.dashboard import figures
@@ -22,6 +23,7 @@ from risk.models import Stop
 from strategies.selectors import resolved
 
 Row = dict[str, Any]
+RULES_CHANGED = "rules_changed"
 SILENT_AFTER = timedelta(seconds=5)
 SHARE_ONE = 1_000_000
 DAY = timedelta(hours=24)
@@ -89,12 +91,12 @@ def fills_24h(market_pks: Iterable[int]) -> dict[int, int]:
     return dict(counted.annotate(count=Count("pk")))
 
 
-def market_rows(markets: Sequence[Market]) -> list[Row]:
+def market_rows(shown: Sequence[Market]) -> list[Row]:
     """Rows of the market list, in the given order. The live rows of the socket have the same names."""
-    caps = resolved(markets)
-    fills = fills_24h(market.pk for market in markets)
+    caps = resolved(shown)
+    fills = fills_24h(market.pk for market in shown)
     rows = []
-    for market in markets:
+    for market in shown:
         params = caps.get(market.condition_id)
         rows.append(
             {
@@ -130,6 +132,7 @@ def _live_part(market: Market, state: MarketState | None) -> Row:
         "net": position.get("net"),
         "pnl": position.get("pnl"),
         "trust": state.trust if state is not None else "",
+        "trust_reason": view.get("trust_reason") or "",
         "state": word,
         "reason": reason,
     }
@@ -161,9 +164,9 @@ def state_rows() -> list[Row]:
 
 def most_active(limit: int = 10) -> list[Row]:
     """Quoting ones first, then by volume."""
-    markets = followed().order_by(F("state__state").desc(nulls_last=True), "-trading", "-volume_24h", "pk")
-    quoting = [market for market in markets if _state_word(market, getattr(market, "state", None))[0] == "quoting"]
-    others = [market for market in markets if market not in quoting]
+    rows = followed().order_by(F("state__state").desc(nulls_last=True), "-trading", "-volume_24h", "pk")
+    quoting = [market for market in rows if _state_word(market, getattr(market, "state", None))[0] == "quoting"]
+    others = [market for market in rows if market not in quoting]
     return market_rows((quoting + others)[:limit])
 
 
@@ -219,7 +222,14 @@ class Need:
 
 def needs(seen: Engine) -> list[Need]:
     """Most frightening first."""
-    return [*_engine_needs(seen), *_stop_needs(), *_order_needs(), *_incident_needs(), *_book_needs()]
+    return [
+        *_engine_needs(seen),
+        *_stop_needs(),
+        *_order_needs(),
+        *_rule_needs(),
+        *_incident_needs(),
+        *_book_needs(),
+    ]
 
 
 def _engine_needs(seen: Engine) -> list[Need]:
@@ -260,9 +270,18 @@ def _order_needs() -> list[Need]:
     return [Need(text, reverse("dashboard:orders") + "?state=unknown", "look", True, found["oldest"])]
 
 
+def _rule_needs() -> list[Need]:
+    """Straight from the markets: an incident about the same comes and goes with a task."""
+    found = []
+    for market in markets.rules_to_review()[:8]:
+        page = reverse("dashboard:market", args=[market.condition_id])
+        found.append(Need(f"Rules changed, quoting stopped: {market.question}", f"{page}#review", "review"))
+    return found
+
+
 def _incident_needs() -> list[Need]:
     page = reverse("dashboard:incidents")
-    rows = risk.open_incidents().filter(acknowledged_at=None)[:8]
+    rows = risk.open_incidents().filter(acknowledged_at=None).exclude(kind=RULES_CHANGED)[:8]
     return [Need(row.text, f"{page}#incident-{row.pk}", "review", False, row.opened_at) for row in rows]
 
 

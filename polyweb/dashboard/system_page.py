@@ -3,12 +3,14 @@
 Law: configuration is named by its kind, never with its address or password.
 """
 
+import shlex
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_results.models import TaskResult
 
@@ -16,9 +18,14 @@ from execution import selectors as execution
 from execution.domain.moments import moment
 from execution.models import AllowanceReport, EngineLease, EngineStatus, ReconcileReport
 from markets.domain.units import NANOS_PER_MILLI
-from markets.models import Recording
+from markets.models import BookEvent, Recording, ResyncEvent, TradePrint, TrustChange
+from polyweb.dashboard import market_lines
+from polyweb.dashboard.selectors import engine
 
 AUDITS = 1_000
+WORST = 10
+HOUR = timedelta(hours=1)
+IN_PROCESS = ("fake", "paper")  # their venue lives inside the engine: nobody else can read it
 STAGES = (
     ("decision_us", "input to decision"),
     ("queue_us", "decision to hands"),
@@ -92,6 +99,40 @@ def stands_on() -> list[tuple[str, str]]:
     ]
 
 
+class Kept(NamedTuple):
+    """One table of what was seen. Counted over the last hour: the whole is too large to count for a page."""
+
+    name: str
+    last_hour: int
+    newest: datetime | None
+
+
+def kept() -> list[Kept]:
+    since = timezone.now() - HOUR
+    return [
+        Kept(
+            str(model._meta.verbose_name_plural),
+            model._default_manager.filter(at__gte=since).count(),
+            model._default_manager.filter(at__gte=since).order_by("-at").values_list("at", flat=True).first(),
+        )
+        for model in (BookEvent, TradePrint, TrustChange, ResyncEvent)
+    ]
+
+
+class Replayable(NamedTuple):
+    recording: Recording
+    command: str
+
+
+def recordings() -> list[Replayable]:
+    """The newest files, with what to type to live through them again."""
+    root = settings.POLYWEB.recordings
+    project = settings.BASE_DIR
+    folder = root.relative_to(project) if root.is_relative_to(project) else root
+    rows = Recording.objects.order_by("-started_at")[:20]
+    return [Replayable(row, f"./run manage replay {shlex.quote(str(folder / row.path))}") for row in rows]
+
+
 def context() -> dict[str, Any]:
     return {
         "stages": stages(),
@@ -99,7 +140,10 @@ def context() -> dict[str, Any]:
         "results": TaskResult.objects.order_by("-date_created")[:15],
         "schedules": PeriodicTask.objects.select_related("interval", "crontab").order_by("name"),
         "asked": snapshots_asked(),
-        "recordings": Recording.objects.order_by("-started_at")[:20],
+        "recordings": recordings(),
+        "kept": kept(),
+        "worst": market_lines.worst(market_lines.lines(engine()))[:WORST],
+        "in_process": IN_PROCESS,
         "reconciles": ReconcileReport.objects.order_by("-at")[:5],
         "allowance": AllowanceReport.objects.order_by("-at").first(),
         "lease": EngineLease.objects.order_by("-token").first(),

@@ -18,7 +18,7 @@ from execution.models import MarketState, Order, Plan
 from markets import selectors as markets
 from markets.models import Change, Market
 from polyweb.access import PageAccess
-from polyweb.dashboard import figures, market_page, selectors, system_page
+from polyweb.dashboard import charts, figures, market_page, reasons, rules_page, selectors, system_page
 from polyweb.dashboard.forms import StopForm
 from risk import selectors as risk
 from risk.models import Refusal, Stop
@@ -27,6 +27,7 @@ from strategies import selectors as strategies
 DUTCH_BOOK = "dutch_book"
 PAGE_ROWS = 500
 FOUND_ROWS = 200
+MOST_CHIPS = 8
 
 
 class Page(PageAccess, TemplateView):
@@ -59,7 +60,7 @@ class OverviewView(Page):
         context = super().get_context_data(**kwargs)
         context["needs"] = selectors.needs(context["engine"])
         context["rows"] = selectors.most_active()
-        context["chart"] = market_page.pnl(None)
+        context["chart"] = charts.pnl(None)
         risk_now = context["summary"].get("risk") or {}
         context["risk_share"] = figures.share_of(risk_now.get("worst_total"), risk_now.get("cap_total"))
         return context
@@ -116,7 +117,7 @@ def filtered(rows: QuerySet[Market], asked: Any) -> QuerySet[Market]:
         case "watching":
             rows = rows.filter(trading=False, watched=True)
     if asked.get("reason"):
-        rows = rows.filter(state__reason=asked["reason"])
+        rows = rows.filter(pk__in=reasons.markets_with(asked["reason"]))
     if asked.get("category"):
         rows = rows.filter(event__category=asked["category"])
     return rows
@@ -128,13 +129,8 @@ def _chips(rows: QuerySet[Market]) -> dict[str, Any]:
         quoting=Count("pk", filter=Q(trading=True, state__state="quoting")),
         traded=Count("pk", filter=Q(trading=True)),
     )
-    reasons = (
-        MarketState.objects.filter(market__trading=True, market__closed=False)
-        .exclude(state="quoting").exclude(reason="").exclude(reason__contains="0x")
-        .values_list("reason").annotate(count=Count("pk")).order_by("-count", "reason")[:8]
-    )  # fmt: skip
     idle, watching = counts["traded"] - counts["quoting"], counts["all"] - counts["traded"]
-    return {**counts, "idle": idle, "watching": watching, "reasons": list(reasons)}
+    return {**counts, "idle": idle, "watching": watching, "reasons": reasons.counts()[:MOST_CHIPS]}
 
 
 def _categories(rows: QuerySet[Market]) -> list[str]:
@@ -164,6 +160,7 @@ def market_context(market: Market) -> dict[str, Any]:
     state = MarketState.objects.filter(market=market).first()
     view = market_page.view_of(market, state)
     revision = market_page.newest_revision(market)
+    drawn = charts.chart(market)
     return {
         "market": market,
         "state": state,
@@ -171,7 +168,9 @@ def market_context(market: Market) -> dict[str, Any]:
         "ladder": market_page.ladder(view),
         "trace": market_page.trace(view.get("trace")),
         "decimals": figures.tick_decimals(market.tick_size),
-        "chart": market_page.chart(market),
+        "chart": drawn,
+        "chart_begins": charts.begins(drawn),
+        "review": rules_page.review(market),
         "fills": execution.fills(market=market)[:10],
         "orders": execution.orders(market=market).prefetch_related("events")[:12],
         "refusals": risk.refusals().filter(market=market)[:5],

@@ -8,9 +8,8 @@ from typing import Any
 from django.utils import timezone
 
 from execution import selectors as execution
-from execution.models import MarketState
 from markets import selectors as markets
-from markets.domain.integrity import Trust
+from polyweb.dashboard import market_lines
 from polyweb.dashboard.selectors import Engine, engine, stop_target
 from risk import selectors as risk
 from risk.domain.breakers import BreakerState
@@ -66,9 +65,7 @@ def _engine(seen: Engine) -> Json:
 
 
 def _markets(seen: Engine, top: int) -> Json:
-    followed = markets.subscribed_rows()
-    shown = {row.market_id: row for row in execution.market_states().filter(market__in=followed)}
-    lines = [_market(row.condition_id, row.question, row.trading, shown.get(row.pk), seen) for row in followed]
+    lines = market_lines.lines(seen)
     order = {"quoting": 0, "idle": 1, "watching": 2}
     lines.sort(key=lambda line: order.get(line["state"], 3))  # stable: by volume within a state
     return {
@@ -76,55 +73,8 @@ def _markets(seen: Engine, top: int) -> Json:
         "quoting": sum(line["state"] == "quoting" for line in lines),
         "watched": sum(not line["trading"] for line in lines),
         "top": lines[:top],
-        "worst": _worst(lines)[:top],
+        "worst": market_lines.worst(lines)[:top],
     }
-
-
-def _worst(lines: list[Json]) -> list[Json]:
-    """Only markets with something to complain of; an engine that says nothing accuses nobody."""
-    accused = [line for line in lines if line["resyncs"] or line["trust"] not in (None, Trust.VERIFIED.value)]
-    return sorted(
-        accused,
-        key=lambda line: (
-            line["trust"] == Trust.VERIFIED.value,
-            -(line["resyncs_per_1000"] or 0),
-            -(line["resyncs"] or 0),
-            line["condition_id"],
-        ),
-    )
-
-
-def _market(condition_id: str, question: str, trading: bool, state: MarketState | None, seen: Engine) -> Json:
-    """One line. What a dead engine said last is not what is: its quotes are gone or nobody knows."""
-    view = state.view if state is not None else {}
-    ours = view.get("ours") or ()
-    position = view.get("position") or {}
-    if state is None:
-        word, reason = ("idle" if trading else "watching"), "not seen by an engine yet"
-    elif seen.live:
-        word, reason = state.state, state.reason
-    else:
-        word, reason = ("idle" if trading else "watching"), f"the engine is {seen.word}"
-    return {
-        "condition_id": condition_id,
-        "question": question,
-        "trading": trading,
-        "state": word,
-        "reason": reason,
-        "trust": state.trust if state is not None else None,
-        "trust_reason": view.get("trust_reason") or "",
-        "resyncs": view.get("resyncs"),
-        "changes": view.get("changes"),
-        "resyncs_per_1000": _per_1000(view.get("resyncs"), view.get("changes")),
-        "orders": len(ours),
-        "net": position.get("net"),
-        "pnl": position.get("pnl"),
-    }
-
-
-def _per_1000(resyncs: int | None, changes: int | None) -> float | None:
-    """Resyncs per thousand decisions about a changed book; None when nobody has counted."""
-    return round(1_000 * (resyncs or 0) / changes, 2) if changes else None
 
 
 def _breakers() -> list[Json]:

@@ -78,6 +78,7 @@ def row(view: Json) -> Json:
         "net": view["position"]["net"],
         "pnl": view["position"]["pnl"],
         "trust": view["trust"],
+        "trust_reason": view["trust_reason"],
         "state": view["state"],
         "reason": view["reason"],
     }

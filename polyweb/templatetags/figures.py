@@ -58,6 +58,12 @@ def sign(value: Any) -> str:
 
 
 @register.filter
+def spaced(word: Any) -> str:
+    """Words for eyes: a code without its underscores."""
+    return str(word or "").replace("_", " ")
+
+
+@register.filter
 def at(mapping: Any, key: Any) -> Any:
     """`mapping[key]` for keys that only the template knows."""
     return mapping.get(key) if hasattr(mapping, "get") else None

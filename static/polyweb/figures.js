@@ -39,6 +39,7 @@ const LONG_ID = /\b(0x[0-9a-f]{4})[0-9a-f]{12,}\b/g;
 
 export function figure(value, format, decimals = 1) {
   if (format === "text") return value ? String(value).replace(LONG_ID, "$1…") : "";
+  if (format === "spaced") return value ? String(value).replaceAll("_", " ") : "";
   if (format === "word") return value ? String(value) : NOTHING;
   const found = number(value);
   return found === null ? NOTHING : formats[format](found, decimals);

@@ -26,6 +26,11 @@ function append(t, values) {
 
 function load() {
   const points = history.quotes.t.map((t, i) => [t, { bid: history.quotes.bid[i], ask: history.quotes.ask[i] }]);
+  history.book.t.forEach((t, i) => {
+    const [bookBid, bookAsk] = [history.book.bid[i], history.book.ask[i]];
+    // Fair is the middle of a trusted book; only the newest one is told, the others are here.
+    points.push([t, { bookBid, bookAsk, fair: bookBid === null || bookAsk === null ? null : (bookBid + bookAsk) / 2 }]);
+  });
   for (const [t, price] of history.fills) points.push([t, { fill: price }]);
   points.sort((a, b) => a[0] - b[0]);
   for (const [t, values] of points) append(t, values);
