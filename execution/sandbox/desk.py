@@ -226,12 +226,12 @@ class Desk:
         else:
             orders = self._venue.live_orders(asked.key.address)
         wanted = [
-            order_document(order)
+            order
             for order in orders
             if query.get("market", order.spec.condition_id) == order.spec.condition_id
             and query.get("asset_id", order.asset_id) == order.asset_id
         ]
-        return page_of(wanted, query.get("next_cursor", ""))
+        return page_of(wanted, query.get("next_cursor", ""), order_document)
 
     def _order(self, asked: Asked) -> object:
         order = self._venue.orders.get(asked.call.path.removeprefix("/data/order/"))
@@ -252,8 +252,8 @@ class Desk:
             if query.get(bound, "").isdecimal():
                 limit = int(query[bound])
                 trades = [trade for trade in trades if (trade.matched_ms // 1000 > limit) is later]
-        documents = [trade_document(trade, asked.key.address) for trade in trades]
-        return page_of(documents, query.get("next_cursor", ""))
+        viewer = asked.key.address
+        return page_of(trades, query.get("next_cursor", ""), lambda trade: trade_document(trade, viewer))
 
     # -- the account ---------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ Its one law: keys, number types and texts are the venue's; a token without a boo
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from execution.sandbox import refusal
 from execution.sandbox.floor import Floor
@@ -23,17 +24,20 @@ PAGE = 500
 MAX_BOOKS = 500
 
 
-def page_of(documents: list[Document], cursor: str, size: int = PAGE) -> Document:
+T = TypeVar("T")
+
+
+def page_of(items: Sequence[T], cursor: str, shown_as: Callable[[T], Document]) -> Document:
     """One page; cursors are positions in base64, the first is 0 and the last -1."""
     try:
         start = int(base64.b64decode(cursor or FIRST_PAGE, validate=True))
     except (binascii.Error, ValueError) as error:
         raise Refused(400, "Invalid next_cursor") from error
-    shown = documents[start : start + size] if start >= 0 else []
+    shown = [shown_as(item) for item in items[start : start + PAGE]] if start >= 0 else []
     end = start + len(shown)
-    more = start >= 0 and end < len(documents)
+    more = start >= 0 and end < len(items)
     following = base64.b64encode(str(end).encode()).decode() if more else LAST_PAGE
-    return {"data": shown, "next_cursor": following, "limit": size, "count": len(shown)}
+    return {"data": shown, "next_cursor": following, "limit": PAGE, "count": len(shown)}
 
 
 class Reader:
@@ -72,11 +76,10 @@ class Reader:
                 return self._pair(name)
             case "/markets":
                 return self._full_market(*self._market(name))
-        simple = "simplified" in path
-        documents = [
-            self._simple(*found) if simple else self._full_market(*found) for found in self._markets.values()
-        ]
-        return page_of(documents, query.get("next_cursor", ""))
+        shown_as = self._simple if "simplified" in path else self._full_market
+        return page_of(
+            list(self._markets.values()), query.get("next_cursor", ""), lambda found: shown_as(*found)
+        )
 
     def post(self, path: str, wanted: object) -> object:
         """Answer one POST about many tokens; those without a book are left out."""

@@ -280,13 +280,14 @@ def test_public_reads_refuse_what_does_not_exist() -> None:
 
 
 def test_lists_come_in_pages_that_end(alice: Trader) -> None:
-    pages, cursor = 0, "MA=="
-    for _ in range(3):
-        alice.placed("BUY", "0.1", "5")
+    cursor, counts, seen = "MA==", [], set()
+    placed = {alice.placed("BUY", "0.01", "5")["orderID"] for _ in range(501)}
     while cursor != "LTE=":
         page: Any = alice.call("GET", "/data/orders", query={"next_cursor": cursor}).document
-        pages, cursor = pages + 1, page["next_cursor"]
-    assert pages == 1
+        counts.append(page["count"])
+        seen |= {order["id"] for order in page["data"]}
+        cursor = page["next_cursor"]
+    assert (counts, seen) == ([500, 1], placed)
     assert alice.call("GET", "/data/orders", query={"next_cursor": "LTE="}).document == {
         "data": [], "next_cursor": "LTE=", "limit": 500, "count": 0,
     }  # fmt: skip
