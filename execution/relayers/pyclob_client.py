@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from execution.relayers.http import Answered, ClobHttp, Lost, Reply
+
+T = TypeVar("T")
 
 LAST_PAGE: Final = "LTE="
 _SIDES: Final = {"BUY": 0, "SELL": 1}
@@ -112,6 +114,10 @@ class PyClobTransport:
     def owner(self) -> str:
         return str(getattr(getattr(self.client, "creds", None), "api_key", ""))
 
+    def submit(self, call: Callable[[], T]) -> "Future[T]":
+        """Have something done in the client's thread, when its turn comes."""
+        return self._thread.submit(call)
+
     async def fetch(self, method: str, url: str) -> Answered:
         return await self._plain.fetch(method, url)
 
@@ -206,7 +212,7 @@ class PyClobTransport:
     async def _run(self, call: Callable[[], object], timeout_s: float | None) -> Answered:
         """One call in the client's thread; what it raises is what the venue said, or that nobody knows."""
         limit_s = timeout_s or self._timeout_s
-        future = self._thread.submit(call)
+        future = self.submit(call)
         try:
             async with asyncio.timeout(limit_s):
                 body = await asyncio.shield(asyncio.wrap_future(future))

@@ -5,16 +5,18 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
 from py_clob_client.client import ClobClient as ClobClientV1
 from py_clob_client.clob_types import ApiCreds as ApiCredsV1
 from py_clob_client_v2.client import ClobClient as ClobClientV2
 from py_clob_client_v2.clob_types import ApiCreds as ApiCredsV2
 from py_clob_client_v2.http_helpers import helpers as v2_helpers
 
-from execution.domain.commands import Cancelled, NewOrder, Outcome, Rejected
+from execution.domain.commands import Accepted, Cancelled, NewOrder, Outcome, Rejected
 from execution.domain.ours import OurOrders
 from execution.relayers.base import Ok, Submission
 from execution.relayers.credentials import api_credentials
@@ -22,10 +24,11 @@ from execution.relayers.http import Lost, Reply
 from execution.relayers.polymarket import Alarm, PolymarketConfig
 from execution.relayers.pyclob import PyClobRelayer, PyClobTransport
 from execution.relayers.pyclob_client import chain_of
+from execution.relayers.pyclob_signer import PyClobSigner
 from execution.sandbox.crowd import Mood
 from execution.sandbox.listing import Generation as SandboxGeneration
 from execution.sandbox.server import Sandbox, SandboxConfig, serving
-from execution.signing import LocalSigner, OrderToSign, SignatureType, SigningKey
+from execution.signing import LocalSigner, OrderToSign, SignatureType, SigningKey, StaleFence, exchange_for
 from markets.domain.events import Side
 from markets.domain.units import SIZE_ONE
 from strategies.domain.intents import OrderType
@@ -44,28 +47,31 @@ class Account:
         self._numbers = iter(range(1, 1_000))
         self._signer = LocalSigner(KEY, KEY.address, SignatureType.EOA, 137)
 
-    def order(self, price: int = 100, shares: int = 150, **changes: Any) -> Submission:
-        number = next(self._numbers)
+    def to_sign(
+        self, number: int, price: int = 100, shares: int = 150, version: str = "v1", **changes: Any
+    ) -> OrderToSign:
         terms: dict[str, Any] = {"order_type": OrderType.GTC, "post_only": True} | changes
-        order = NewOrder(
-            number, self.spec.condition_id, self.spec.asset_ids[0], Side.BUY, price, shares * SIZE_ONE, 100, **terms
+        asset, neg_risk = self.spec.asset_ids[0], self.spec.neg_risk
+        size, now_ms = shares * SIZE_ONE, time.time_ns() // 1_000_000
+        return OrderToSign(number, asset, Side.BUY, price, size, 100, neg_risk, version, now_ms, **terms)
+
+    def order_of(self, wanted: OrderToSign) -> NewOrder:
+        return NewOrder(
+            wanted.client_order_id,
+            self.spec.condition_id,
+            wanted.asset_id,
+            wanted.side,
+            wanted.price,
+            wanted.size,
+            wanted.tick,
+            wanted.order_type,
+            wanted.post_only,
         )
-        signed = self._signer.sign_one(
-            OrderToSign(
-                number,
-                order.asset,
-                order.side,
-                price,
-                order.size,
-                100,
-                self.spec.neg_risk,
-                "v1",
-                time.time_ns() // 1_000_000,
-                order_type=order.order_type,
-                post_only=order.post_only,
-            )
-        )
-        return Submission(order, signed.order_id, signed.body)
+
+    def order(self, price: int = 100, shares: int = 150, **changes: Any) -> Submission:
+        wanted = self.to_sign(next(self._numbers), price, shares, **changes)
+        signed = self._signer.sign_one(wanted)
+        return Submission(self.order_of(wanted), signed.order_id, signed.body)
 
 
 @contextmanager
@@ -170,6 +176,37 @@ async def test_a_client_for_another_chain_is_refused() -> None:
     async with account(chain_id=80002) as at:
         assert kinds(await at.relayer.submit([at.order()])) == ["Rejected"]
         assert await at.relayer.client_problems() == ("client: signs for chain 137, the engine for 80002",)
+
+
+async def test_the_client_may_sign_too_and_its_orders_are_known_before_they_are_sent() -> None:
+    async with account() as at:
+        signer = PyClobSigner(at.relayer.transport, 137)
+        takes: dict[str, Any] = {"order_type": OrderType.FAK, "post_only": False}
+        wanted = [at.to_sign(1), at.to_sign(2, price=9_900, shares=20, **takes), at.to_sign(3, version="v2")]
+        for number, one in enumerate(await signer.sign(wanted[:2], 1), 1):
+            order = at.order_of(wanted[number - 1])
+            (answer,) = await at.relayer.submit([Submission(order, one.order_id, one.body)])
+            assert isinstance(answer, Accepted)
+            assert answer.order_id == one.order_id
+        (other,) = await signer.sign(wanted[2:], 1)
+        assert other.exchange is exchange_for("v2", False)
+        with pytest.raises(StaleFence):
+            await signer.sign(wanted, 0)
+
+
+async def test_an_order_the_client_made_something_else_of_is_not_signed() -> None:
+    async with account() as at:
+        client = at.relayer.transport.client
+        honest = client.create_order
+        client.create_order = lambda args, options: replace(honest(args, options), makerAmount="1")
+        with pytest.raises(ValueError, match="of an order that is"):
+            await PyClobSigner(at.relayer.transport, 137).sign([at.to_sign(1)], 1)
+
+
+async def test_the_older_client_signs_nothing() -> None:
+    async with account(older=True) as at:
+        with pytest.raises(ValueError, match="version 1"):
+            PyClobSigner(at.relayer.transport, 137)
 
 
 # A client that is not there, slow, or odd
