@@ -14,7 +14,7 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import AbstractBaseUser, User
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -25,6 +25,8 @@ from django_otp import devices_for_user, match_token, user_has_device
 from django_otp import login as otp_login
 from django_otp.models import Device
 from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from polyweb import errors
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "polyweb_theme"
@@ -155,10 +157,22 @@ def theme(request: HttpRequest) -> dict[str, str]:
     return {"theme": chosen if chosen in THEMES else "auto"}
 
 
+@never_cache
+def locked_out(request: HttpRequest, *_: object) -> HttpResponse:
+    """What django-axes answers with after too many wrong passwords."""
+    if errors.wants_json(request):
+        minutes = int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)
+        text = f"Too many wrong passwords: this name is locked from your address for {minutes} minutes."
+        return JsonResponse({"detail": text}, status=429)
+    return render(request, "polyweb/locked_out.html", status=429)
+
+
 # Error pages ---------------------------------------------------------------------------------------------
 
 
 def _error(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    if errors.wants_json(request):
+        return JsonResponse({"detail": text}, status=status)
     return render(request, "polyweb/error.html", {"status": status, "title": title, "text": text}, status=status)
 
 
@@ -190,6 +204,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 @never_cache
 def server_error(request: HttpRequest) -> HttpResponse:
+    if errors.database_is_gone():
+        answer = _error(request, 503, "The database does not answer", errors.UNAVAILABLE)
+        answer["Retry-After"] = errors.RETRY_AFTER_S
+        return answer
     return _error(
         request, 500, "Something broke", "The error is in the log. The engine is not affected by this page's trouble."
     )

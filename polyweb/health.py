@@ -1,6 +1,6 @@
 """Health and metrics for process managers and scrapers.
 
-Law: "live" asks nothing but this process; "ready" says yes only when the database answers, every migration is
+Law: "live" asks nothing but this process; "ready" says yes only when the database can be written, every migration is
 applied and the engine's heartbeat is fresh, and names what is missing.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -16,9 +16,11 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
 from execution.models import EngineStatus
+from markets.services.patience import waiting_at_most
 from polyweb.access import may_scrape, no_store
 
 FRESH = timedelta(seconds=10)  # ten missed heartbeats
+WRITE_WAIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def readiness() -> dict[str, Finding]:
     """Every check with its verdict. Also what `manage.py health` prints."""
     findings = {"database": _asked(_database)}
     if not findings["database"].ok:
-        unknown = Finding(False, "unknown: the database does not answer")
+        unknown = Finding(False, "unknown: see database")
         return {**findings, "migrations": unknown, "engine": unknown}
     return {**findings, "migrations": _asked(_migrations), "engine": _asked(_engine)}
 
@@ -63,7 +65,21 @@ def _database() -> Finding:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
-    return Finding(True, connection.vendor)
+    problem = _why_not_written()
+    return Finding(not problem, f"{connection.vendor} cannot be written: {problem}" if problem else connection.vendor)
+
+
+def _why_not_written() -> str:
+    """Reads go on while nothing can be written: a lock that is never let go, a read-only disk, a standby."""
+    if connection.vendor == "sqlite":
+        try:
+            with waiting_at_most(WRITE_WAIT_S), transaction.atomic():  # BEGIN IMMEDIATE asks for the lock
+                return ""
+        except OperationalError as error:
+            return str(error)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only')")
+        return "it is read-only" if cursor.fetchone()[0] == "on" else ""
 
 
 def _migrations() -> Finding:

@@ -3,11 +3,14 @@
 One law: no secret reaches a line. Fields whose name says secret are masked, and so are passwords inside URLs.
 """
 
+import logging
 import re
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import structlog
+from django.core.exceptions import PermissionDenied
+from django.db.utils import InterfaceError, OperationalError
 
 MASK = "[redacted]"
 _SECRET_NAME = re.compile(
@@ -40,6 +43,17 @@ def redact(_logger: Any, _method: str, event: Event) -> Event:
     """A structlog processor; runs last before rendering, so exception texts are covered too."""
     event.pop("color_message", None)  # uvicorn's second copy of its message, for terminals
     return {key: _mask(key, value) for key, value in event.items()}
+
+
+class Expected(logging.Filter):
+    """A page that says no, or a database that is gone, is a line and not a mistake of ours: no traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if record.name == "django.request" and isinstance(error, PermissionDenied | OperationalError | InterfaceError):
+            record.exc_info = record.exc_text = None
+            record.error = f"{type(error).__name__}: {error}".rstrip(": ")
+        return True
 
 
 _SHARED: list[Any] = [
@@ -77,7 +91,8 @@ def configure(*, level: str, fmt: Literal["json", "console"]) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events"}},
+        "filters": {"expected": {"()": Expected}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events", "filters": ["expected"]}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Their INFO is one line per frame, request or poll.

@@ -154,6 +154,10 @@ class PnlView(GenericAPIView[models.PnlPoint]):
     @extend_schema(responses=serializers.PnlPointSerializer(many=True))
     def get(self, request: Request) -> Response:
         query = serializers.PnlQuery(data=request.query_params)
+        unknown = set(request.query_params) - set(query.fields)
+        if unknown:
+            known = f"is not a parameter here; known are {', '.join(sorted(query.fields))}"
+            raise ValidationError({name: [known] for name in sorted(unknown)})
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         series = selectors.pnl_series(

@@ -226,11 +226,9 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "polyweb/locked_out.html"
+AXES_LOCKOUT_CALLABLE = "polyweb.accounts.locked_out"
 AXES_IPWARE_PROXY_COUNT = 1 if POLYWEB.behind_proxy else 0
-AXES_IPWARE_META_PRECEDENCE_ORDER = (
-    ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if POLYWEB.behind_proxy else ["REMOTE_ADDR"]
-)
+AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if POLYWEB.behind_proxy else ["REMOTE_ADDR"]
 OTP_TOTP_ISSUER = "polyweb"
 
 REST_FRAMEWORK = {
@@ -244,8 +242,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_FILTER_BACKENDS": ["polyweb.queries.StrictFilters"],
+    "DEFAULT_PAGINATION_CLASS": "markets.api.pages.Pages",
+    "EXCEPTION_HANDLER": "polyweb.errors.for_api",
     "PAGE_SIZE": 100,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [

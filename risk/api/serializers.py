@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from markets.api.fields import ToldDecimal
 from risk.domain.stops import StopLevel, StopScope
 from risk.models import Breaker, Incident, Limit, Refusal, Stop
 
@@ -29,7 +30,7 @@ class LimitWriteSerializer(serializers.Serializer[Any]):
     scope = serializers.ChoiceField(choices=Limit.Scope.choices)
     event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
     market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
-    value = serializers.DecimalField(
+    value = ToldDecimal(
         max_digits=18, decimal_places=2, min_value=0, allow_null=True,
         help_text="pUSD, orders per second or seconds, by kind; null removes the cap, so that the wider one holds.",
     )  # fmt: skip

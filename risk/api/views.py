@@ -70,7 +70,6 @@ class LimitView(generics.ListAPIView[Limit]):
     serializer_class = LimitSerializer
     permission_classes = (ChangePermissions,)
     pagination_class = Pages
-    filter_backends = ()
 
     @extend_schema(request=LimitWriteSerializer, responses={200: LimitSerializer, 204: None})
     def put(self, request: Request) -> Response:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import DecimalField
 from rest_framework import serializers
 
+from markets.api.fields import ToldDecimal
 from strategies import services
 from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
 from strategies.models import ArbSettings, ParamRevision
@@ -108,6 +110,7 @@ class ImportResultSerializer(serializers.Serializer[Any]):
 
 
 class ArbSerializer(serializers.ModelSerializer[ArbSettings]):
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, DecimalField: ToldDecimal}
     reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="", write_only=True)
 
     class Meta:

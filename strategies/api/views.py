@@ -135,7 +135,6 @@ class RevisionsView(generics.ListAPIView[ParamRevision]):
     serializer_class = RevisionSerializer
     permission_classes = (ModelPermissions,)
     pagination_class = Pages
-    filter_backends = ()
 
     def get_queryset(self) -> Any:
         rows = StrategyConfig.objects.filter(scope="global")

@@ -31,10 +31,15 @@ class Command(BaseCommand):
         number = options["stop"]
         try:
             released = services.resume(
-                stop=None if number is None else services.find_stop(number), market=options["market"] or None, event=options["event"] or None,
-                everything=options["all"], scope=None if named else StopScope.ALL, reason=options["reason"],
-                author=None, source="cli",
-            )  # fmt: skip
+                stop=None if number is None else services.find_stop(number),
+                market=options["market"] or None,
+                event=options["event"] or None,
+                everything=options["all"],
+                scope=None if named else StopScope.ALL,
+                reason=options["reason"],
+                author=None,
+                source="cli",
+            )
         except (UnknownMarket, UnknownEvent, services.UnknownStop) as error:
             raise CommandError(str(error)) from error
         left = selectors.in_force(timezone.now()).count()
