@@ -3,27 +3,21 @@
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from execution.management.commands.sandbox import fault_script
-from execution.sandbox.keys import ApiKey
 from execution.sandbox.mischief import Fault, Mischief, Rule, read_rule
 from execution.sandbox.post import Post
-from execution.sandbox.server import Running, Sandbox, SandboxConfig, serving
-from execution.sandbox.venue import News, Terms
+from execution.sandbox.venue import News
 from execution.sandbox.wire import Frame
-from tests.sandbox_builders import SHARE, Exchange, Trader, l1_headers
-
-PATIENCE_S = 5.0
-PRIVATE = "0x" + "11" * 32
+from tests.sandbox_builders import SHARE, Exchange, Trader
+from tests.sandbox_sockets import a_user, a_venue, counted, faults, heard, opening, placed, ponged
 
 
 def asked(exchange: Exchange, **rule: Any) -> None:
@@ -194,119 +188,6 @@ def test_the_dice_are_seeded_and_follow_the_probability() -> None:
 
 
 # -- over real sockets ---------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def a_venue(**changes: Any) -> AsyncIterator[tuple[Sandbox, Running, aiohttp.ClientSession]]:
-    terms = Terms(cash=1_000 * SHARE, shares=100 * SHARE, mine_ms=20, confirm_ms=20)
-    settings: dict[str, Any] = {"markets": 4, "pace": 0.001, "terms": terms}
-    sandbox = Sandbox(SandboxConfig(**(settings | changes)))
-    async with serving(sandbox) as running, aiohttp.ClientSession(running.http) as http:
-        yield sandbox, running, http
-
-
-async def faults(http: aiohttp.ClientSession, *rules: dict[str, Any]) -> Any:
-    async with http.post("/sandbox/faults", json=list(rules)) as reply:
-        assert reply.status == 200, await reply.text()
-        return await reply.json()
-
-
-async def counted(http: aiohttp.ClientSession) -> dict[str, int]:
-    async with http.get("/sandbox/faults") as reply:
-        return {kind: number for kind, number in (await reply.json())["injected"].items() if number}
-
-
-async def a_user(http: aiohttp.ClientSession) -> ApiKey:
-    headers = l1_headers(PRIVATE)
-    async with http.post("/auth/api-key", headers=headers) as reply:
-        made = await reply.json()
-    return ApiKey(made["apiKey"], made["secret"], made["passphrase"], headers["POLY_ADDRESS"])
-
-
-async def placed(http: aiohttp.ClientSession, sandbox: Sandbox, key: ApiKey, side: str, price: str, size: str) -> Any:
-    """Post an order as a client does; the exchange of the builders only lends its signing."""
-    trader = Trader(Exchange(), PRIVATE, key)
-    body = json.dumps(trader.payload(side, price, size, spec=sandbox.generator.markets[0])).encode()
-    async with http.post("/order", data=body, headers=trader.headers("POST", "/order", body)) as reply:
-        return await reply.json()
-
-
-def opening(key: ApiKey, **changes: Any) -> str:
-    auth = {"apiKey": key.key, "secret": key.secret, "passphrase": key.passphrase}
-    return json.dumps({"type": "user", "auth": auth} | changes)
-
-
-async def heard(client: ClientConnection) -> Any:
-    text = await asyncio.wait_for(client.recv(), PATIENCE_S)
-    return text if text == "PONG" else json.loads(text)
-
-
-async def ponged(client: ClientConnection) -> None:
-    """Everything sent before this was read."""
-    await client.send("PING")
-    assert await heard(client) == "PONG"
-
-
-async def test_the_user_channel_tells_placements_fills_and_settlement() -> None:
-    async with a_venue() as (sandbox, running, http), connect(running.user_ws, ping_interval=None) as client:
-        key = await a_user(http)
-        await client.send(opening(key))
-        await ponged(client)
-        ask = sandbox.generator.rest_book(sandbox.generator.asset_ids[0])
-        assert ask is not None
-        asks: Any = ask["asks"]
-        answer = await placed(http, sandbox, key, "BUY", asks[-1]["price"], "10")
-        events = [await heard(client) for _ in range(4)]
-    assert [(event["event_type"], event["status"]) for event in events] == [
-        ("order", "MATCHED"), ("trade", "MATCHED"), ("trade", "MINED"), ("trade", "CONFIRMED"),
-    ]  # fmt: skip
-    assert [event["id"] for event in events] == [answer["orderID"], *answer["tradeIDs"] * 3]
-    assert [bool(event["transaction_hash"]) for event in events[1:]] == [False, True, True]
-    assert events[1]["trade_owner"] == key.key
-
-
-async def test_nothing_is_told_again_after_a_reconnect_and_markets_can_be_chosen() -> None:
-    async with a_venue() as (sandbox, running, http):
-        key = await a_user(http)
-        await placed(http, sandbox, key, "BUY", "0.1", "10")
-        other = sandbox.generator.markets[1].condition_id
-        async with connect(running.user_ws, ping_interval=None) as client:
-            await client.send(opening(key, markets=[other]))
-            await ponged(client)
-            await placed(http, sandbox, key, "BUY", "0.1", "10")
-            await ponged(client)
-            mine = sandbox.generator.markets[0].condition_id
-            await client.send(json.dumps({"operation": "subscribe", "markets": [mine]}))
-            await ponged(client)
-            await placed(http, sandbox, key, "BUY", "0.1", "11")
-            assert (await heard(client))["original_size"] == "11"
-            await client.send(json.dumps({"operation": "unsubscribe", "markets": [mine]}))
-            await ponged(client)
-            await placed(http, sandbox, key, "BUY", "0.1", "12")
-            await ponged(client)
-
-
-@pytest.mark.parametrize("first", ["PING", "{", "[]", '{"type":"market"}', '{"type":"user","auth":{"apiKey":"x"}}'])
-async def test_a_user_channel_without_credentials_is_closed(first: str) -> None:
-    async with a_venue() as (_, running, _), connect(running.user_ws, ping_interval=None) as client:
-        await client.send(first)
-        with pytest.raises(ConnectionClosed) as closed:
-            await heard(client)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1008
-
-
-async def test_users_orders_are_in_the_market_channel_with_true_hashes() -> None:
-    async with a_venue() as (sandbox, running, http), connect(running.ws, ping_interval=None) as client:
-        token = sandbox.generator.asset_ids[0]
-        await client.send(json.dumps({"type": "market", "assets_ids": [token]}))
-        await heard(client)
-        await placed(http, sandbox, await a_user(http), "BUY", "0.11", "10")
-        change = await heard(client)
-        entry = next(entry for entry in change["price_changes"] if entry["asset_id"] == token)
-        async with http.get("/book", params={"token_id": token}) as reply:
-            book = await reply.json()
-    assert (entry["price"], entry["size"], entry["side"], entry["hash"]) == ("0.11", "10", "BUY", book["hash"])
 
 
 async def test_a_dropped_answer_is_a_broken_connection_and_a_known_order() -> None:
