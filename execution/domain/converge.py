@@ -49,21 +49,42 @@ class Convergence(msgspec.Struct, frozen=True, gc=False):
         return not (self.places or self.withdrawals or self.requotes)
 
 
+class Cost(msgspec.Struct, frozen=True, gc=False):
+    """Orders that would go and come."""
+
+    cancels: int
+    places: int
+
+
 def converge(
     approved: Approved[QuoteSet] | None, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos
 ) -> Convergence:
     """`live` are one strategy's orders. None is a risk cancel: everything goes at once, whatever its age."""
     if approved is None:
         return Convergence(withdrawals=tuple(order.client_order_id for order in live if not order.cancel_asked))
+    bids, offers = _matched(approved.proposal, live, market, churn.min_change_ticks)
+    _part(bids, offers)
+    return _assemble(bids, offers, live, churn, now_ns)
+
+
+def cost(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change_ticks: int) -> Cost:
+    """What it would take in the end to have these quotes rest, however long that takes. Judges and sends nothing."""
+    sides = _matched(wanted, live, market, min_change_ticks)
+    leaving = [order for book in sides for order in book.leaving if not order.cancel_asked]
+    return Cost(len(leaving), len(wanted.quotes) - sum(len(book.kept) for book in sides))
+
+
+def _matched(
+    wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change_ticks: int
+) -> tuple["_Book", "_Book"]:
     bids, offers = _Book(market), _Book(market)
-    for quote in approved.proposal.quotes:
+    for quote in wanted.quotes:
         (bids if _is_bid(market, quote.asset, quote.side) else offers).targets.append(quote)
     for order in live:
         (bids if _is_bid(market, order.asset, order.side) else offers).orders.append(order)
     for book in (bids, offers):
-        book.match(churn.min_change_ticks)
-    _part(bids, offers)
-    return _assemble(bids, offers, live, churn, now_ns)
+        book.match(min_change_ticks)
+    return bids, offers
 
 
 def _is_bid(market: Market, asset: AssetId, side: Side) -> bool:

@@ -19,7 +19,7 @@ from markets.models import Market
 from markets.selectors import UnknownMarket, change_counter
 from polyweb.access import PageAccess
 from polyweb.accounts import next_address
-from polyweb.dashboard import market_page, selectors, stop_report
+from polyweb.dashboard import market_page, preview, selectors, stop_report
 from polyweb.dashboard.forms import ApprovalForm, ArbForm, ParamsForm, ReasonForm, StopForm, SwitchForm, sentences
 from polyweb.dashboard.views import MarketView, Page, filtered
 from risk import services as risk
@@ -152,6 +152,24 @@ class ParamsView(PageAccess, View):
         context["parameters"] = market_page.parameters(market, entered=form.entered, errors=form.errors)
         context["param_errors"] = form.errors
         return render(request, "polyweb/market.html", context, status=status)
+
+
+class PreviewView(PageAccess, View):
+    """What the entered parameters would quote, and what applying them would cost. Changes nothing."""
+
+    permission_required = ("strategies.change_strategyconfig",)
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, condition_id: str) -> HttpResponse:
+        market = get_object_or_404(Market.objects.select_related("event"), condition_id=condition_id)
+        form = ParamsForm(request.POST)
+        if form.errors:
+            return JsonResponse({"errors": form.errors}, status=400)
+        view = selectors.stored_view(condition_id) or {}
+        try:
+            return JsonResponse(preview.preview(market, view, form.values))
+        except preview.NothingToPreview as error:
+            return JsonResponse({"before": {}, "after": {}, "cancels": 0, "places": 0, "text": str(error)})
 
 
 class SwitchView(PageAccess, View):

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("markets/switch/", actions.SwitchView.as_view(), name="switch"),
     path("markets/<str:condition_id>/", views.MarketView.as_view(), name="market"),
     path("markets/<str:condition_id>/params/", actions.ParamsView.as_view(), name="params"),
+    path("markets/<str:condition_id>/preview/", actions.PreviewView.as_view(), name="preview"),
     path("markets/<str:condition_id>/rules/", actions.RulesView.as_view(), name="rules"),
     path("markets/<str:condition_id>/other/", actions.OtherView.as_view(), name="other"),
     path("orders/", views.OrdersView.as_view(), name="orders"),

@@ -5,6 +5,7 @@ import { flash, write } from "./shell.js";
 
 const table = document.getElementById("ladder");
 const decimals = Number(document.getElementById("market").dataset.decimals);
+let preview = {};
 const rows = {
   // Best price first: the asks stand upside down.
   ask: [...table.querySelectorAll('tbody[data-side="ask"] tr')].reverse(),
@@ -16,16 +17,17 @@ function levels(book, ours, side) {
   const merged = new Map();
   const at = (price) => {
     const key = Math.round(Number(price) * 10000);
-    if (!merged.has(key)) merged.set(key, { key, size: null, ours: 0 });
+    if (!merged.has(key)) merged.set(key, { key, size: null, ours: 0, preview: 0 });
     return merged.get(key);
   };
   for (const [price, size] of book) at(price).size = Number(size);
   for (const order of ours) if (order.yes_side === side) at(order.yes_price).ours += Number(order.remaining);
+  if (preview[side]) at(preview[side].price).preview = Number(preview[side].size);
   const better = (a, b) => (side === "bid" ? b.key - a.key : a.key - b.key);
   const sorted = [...merged.values()].sort(better);
   // Ours are always shown: a far order of ours takes the room of far levels.
-  const own = sorted.filter((level) => level.ours).slice(0, rows[side].length);
-  const others = sorted.filter((level) => !level.ours).slice(0, rows[side].length - own.length);
+  const own = sorted.filter((level) => level.ours || level.preview).slice(0, rows[side].length);
+  const others = sorted.filter((level) => !level.ours && !level.preview).slice(0, rows[side].length - own.length);
   return [...own, ...others].sort(better);
 }
 
@@ -38,7 +40,14 @@ function showRow(row, level, largest) {
   if (write(size, level && level.size !== null ? figure(level.size, "shares") : "") && level) flash(size);
   const width = level && level.size ? (level.size * 100) / largest : 0;
   cells[2].querySelector("rect").setAttribute("width", `${width.toFixed(1)}%`);
-  write(cells[3], level && level.ours ? `◂ ${figure(level.ours, "shares")}` : "");
+  row.toggleAttribute("data-preview", Boolean(level && level.preview));
+  if (level && level.ours) write(cells[3], `◂ ${figure(level.ours, "shares")}`);
+  else write(cells[3], level && level.preview ? `◃ ${figure(level.preview, "shares")}` : "");
+}
+
+/** Where quotes would stand, by side, until told otherwise. */
+export function setPreview(quotes) {
+  preview = quotes || {};
 }
 
 export function showLadder(view) {

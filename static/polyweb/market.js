@@ -2,7 +2,7 @@
 
 import { axes, chart, padded, pnlChart } from "./charts.js";
 import { age, figure } from "./figures.js";
-import { showLadder } from "./ladder.js";
+import { setPreview, showLadder } from "./ladder.js";
 import { connect, paint, write } from "./shell.js";
 
 const byId = (id) => document.getElementById(id);
@@ -51,7 +51,7 @@ const prices = chart(byId("price-chart"), (colour) => {
       {},
       line("book bid", `${colour.muted}66`, 1, { paths: stepped }),
       line("book ask", `${colour.muted}66`, 1, { paths: stepped }),
-      line("fair", colour.accent, 1.5),
+      line("fair", colour.accent, 1.5, { paths: stepped }),
       line("our bid", colour.bid, 1.5, { paths: stepped }),
       line("our ask", colour.ask, 1.5, { paths: stepped }),
       { label: "fill", stroke: colour.surface, paths: () => null, points: { show: true, size: 8, width: 1, fill: colour.ink, stroke: colour.surface } },
@@ -158,6 +158,7 @@ function showTrace(steps, reason) {
 
 let shownAt = 0;
 let newestMs = 0;
+let newest = null;
 
 function best(view, side) {
   const found = (view.ours || []).filter((order) => order.yes_side === side).map((order) => Number(order.yes_price));
@@ -168,6 +169,7 @@ function best(view, side) {
 function show(view) {
   if (view.at_ms && view.at_ms < newestMs) return; // a row read late must not undo a newer message
   newestMs = view.at_ms || newestMs;
+  newest = view;
   showLadder(view);
   paint(head, view, decimals);
   paint(byId("ladder"), view, decimals);
@@ -206,7 +208,10 @@ function toggleEdit(open) {
   if (open) byId("grid").dataset.edit = "open";
   editButton.setAttribute("aria-expanded", String(open));
   if (open) form.querySelector("input[type=number]").focus();
-  else editButton.focus();
+  else {
+    endPreview();
+    editButton.focus();
+  }
 }
 
 function showErrors(errors) {
@@ -239,8 +244,38 @@ function showParameters(lines) {
   }
 }
 
+// The preview: asked for as somebody types, drawn into the ladder, gone with the form -----------------------
+
+let previewTimer = null;
+let previewRound = 0;
+
+function endPreview() {
+  clearTimeout(previewTimer);
+  previewRound += 1;
+  setPreview({});
+  if (newest) showLadder(newest);
+}
+
+async function askPreview() {
+  previewRound += 1;
+  const round = previewRound;
+  let said;
+  try {
+    const answer = await fetch(form.dataset.preview, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, redirect: "error" });
+    said = await answer.json();
+  } catch {
+    return; // the page says itself that the connection is lost
+  }
+  if (round !== previewRound) return;
+  showErrors(said.errors || {});
+  setPreview(said.after);
+  if (newest) showLadder(newest);
+  write(output, said.text || "No preview: see what is wrong above.");
+}
+
 async function apply(event) {
   event.preventDefault();
+  endPreview();
   write(output, "Applying …");
   const sent = performance.now();
   try {
@@ -277,6 +312,11 @@ if (form) {
   });
   byId("edit-close").addEventListener("click", () => toggleEdit(false));
   form.addEventListener("submit", apply);
+  form.addEventListener("input", (event) => {
+    if (event.target.type !== "number") return;
+    clearTimeout(previewTimer);
+    previewTimer = setTimeout(askPreview, 200);
+  });
   form.addEventListener("keydown", (event) => {
     if (event.key === "Escape") toggleEdit(false);
   });

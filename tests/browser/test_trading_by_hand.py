@@ -49,6 +49,16 @@ def test_a_value_out_of_bounds_is_said_beside_its_field(operator: Page) -> None:
     expect(operator.locator("#params-output")).to_have_text("Nothing was changed.")
 
 
+def test_what_is_typed_is_drawn_into_the_ladder_before_it_is_applied(operator: Page) -> None:
+    visit(operator, quoting_market(operator))
+    operator.click("#edit-button")
+    operator.fill("[name=half_spread]", "0.05")
+    expect(operator.locator("#ladder tr[data-preview]")).not_to_have_count(0)
+    expect(operator.locator("#params-output")).to_contain_text(re.compile("Applying|where quotes would stand"))
+    operator.click("#edit-close")
+    expect(operator.locator("#ladder tr[data-preview]")).to_have_count(0)
+
+
 def test_stop_makes_the_quotes_vanish_and_resume_brings_them_back(operator: Page) -> None:
     market = quoting_market(operator)
     visit(operator, market)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution.domain.blotter import LiveOrder
-from execution.domain.converge import Churn, Convergence, converge
+from execution.domain.converge import Churn, Convergence, Cost, converge, cost
 from execution.domain.orders import OrderState
 from markets.domain.events import Side
 from markets.domain.market import Market
@@ -68,6 +68,12 @@ def test_a_moved_target_is_cancelled_first_and_placed_after_the_proof() -> None:
     asked = msgspec.structs.replace(old, cancel_asked=True)
     assert run([bid(4700)], [asked]) == Convergence()
     assert run([bid(4700)], []).places == (bid(4700),)
+
+
+def test_the_cost_of_a_change_counts_what_goes_and_what_comes_in_the_end() -> None:
+    live = [resting(1, bid(4800)), resting(2, offer(5200)), resting(3, offer(5300), cancel_asked=True)]
+    assert cost(QuoteSet("m", (bid(4700), offer(5200))), live, MARKET, 1) == Cost(cancels=1, places=1)
+    assert cost(QuoteSet("m", ()), live, MARKET, 1) == Cost(cancels=2, places=0)
 
 
 def test_an_order_closer_than_the_minimum_change_stays() -> None:
