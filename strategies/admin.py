@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import F
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, TabularInline, operator
 from markets.models import Market
@@ -109,6 +110,12 @@ class StrategyConfigAdmin(ModelAdmin[StrategyConfig]):
         # Every market the engine may quote has its row to edit, empty until somebody fills it.
         services.ensure_rows()
         return super().get_changelist_instance(request)
+
+    def message_user(self, request: HttpRequest, message: Any, level: int | str = messages.INFO, *rest: Any) -> None:
+        """Django says that it is saved; an operator wants to know when it counts."""
+        if level == messages.SUCCESS:
+            message = format_html("{} In force in the engine within a second.", message)
+        super().message_user(request, message, level, *rest)
 
     def save_model(self, request: HttpRequest, obj: StrategyConfig, form: Any, change: bool) -> None:
         listed = str(request.resolver_match and request.resolver_match.url_name).endswith("_changelist")
