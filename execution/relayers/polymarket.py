@@ -53,9 +53,9 @@ class PolymarketConfig:
     signature_type: SignatureType = SignatureType.EOA
     tier: Tier = Tier.STANDARD
     geoblock_url: str = "https://polymarket.com/api/geoblock"
-    call_s: float = 5.0
+    call_s: float = 4.0
     wait_s: float = 1.0
-    cancel_s: float = 6.0
+    cancel_s: float = 5.0
     cancel_pause_s: float = 0.25
     probe_s: float = 1.0
     probe_cap_s: float = 30.0

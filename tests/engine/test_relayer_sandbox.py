@@ -193,13 +193,13 @@ def _market(spec: MarketSpec) -> Market:
 
 
 @asynccontextmanager
-async def trading(**config: Any) -> AsyncIterator[Trading]:
+async def trading(pace: float = 0.0001, mood: Mood = Mood.QUIET, **config: Any) -> AsyncIterator[Trading]:
     sandbox = Sandbox(
         SandboxConfig(
             seed=11,
             markets=30,
-            pace=0.0001,
-            mood=Mood.QUIET,
+            pace=pace,
+            mood=mood,
             tier="Elite",
             terms=VenueTerms(cash=CASH, shares=SHARES, mine_ms=100, confirm_ms=200),
         )
@@ -313,6 +313,58 @@ async def test_what_happened_while_the_user_channel_was_down_is_read_again() -> 
         await at.fault(kind="disconnect", channel="user")
         await at.become(OrderState.CANCELLED, quotes[0])
         assert [at.state(quote) for quote in quotes[1:]] == [OrderState.LIVE] * 2
+
+
+TROUBLES = (
+    {"kind": "drop_answer", "probability": 0.2},
+    {"kind": "duplicate_event", "probability": 0.2},
+    {"kind": "reorder_event", "probability": 0.2},
+    {"kind": "lose_event", "probability": 0.1},
+    {"kind": "fail_settlement", "probability": 0.1},
+    {"kind": "retry_settlement", "probability": 0.1},
+    {"kind": "disconnect", "at_seconds": 0.5, "channel": "user"},
+    {"kind": "disconnect", "at_seconds": 1.2, "channel": "user"},
+)
+
+
+async def test_after_every_trouble_at_once_orders_positions_and_cash_are_the_venues() -> None:
+    async with trading(pace=5.0, mood=Mood.WILD) as at:
+        for trouble in TROUBLES:
+            await at.fault(**trouble)
+        rng, placed = random.Random(7), []
+        for market in at.markets.values():
+            sides = ((Side.BUY, 4_800), (Side.BUY, 5_200), (Side.SELL, 5_200), (Side.SELL, 4_800))
+            batch = [
+                at.order(
+                    market,
+                    side,
+                    price,
+                    rng.randint(10, 60),
+                    **({} if rng.random() < 0.6 else {"order_type": OrderType.FAK, "post_only": False}),
+                )
+                for side, price in sides
+            ]
+            placed += batch
+            at.place(*batch)
+            await asyncio.sleep(0.05)
+        at.cancel(*rng.sample(placed, len(placed) // 3))
+        async with aiohttp.ClientSession() as session:
+            await session.delete(f"{at.running.http}/sandbox/faults")
+        assert await at.hands.cancel_all("test")
+        await at.until(lambda: not at.sandbox.venue.live_orders(KEY.address))
+        await asyncio.sleep(1.0)  # settlements
+        at.feed.distrust("look once more")
+        await at.until(lambda: at.feed.trusted and at.orders.unsettled_ms is None)
+        # What the venue never took is the lookout's business: it looks twice. Everything else has its end.
+        doubtful = at.blotter.all_live()
+        assert {order.state for order in doubtful} <= {OrderState.UNKNOWN}
+        ids = {at.orders.order_id(order.client_order_id) for order in doubtful}
+        assert ids.isdisjoint(at.sandbox.venue.orders)
+        held = await at.relayer.balances()
+        assert isinstance(held, Ok)
+        assert at.ledger.positions == {a: size - SHARES for a, size in held.value.shares.items() if size != SHARES}
+        assert held.value.cash == at.ledger.cash
+        assert sum(isinstance(each, Fill) for each in at.outcomes) > 10
 
 
 async def test_a_restart_of_the_engine_is_waited_out_and_ends_in_post_only() -> None:
