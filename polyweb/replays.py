@@ -19,7 +19,7 @@ from markets import selectors as stored
 from markets.domain.events import Frame
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, Cash, ConditionId, cash_to_decimal
-from markets.feed.frames import read_frames
+from markets.feed.frames import read_frames, require_market_frames
 from markets.feed.recorder import RecordingError, RecordKind, is_segment, read_records, segments
 from markets.gamma.metadata import read_markets
 from markets.models import Market as MarketRow
@@ -154,6 +154,7 @@ def _values(path: Path, where: str, values: object) -> Values:
 
 def prepare(request: Request) -> Rehearsal:
     """Build trader, venue and control for one replay. Raises RecordingError, UnreadableFile."""
+    require_market_frames(request.recording)
     markets = known_markets(tokens_in(request.recording), request.metadata)
     venue: list[Venue] = []
     trader = Trader(

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from markets.domain.events import Frame
+from markets.domain.decode import MalformedFrame, decode
+from markets.domain.events import Frame, UnknownEvent
 from markets.domain.units import NANOS_PER_MILLI, Nanos
 from markets.feed.recorder import ZSTD_MAGIC, RecordingError, RecordKind, read_records, segments
 
@@ -29,6 +30,24 @@ def read_frames(path: Path) -> Iterator[Frame]:
         raise RecordingError(path, "holds no frames", "Give a recording with at least one line or record")
 
 
+def require_market_frames(path: Path) -> None:
+    """Raises RecordingError for a recording without a single frame of the market channel."""
+    malformed = 0
+    for frame in read_frames(path):
+        try:
+            events = decode(frame.data)
+        except MalformedFrame:
+            malformed += 1
+            continue
+        if not all(isinstance(event, UnknownEvent) for event in events):
+            return
+    raise RecordingError(
+        path,
+        f"no line of it is a market-channel frame ({malformed} malformed)",
+        "Give a recording of the market channel",
+    )
+
+
 def _frames(path: Path) -> Iterator[Frame]:
     try:
         if path.is_dir():
@@ -40,6 +59,8 @@ def _frames(path: Path) -> Iterator[Frame]:
             file.seek(0)
             if magic == ZSTD_MAGIC:
                 yield from _segment_frames(path)
+            elif path.suffix == ".gz" and magic and not magic.startswith(_GZIP_MAGIC):
+                raise RecordingError(path, "is named .gz and is not gzip", "Give it its right name, or copy it again")
             elif magic.startswith(_GZIP_MAGIC):
                 with gzip.GzipFile(fileobj=file) as unpacked:
                     yield from _line_frames(path, unpacked)

@@ -27,7 +27,10 @@ def read_documents(path: Path, on_position: Callable[[int], None] | None = None)
     """
     try:
         with path.open("rb") as raw:
-            zipped = raw.read(2) == GZIP_MAGIC
+            magic = raw.read(2)
+            zipped = magic == GZIP_MAGIC
+            if path.suffix == ".gz" and magic and not zipped:
+                raise UnreadableFile(f"{path}: is named .gz and is not gzip")
             raw.seek(0)
             file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if zipped else raw)
             for document in _documents(path, file):

@@ -4,6 +4,7 @@ One law: nothing is used silently. Whatever is found or installed is said on std
 one line that names the command that would provide it.
 """
 
+import argparse
 import os
 import pwd
 import shutil
@@ -70,6 +71,17 @@ def apt_install(*packages: str) -> bool:
             say(f"{' '.join(command[:2])} failed with exit code {done.returncode}")
             return False
     return True
+
+
+def port_number(text: str) -> int:
+    """For argparse: a TCP port somebody can listen on."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port between 1 and 65535")
+    return number
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import NoReturn
 
 from polyweb.devtools.children import BIN, ROOT, Child, first_line, manage, started
-from polyweb.devtools.machine import Missing, is_free, is_root, say
+from polyweb.devtools.machine import Missing, is_free, is_root, port_number, say
 from polyweb.devtools.servers import postgres, redis_server, without_password
 
 WEB_TIMEOUT_S = 60.0
@@ -41,13 +41,13 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise Interrupted
 
 
-def _roles(port: int) -> dict[str, list[str]]:
+def _roles(port: int, var: Path) -> dict[str, list[str]]:
     celery = [str(BIN / "celery"), "--quiet", "-A", "polyweb"]
     address = ["--host", "127.0.0.1", "--port", str(port)]
     return {
         "web": [str(BIN / "uvicorn"), "polyweb.asgi:application", *address, "--no-access-log"],
-        "worker": [*celery, "worker", "-P", "threads", "-c", "4", "--without-mingle"],
-        "beat": [*celery, "beat"],
+        "worker": [*celery, "worker", "-P", "threads", "-c", "4", "--without-mingle", "-l", "WARNING"],
+        "beat": [*celery, "beat", "-l", "WARNING", "--schedule", str(var / "celerybeat-schedule")],
         "engine": manage("run_engine"),
     }
 
@@ -70,10 +70,12 @@ def environment(base: Mapping[str, str], var: Path, database: str, redis: str) -
         "POLYWEB_HTTPS": "false",
         "POLYWEB_ALLOWED_HOSTS": "127.0.0.1,localhost",
         "POLYWEB_SECRET_KEY_FILE": str(var / "secret_key"),
-        "POLYWEB_VAR_DIR": str(var),
         "POLYWEB_RELAYER": "paper",
+        # A line per request would bury the greeting.
+        "POLYWEB_LOG_LEVEL": "WARNING",
     }
-    return {**ours, **base, "POLYWEB_DATABASE_URL": database, "POLYWEB_REDIS_URL": redis}
+    fixed = {"POLYWEB_VAR_DIR": str(var), "POLYWEB_DATABASE_URL": database, "POLYWEB_REDIS_URL": redis}
+    return {**ours, **base, **fixed}
 
 
 def _step(words: Sequence[str], env: Mapping[str, str]) -> None:
@@ -130,15 +132,25 @@ def _watch(children: Sequence[Child]) -> NoReturn:
         time.sleep(0.2)
 
 
+def state_folder(base: Mapping[str, str]) -> Path:
+    """Where secrets, recordings and rows are kept from one start to the next."""
+    chosen = base.get("POLYWEB_VAR_DIR")
+    return (ROOT / chosen).resolve() if chosen else ROOT / "var" / "up"
+
+
 def _data_folder(var: Path) -> Path:
     """Where PostgreSQL keeps its rows. As root it runs as another user, who may not look into our folder."""
     return Path("/var/lib/polyweb/postgres") if is_root() else var / "postgres"
 
 
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def up(port: int, feed: str | None) -> NoReturn:
     if not is_free(port):
         raise Missing(f"port {port} is taken: stop what uses it or choose another with --port")
-    var = ROOT / "var" / "up"
+    var = state_folder(os.environ)
     data = _data_folder(var)
     children: list[Child] = []
     with ExitStack() as stack:
@@ -153,21 +165,22 @@ def up(port: int, feed: str | None) -> NoReturn:
         password = _prepare(env, var, data)
         if feed is None:
             _step(["shell", "--no-imports", "-c", STAGE.format(url=env["POLYWEB_GAMMA_URL"])], env)
-        for role, command in _roles(port).items():
+        for role, command in _roles(port, var).items():
             children.append(stack.enter_context(started(role, command, env)))
+        _wait_for_web(port, children)
         say(f"database       {database.where}")
         say(f"broker, layer  {redis.where}: {without_password(redis.url)}")
         say(f"feed           {env['POLYWEB_FEED_URL']}{' (sandbox)' if feed is None else ''}")
         say(f"relayer        {env['POLYWEB_RELAYER']}")
-        say(f"login          {ADMIN}, password in {password.relative_to(ROOT)}")
-        _wait_for_web(port, children)
+        say(f"state          {_shown(var)}/")
+        say(f"login          {ADMIN}, password in {_shown(password)}")
         say(f"open           http://127.0.0.1:{port}/    (Ctrl-C stops everything)")
         _watch(children)
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run up", description="the full stack on this machine")
-    parser.add_argument("--port", type=int, default=8000, help="port of the web process on 127.0.0.1")
+    parser.add_argument("--port", type=port_number, default=8000, help="port of the web process on 127.0.0.1")
     chosen = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, _interrupted)
     signal.signal(signal.SIGTERM, _interrupted)

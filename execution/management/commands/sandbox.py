@@ -42,6 +42,16 @@ def not_below_zero(text: str) -> int:
     return number
 
 
+def port_or_any(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port between 1 and 65535, nor 0 for any free one")
+    return number
+
+
 def fault_script(text: str) -> tuple[Rule, ...]:
     """A JSON list of faults, as `POST /sandbox/faults` takes them."""
     try:
@@ -56,7 +66,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
+        parser.add_argument("--port", type=port_or_any, default=0, help="0 takes any free port")
         parser.add_argument("--seed", type=int, default=7)
         parser.add_argument("--markets", type=some_markets, default=12)
         parser.add_argument("--pace", type=above_zero, default=1.0, help="how many times faster than usual")

@@ -13,7 +13,7 @@ from markets import models, selectors
 from markets.domain.decode import named_markets
 from markets.domain.market import Market
 from markets.domain.verification import Verification, verify
-from markets.feed.frames import read_frames
+from markets.feed.frames import read_frames, require_market_frames
 from markets.feed.recorder import RecordingError, inspect, is_segment
 from markets.gamma import UnreadableFile
 from markets.gamma.metadata import read_markets
@@ -46,6 +46,7 @@ class Command(BaseCommand):
             raise CommandError("--database and --metadata both say what the markets are: give one of them")
         markets = _metadata(options["metadata"])
         try:
+            require_market_frames(file)
             if options["database"]:
                 markets = _stored(file)
             if is_segment(file):

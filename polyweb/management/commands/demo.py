@@ -15,14 +15,15 @@ from django.db import connections
 from django_celery_results.models import TaskResult
 
 from execution.domain.lease import LeaseHeld
-from markets.feed.frames import read_frames
+from execution.management.commands.sandbox import above_zero, some_markets
+from markets.feed.frames import read_frames, require_market_frames
 from markets.feed.recorder import RecordingError
 from markets.gamma import UnreadableFile
 from polyweb.demo import prepare, probes, stage
 from polyweb.demo.prepare import Login
 from polyweb.demo.serve import Ended, serve
 from polyweb.devtools.children import BIN, Child, first_line, manage, started
-from polyweb.devtools.machine import Missing
+from polyweb.devtools.machine import Missing, port_number
 from polyweb.runtime import views
 from polyweb.runtime.bootstrap import Source
 from polyweb.runtime.engine import Engine
@@ -41,14 +42,14 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default 8000)")
+        parser.add_argument("--port", type=port_number, default=8000, help="port on 127.0.0.1 (default 8000)")
         parser.add_argument("--reset", action="store_true", help="forget what earlier demos left")
         parser.add_argument("--recording", type=Path, metavar="FILE", help="play this recording instead of the sandbox")
         parser.add_argument("--metadata", type=Path, metavar="FILE", help="Gamma markets of the recording")
         parser.add_argument("--speed", type=float, default=1.0, help="times recorded time; 0 is as fast as can be")
-        parser.add_argument("--for", type=float, dest="seconds", metavar="SECONDS", help="stop after that long")
+        parser.add_argument("--for", type=above_zero, dest="seconds", metavar="SECONDS", help="stop after that long")
         parser.add_argument("--json", action="store_true", help="with --for: one JSON summary on stdout, nothing else")
-        parser.add_argument("--markets", type=int, default=12, help="markets of the sandbox (default 12)")
+        parser.add_argument("--markets", type=some_markets, default=12, help="markets of the sandbox (default 12)")
         parser.add_argument("--seed", type=int, default=7, help="seed of the sandbox's markets (default 7)")
 
     def handle(self, *_: object, **options: Any) -> None:
@@ -72,7 +73,7 @@ class Command(BaseCommand):
         with ExitStack() as stack:
             stack.enter_context(prepare.hold_lock(var))
             if recording is not None:
-                next(iter(read_frames(recording)))  # an unreadable file is said before anything is reset
+                require_market_frames(recording)  # an unusable file is said before anything is reset
             if options["reset"] or recording is not None:
                 prepare.forget(var)
             prepare.database(self.stderr)

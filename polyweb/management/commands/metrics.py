@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from prometheus_client.parser import text_string_to_metric_families
 
+from polyweb.env import Env, Profile
+
 TIMEOUT_S = 5.0
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -26,21 +28,24 @@ class Command(BaseCommand):
         env = settings.POLYWEB
         if env.metrics_port == 0:
             raise CommandError("the engine's metrics are off: POLYWEB_METRICS_PORT is 0")
-        text = _fetched(EVERYWHERE.get(env.metrics_host, env.metrics_host), env.metrics_port)
+        text = _fetched(EVERYWHERE.get(env.metrics_host, env.metrics_host), env.metrics_port, _hint(env))
         self.stdout.write(json.dumps({"samples": _samples(text)}) if as_json else text, ending="\n" if as_json else "")
 
 
-def _fetched(host: str, port: int) -> str:
+def _hint(env: Env) -> str:
+    if env.profile is Profile.DEMO:
+        return "the embedded demo has no port for them; its numbers are in /metrics of its site (http://127.0.0.1:8000)"
+    return "is it running (manage.py status), and with the same POLYWEB_METRICS_PORT?"
+
+
+def _fetched(host: str, port: int, hint: str) -> str:
     link = HTTPConnection(host, port, timeout=TIMEOUT_S)
     try:
         link.request("GET", "/metrics")
         answer = link.getresponse()
         text = answer.read().decode()
     except (OSError, HTTPException, UnicodeDecodeError) as error:
-        raise CommandError(
-            f"nothing answers like an engine on {host}:{port} ({error}): is it running (manage.py status), and with the"
-            " same POLYWEB_METRICS_PORT?"
-        ) from error
+        raise CommandError(f"nothing answers like an engine on {host}:{port} ({error}): {hint}") from error
     finally:
         link.close()
     if answer.status != 200:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from markets.feed.frames import read_frames
+
 OWN = Path(__file__).resolve().parents[2] / "data" / "quiet_4_markets.jsonl.gz"
 METADATA = OWN.with_name(OWN.name + ".metadata.json")
 
@@ -49,7 +51,7 @@ def test_people_get_a_table_and_a_verdict() -> None:
 
 def test_an_unsound_recording_ends_with_code_1(tmp_path: Path) -> None:
     path = tmp_path / "odd.jsonl"
-    path.write_text("{\n")
+    path.write_bytes(b"{\n" + next(iter(read_frames(OWN))).data)
     with pytest.raises(SystemExit) as ended:
         output(path)
     assert ended.value.code == 1
