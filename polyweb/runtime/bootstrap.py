@@ -81,9 +81,7 @@ class Wires:
     def outcome(self, outcome: Outcome) -> None:
         self.push(outcome)
 
-    def event(self, event: MarketEvent, now_ns: Nanos) -> None:
-        if self.tap is not None:
-            self.tap(event, now_ns)
+    def heard(self, event: MarketEvent, now_ns: Nanos) -> None:
         if self.seen is not None:
             self.seen(event, now_ns)
 
@@ -130,8 +128,8 @@ async def _take_over(env: Env, journal: Journal, wires: Wires, live_money: bool)
         starting_cash=cash_from_decimal(env.paper_cash, "paper_cash"),
         live_money=live_money,
     )
-    trader = Trader(config, wires.event)
     relayer = build_relayer(env, wires, lambda: trader)
+    trader = Trader(config, wires.tap, wires.heard)
     begin = Begin(
         time.time_ns(), config, tuple(await journal.open_orders(env.relayer)), tuple(await journal.fills(env.relayer))
     )

@@ -16,7 +16,7 @@ from polyweb.runtime.views import Json
 
 
 class History:
-    """Hears market events through the trader's tap, and every decision from the loop."""
+    """Hears of trades from the trader, and every decision from the loop."""
 
     def __init__(self, trader: Trader, writer: EventWriter | None) -> None:
         self._trader = trader

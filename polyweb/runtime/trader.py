@@ -24,15 +24,18 @@ from risk.domain.breakers import Signal
 CANCEL_PATIENCE_NS: Nanos = 10 * NANOS_PER_SECOND
 ENDED_KEPT_NS: Nanos = 3_600 * NANOS_PER_SECOND
 
+Ear = Callable[[MarketEvent, Nanos], None]
+
 
 class Trader(TradingState):
-    """`tap` hears every decoded market event with its receive time; a paper exchange listens there."""
+    """`tap` hears every market event with its receive time, which costs decoding every frame; a paper exchange listens
+    there. `heard` gets the events of frames that are decoded anyway: every trade, hardly any price change.
+    """
 
-    def __init__(
-        self, config: TraderConfig, tap: Callable[[MarketEvent, Nanos], None] | None = None
-    ) -> None:
+    def __init__(self, config: TraderConfig, tap: Ear | None = None, heard: Ear | None = None) -> None:
         super().__init__(config)
         self._tap = tap
+        self._heard = heard
         self.decided: list[ConditionId] = []  # the markets whose change the last decision was about
         self._dirty: dict[ConditionId, None] = {}
         self._timed: dict[ConditionId, None] = {}
@@ -74,7 +77,7 @@ class Trader(TradingState):
         self.counters.frames += 1
         self.last_frame_ns = frame.received_ns
         try:
-            events = decode(frame.data)
+            events = self._fold(frame, self._tap)
         except MalformedFrame as error:
             reason = error.reason.value
             self.counters.malformed[reason] = self.counters.malformed.get(reason, 0) + 1
@@ -82,10 +85,19 @@ class Trader(TradingState):
             if named is not None:  # whatever it meant to say is missing from that book now
                 self.books.distrust(named, Doubt.MALFORMED)
             return
+        if self._heard is not None:
+            for event in events:
+                self._heard(event, frame.received_ns)
+
+    def _fold(self, frame: Frame, tap: Ear | None) -> tuple[MarketEvent, ...]:
+        """Tell the books; both ways leave them the same. Raises MalformedFrame before anything has changed."""
+        if tap is None:
+            return self.books.apply_frame(frame.data, frame.received_ns)
+        events = decode(frame.data)
         for event in events:
             self.books.apply(event, frame.received_ns)
-            if self._tap is not None:
-                self._tap(event, frame.received_ns)
+            tap(event, frame.received_ns)
+        return events
 
     def _shown(self, shown: Shown) -> None:
         """What cannot be read proves nothing about our book; it is counted like any malformed frame."""

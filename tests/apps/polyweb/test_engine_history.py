@@ -62,7 +62,7 @@ async def played(followed: list[domain.Market]) -> int:
         heard += isinstance(event, LastTrade)
         history.heard(event, at_ns)
 
-    trader = Trader(TraderConfig(first_id=1, starting_cash=1_000 * PUSD), tap)
+    trader = Trader(TraderConfig(first_id=1, starting_cash=1_000 * PUSD), heard=tap)
     history = History(trader, writer)
     nobody, now = Nobody(), 0
     turns = Turns(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from markets.domain.events import Frame, Side
@@ -82,6 +83,23 @@ def test_the_digest_of_no_commands_is_empty_and_of_some_is_short() -> None:
     assert digest_of([]) == ""
     assert len(digest_of(commands)) == 16
     assert digest_of(commands) != digest_of(commands * 2)
+
+
+def test_who_listens_changes_no_decision() -> None:
+    """With a tap every frame is decoded, without one most take the short way."""
+    markets = (a_market(1), a_market(2))
+    frames = walk(markets, 1)
+    for step in range(1, 60):
+        market, at = markets[step % 2], START + step * 55 * MILLI
+        frames.append(Frame(at, 0, change(market, at, Side.BUY, 4_800 - 100 * (step % 2), step % 3, (4_900, 5_100))))
+    digests = set()
+    for tap in (None, lambda _, __: None):
+        trader = Trader(TraderConfig(1, CASH), tap)
+        rehearsal = Rehearsal(trader, FakeVenue(), a_control(markets))
+        rehearsal.run(frames)
+        assert trader.counters.placed > 2
+        digests.add((rehearsal.digest.hex(), repr(replace(trader.books.counters, unknown_fields={}))))
+    assert len(digests) == 1
 
 
 def test_frames_of_one_receive_time_are_one_turn() -> None:
