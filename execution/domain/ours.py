@@ -16,13 +16,14 @@ from markets.domain.market import SIZE_STEP
 from markets.domain.units import NANOS_PER_MILLI, Cash, ConditionId, Millis, Nanos, Price, Size, complement
 from strategies.domain.intents import OrderType
 
-REMEMBERED = 200_000  # ended orders of which late words are still understood
+REMEMBERED = 50_000  # ended orders of which late words are still understood
 REST_KILLED = "the rest of an order that never rests"
 NEVER_REST = (OrderType.FOK, OrderType.FAK)
 _SPLITS = 10_000
 
 _FINAL = (TradeStatus.CONFIRMED, TradeStatus.FAILED)
 _ACKS = {"MATCHED": Ack.MATCHED, "DELAYED": Ack.DELAYED}
+_TradeKey: TypeAlias = tuple[str, int]
 _SplitKey: TypeAlias = tuple[str, int, ClientOrderId]
 
 
@@ -49,7 +50,8 @@ class OurOrders:
         self._ids: dict[ClientOrderId, str] = {}
         self._ended: dict[str, None] = {}
         self._splits: dict[_SplitKey, tuple[_Part, ...]] = {}
-        self._unsettled: dict[tuple[str, int], Millis] = {}
+        self._unsettled: dict[_TradeKey, Millis] = {}
+        self._pins: dict[str, dict[_TradeKey, None]] = {}
         self._filled: dict[str, dict[tuple[str, int], Size]] = {}
         self._taken: dict[str, Size] = {}
 
@@ -68,13 +70,16 @@ class OurOrders:
             trade_id, at, _ = fill.trade_id.partition("@")
             if fill.status not in _FINAL:
                 self._unsettled[trade_id, fill.bucket] = fill.at_ns // NANOS_PER_MILLI
+                self._pin(fill.client_order_id, (trade_id, fill.bucket))
             if at:
                 key = (trade_id, fill.bucket, fill.client_order_id)
                 part = _Part(fill.trade_id, fill.price, fill.size, fill.fee)
                 self._splits[key] = (*self._splits.get(key, ()), part)
 
     def end(self, order_id: str) -> None:
-        """It rests no more. Late words about it are understood until many others have ended after it."""
+        """It rests no more. Late words about it are understood until many others have ended after it, and those about
+        trades that have not settled always.
+        """
         if order_id in self._orders:
             self._ended[order_id] = None
             self._filled.pop(order_id, None)
@@ -82,6 +87,10 @@ class OurOrders:
         while len(self._ended) > self._remembered:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
+            if self._pins.get(oldest):
+                self._ended[oldest] = None  # back to the end of the queue
+                break
+            self._pins.pop(oldest, None)
             del self._ids[self._orders.pop(oldest).client_order_id]
 
     def took(self, order_id: str, size: Size, at_ns: Nanos) -> Cancelled | None:
@@ -129,7 +138,7 @@ class OurOrders:
                 fills = self._fills(word, fees, at_ns)
                 outcomes += fills
                 if fills:
-                    self._settling(word)
+                    self._settling(word, fills)
                     outcomes += self._ends(fills, at_ns)
                 else:
                     strangers.append(word.taker.order_id)
@@ -139,11 +148,21 @@ class OurOrders:
                 outcomes += self._order(scaled(word, order.size), order, at_ns)
         return Meaning(tuple(outcomes), tuple(strangers))
 
-    def _settling(self, trade: TradeWord) -> None:
-        if trade.status in _FINAL:
-            self._unsettled.pop((trade.trade_id, trade.bucket), None)
-        else:
-            self._unsettled.setdefault((trade.trade_id, trade.bucket), trade.matched_ms)
+    def _settling(self, trade: TradeWord, fills: Iterable[Fill]) -> None:
+        key = (trade.trade_id, trade.bucket)
+        if trade.status not in _FINAL:
+            self._unsettled.setdefault(key, trade.matched_ms)
+            for fill in fills:
+                self._pin(fill.client_order_id, key)
+            return
+        self._unsettled.pop(key, None)
+        for fill in fills:
+            self._pins.get(self._ids[fill.client_order_id], {}).pop(key, None)
+
+    def _pin(self, client_order_id: ClientOrderId, key: _TradeKey) -> None:
+        order_id = self._ids.get(client_order_id)
+        if order_id is not None:
+            self._pins.setdefault(order_id, {})[key] = None
 
     def _order(self, word: OrderWord, order: NewOrder, at_ns: Nanos) -> list[Outcome]:
         if word.cancelled:

@@ -44,7 +44,8 @@ class PolymarketConfig:
     """Everything the relayer is told, once. `address` is the signing key's own, not the wallet's.
 
     `wait_s` is how long an order may wait for its tokens before it is refused as stale, `cancel_s` how long a cancel is
-    tried again. An empty `geoblock_url` asks nobody where we are.
+    tried again, `account_s` how often region and account are looked at. An empty `geoblock_url` asks nobody where we
+    are.
     """
 
     clob_url: str
@@ -59,6 +60,7 @@ class PolymarketConfig:
     cancel_pause_s: float = 0.25
     probe_s: float = 1.0
     probe_cap_s: float = 30.0
+    account_s: float = 300.0
     heartbeat: Beats | None = field(default_factory=Beats)
 
 
@@ -120,6 +122,7 @@ class PolymarketRelayer:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._probe_while_silent(), name="venue-probe")
+            tasks.create_task(self._look_at_the_account(), name="account-check")
             if self.config.heartbeat is not None:
                 tasks.create_task(self.chain.run(), name="heartbeat")
 
@@ -294,6 +297,14 @@ class PolymarketRelayer:
         if not problems:
             self.watch.signal(VenueSignal.CLEARED)
         return tuple(problems)
+
+    async def _look_at_the_account(self) -> None:
+        """What was clear at the start may not stay so. That it cannot be looked up is told and ends nothing."""
+        while True:
+            await asyncio.sleep(self.config.account_s)
+            problems = await self.check_account()
+            if problems:
+                self.watch.alarm(Alarm("account", problems[0].partition(":")[0], "; ".join(problems)))
 
     async def preflight(self) -> tuple[str, ...]:
         """Everything that stands against trading before the first order; sets the clock the headers are made with."""

@@ -448,6 +448,20 @@ async def test_a_blocked_region_is_a_mode_that_ends_when_looked_at_again() -> No
         await relayer.relayer.close()
 
 
+async def test_the_account_is_looked_at_again_and_again() -> None:
+    async with rig(account_s=0.02, heartbeat=None) as at:
+        closed = iter([False, True])
+        at.clob.routes["GET /auth/ban-status/closed-only"] = lambda _: Say({"closed_only": next(closed, True)})
+        running = asyncio.create_task(at.relayer.run())
+        async with asyncio.timeout(3):
+            while not at.alarms:  # noqa: ASYNC110 - a socket is between us
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert (at.alarms[0].kind, at.alarms[0].halt) == ("account", False)
+        assert at.venues == [VenueMode.CLOSED_ONLY]
+
+
 def test_what_a_relayer_is_told_never_shows_a_secret() -> None:
     config = PolymarketConfig("http://127.0.0.1:9", ADDRESS, CREDENTIALS)
     assert CREDENTIALS.secret not in repr(config)

@@ -193,7 +193,12 @@ def _market(spec: MarketSpec) -> Market:
 
 
 @asynccontextmanager
-async def trading(pace: float = 0.0001, mood: Mood = Mood.QUIET, **config: Any) -> AsyncIterator[Trading]:
+async def trading(
+    pace: float = 0.0001,
+    mood: Mood = Mood.QUIET,
+    clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    **config: Any,
+) -> AsyncIterator[Trading]:
     sandbox = Sandbox(
         SandboxConfig(
             seed=11,
@@ -202,7 +207,8 @@ async def trading(pace: float = 0.0001, mood: Mood = Mood.QUIET, **config: Any) 
             mood=mood,
             tier="Elite",
             terms=VenueTerms(cash=CASH, shares=SHARES, mine_ms=100, confirm_ms=200),
-        )
+        ),
+        clock_ms,
     )
     async with serving(sandbox) as running:
         at = Trading(sandbox, running)
@@ -381,6 +387,24 @@ async def test_a_restart_of_the_engine_is_waited_out_and_ends_in_post_only() -> 
         at.place(take)
         await at.become(OrderState.LIVE, quote)
         await at.become(OrderState.REJECTED, take)
+
+
+async def test_a_lapsed_chain_of_heartbeats_means_the_orders_are_gone() -> None:
+    late_ms = 0
+    beats = Beats(every_s=0.05, lapses_s=0.4, retry_s=0.05)
+    async with trading(clock_ms=lambda: time.time_ns() // 1_000_000 + late_ms, heartbeat=beats) as at:
+        quotes = [at.order(at.simple(), Side.BUY, price, 60) for price in (100, 200)]
+        at.place(*quotes)
+        await at.become(OrderState.LIVE, *quotes)
+        await at.fault(kind="delay_answer", on="POST /v1/heartbeats", seconds=2)
+        await at.until(lambda: at.gone)
+        assert not at.relayer.chain.holds
+        late_ms = 20_000  # the venue's patience is over
+        async with aiohttp.ClientSession() as session:
+            await session.delete(f"{at.running.http}/sandbox/faults")
+        await at.become(OrderState.CANCELLED, *quotes)
+        await at.until(lambda: at.relayer.chain.holds and at.feed.trusted)
+        assert len(at.gone) == 1
 
 
 async def test_refusals_in_a_batch_are_told_leg_by_leg() -> None:

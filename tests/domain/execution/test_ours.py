@@ -215,3 +215,17 @@ def test_a_taking_order_found_matched_by_its_id_waits_for_its_fills_too() -> Non
     assert heard.outcomes == (Accepted(5, "0x5", Ack.MATCHED, 7),)
     met = trade(leg("0x5", YES, Side.BUY, 5_200, 4), leg("0xa", YES, Side.SELL, 5_200, 4))
     assert Cancelled(5, REST_KILLED, 7) in said(mine, met).outcomes
+
+
+def test_an_order_whose_trade_has_not_settled_is_never_forgotten() -> None:
+    mine = OurOrders(remembered=1)
+    for number in range(1, 6):
+        mine.note(NewOrder(number, CONDITION, YES, Side.BUY, 5_200, SIZE_ONE, 100), f"0x{number}")
+    met = trade(leg("0x1", YES, Side.BUY, 5_200, 1), leg("0xa", YES, Side.SELL, 5_200, 1))
+    fills(mine, met)
+    for number in range(2, 6):
+        mine.end(f"0x{number}")
+    assert mine.find("0x1") is not None
+    (fill,) = fills(mine, msgspec.structs.replace(met, status=TradeStatus.FAILED))
+    assert fill.status is TradeStatus.FAILED
+    assert mine.find("0x2") is None
