@@ -214,8 +214,9 @@ def read_side(data: msgspec.Raw, yes: bool) -> dict[Price, Size]:
     side = {}
     for level in wire.read_side(data):
         whole, _, fraction = level.size.partition(".")
-        side[prices[level.price]] = wholes[whole] + fractions[fraction]
-    return side if yes else {PRICE_ONE - price: size for price, size in side.items()}
+        price = prices[level.price]
+        side[price if yes else PRICE_ONE - price] = wholes[whole] + fractions[fraction]
+    return side
 
 
 def _compact_levels(text: str) -> Iterable[Level]:

@@ -6,7 +6,7 @@ saved where one costs a twentieth of a frame; elsewhere readability wins.
 """
 
 from markets.domain.bookkeeping import Bookkeeper
-from markets.domain.decode import FRACTIONS, MIRRORS, SIZES, WHOLES, read_side
+from markets.domain.decode import FRACTIONS, MIRRORS, WHOLES, read_side
 from markets.domain.events import Side
 from markets.domain.hash_check import Claim
 from markets.domain.integrity import Doubt
@@ -79,11 +79,18 @@ class Shortcuts(Bookkeeper):
             price, no_price = MIRRORS[yes.price]
             bid, no_ask = MIRRORS[yes.best_bid]
             ask, no_bid = MIRRORS[yes.best_ask]
-            if (yes.asset_id, no.asset_id) != (market.yes, market.no) or no.side is yes.side:
+            if (
+                no.asset_id != market.no
+                or yes.asset_id != market.yes
+                or no.price != no_price
+                or no.size != yes.size
+                or no.side is yes.side
+                or no.best_ask != no_ask
+                or no.best_bid != no_bid
+            ):
                 return False
-            if (no.price, no.size, no.best_ask, no.best_bid) != (no_price, yes.size, no_ask, no_bid):
-                return False
-            levels.append((yes.side is _BUY, price, SIZES[yes.size]))
+            whole, _, fraction = yes.size.partition(".")
+            levels.append((yes.side is _BUY, price, WHOLES[whole] + FRACTIONS[fraction]))
         for is_bid, price, size in levels:
             tracked.set_plainly(is_bid, price, size)
         tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
