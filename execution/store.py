@@ -42,11 +42,14 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from markets.models import Market, Outcome
+from markets.services.patience import be_impatient
 from risk.services import record_refusals
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+# SQLite's lock: shorter than the hands wait for a row, so that what they tell names the lock.
+LOCK_WAIT_S = 4.0
 _DETAIL = 500
 _LARGEST_DURATION = 2_147_483_647  # what the column holds, some 35 minutes
 
@@ -65,7 +68,9 @@ class DjangoJournal:
         self._timeout_s = timeout_s
         self._limit = waiting
         self._waiting = 0
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="journal", initializer=be_impatient, initargs=(LOCK_WAIT_S,)
+        )
 
     async def intend(self, place: Place, submissions: Sequence[Submission], terms: Terms, at_ns: Nanos) -> None:
         await self._run("intend", lambda: self._rows.intend(place, submissions, terms, moment(at_ns)))

@@ -109,6 +109,7 @@ class Hands:
     async def run(self) -> None:
         """Work until cancelled. MustStop comes out in an ExceptionGroup and ends the engine."""
         async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._report.run(), name="hands audits")
             for number in range(self._pace.place_lanes):
                 lanes.create_task(self._work(self._places, "place"), name=f"hands place {number}")
             for number in range(self._pace.cancel_lanes):
@@ -319,6 +320,7 @@ class Hands:
         await self._report.write_audit(
             msgspec.structs.replace(audit, call_us=call_us, error=error[:64], answer=error, reason=reason[:64])
         )
+        await self._report.flush()
         return not error
 
     async def _cancel_everything(self) -> str:

@@ -4,6 +4,7 @@ Law: a lost report never undoes what was done, and never makes it be done again.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
@@ -12,6 +13,8 @@ from execution.domain.commands import Accepted, CancelFailed, Cancelled, NewOrde
 from execution.engine.values import NotSent, Pace, Stages, Tally, Trouble
 from execution.journal import Action, Audit, Journal, JournalUnavailable, Terms
 from markets.domain.units import Nanos
+
+AUDITS_KEPT = 1_000  # while the journal does not answer
 
 
 class Report:
@@ -33,6 +36,9 @@ class Report:
         self._on_outcome = on_outcome
         self._on_trouble = on_trouble
         self.now_ns = now_ns
+        self._late: deque[Audit] = deque()
+        self._lost = 0
+        self._wake = asyncio.Event()
 
     def refuse(self, orders: Sequence[NewOrder], why: NotSent) -> None:
         """Nothing of these orders left this machine, which is proof."""
@@ -84,9 +90,50 @@ class Report:
         )
 
     async def write_audit(self, audit: Audit) -> None:
-        """A lost audit is told, and never undoes what was sent."""
+        """What cannot be written now waits behind what waits already, and never undoes what was sent."""
+        if self._late:
+            self._keep(audit)
+            return
+        problem = await self._written(audit)
+        if problem:
+            self._keep(audit)
+            self.trouble("journal_unavailable", "audit", f"Audits wait for the journal: {problem}")
+
+    def _keep(self, audit: Audit) -> None:
+        if len(self._late) == AUDITS_KEPT:
+            self._late.popleft()
+            self._lost += 1
+        self._late.append(audit)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write later what could not be written at once, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._late:
+                await asyncio.sleep(self._pace.audit_retry_s)
+                await self.flush()
+
+    async def flush(self) -> bool:
+        """Write all audits that wait; False when the journal would not."""
+        while self._late:
+            if await self._written(oldest := self._late[0]):
+                return False
+            if self._late and self._late[0] is oldest:  # the end of the engine flushes beside the retries
+                self._late.popleft()
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self.trouble("audits_lost", "audit", f"{lost} audits were lost: more than {AUDITS_KEPT} waited")
+        return True
+
+    async def _written(self, audit: Audit) -> str:
+        """Empty when it was, else why not. Said twice, an audit is written once."""
         try:
             async with asyncio.timeout(self._pace.journal_s):
                 await self._journal.audit(audit, self._terms)
-        except (JournalUnavailable, TimeoutError) as error:
-            self.trouble("journal_unavailable", "audit", f"An audit was lost: {error or 'no answer'}")
+        except TimeoutError:
+            return f"TimeoutError: no answer in {self._pace.journal_s:g} s"
+        except JournalUnavailable as error:
+            return f"{type(error).__name__}: {error}"
+        return ""

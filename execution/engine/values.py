@@ -31,6 +31,7 @@ class Pace:
     journal_s: float = 5.0
     call_s: float = 10.0
     stale_s: float = 5.0
+    audit_retry_s: float = 1.0
     place_lanes: int = 4
     cancel_lanes: int = 4
     queue: int = 1_000

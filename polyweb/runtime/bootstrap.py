@@ -32,7 +32,8 @@ from markets.domain.units import Nanos, cash_from_decimal
 from markets.store import EventWriter
 from polyweb.env import Env
 from polyweb.runtime.clerk import LEASE_TTL, Clerk
-from polyweb.runtime.engine import Engine, FactWriter, MarketFeed, Parts, holder_name
+from polyweb.runtime.engine import Engine, MarketFeed, Parts, holder_name
+from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.feeds import FeedPlan, FeedWires, LiveFeed, RecordedFeed
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Begin, Item, TraderConfig

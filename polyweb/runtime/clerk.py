@@ -1,7 +1,7 @@
-"""The engine's paperwork: heartbeat, positions, market states, profit points, lease. One thread, one connection.
+"""The engine's paperwork: heartbeat, positions, market states, profit points on one thread, the lease on another.
 
-Law: paperwork never blocks a turn and never stops trading by itself; the lease does. What cannot be written is tried
-again with newer numbers, and said out loud.
+Law: nothing stands before the lease, and no wait for a lock is long. Paperwork never blocks a turn and never stops
+trading by itself; the lease does. What cannot be written is tried again with newer numbers, and said out loud.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from execution.engine import Trouble
 from execution.services import Beat, Holding, ProfitPoint, Shown
 from markets.domain.market import Market
 from markets.domain.units import ConditionId, Nanos
+from markets.services.patience import be_impatient
 from markets.services.recordings import register_segment
 from polyweb.runtime import views
 from polyweb.runtime.control import read_control
@@ -33,39 +34,49 @@ from risk.services import BreakerReport
 
 T = TypeVar("T")
 LEASE_TTL = timedelta(seconds=15)
+# How long SQLite may keep one write waiting before it is tried again.
+PAPER_WAIT_S = 2.0
+LEASE_WAIT_S = 1.0
+
+
+def _thread(name: str, wait_s: float) -> ThreadPoolExecutor:
+    """One worker, one connection of its own."""
+    return ThreadPoolExecutor(1, thread_name_prefix=name, initializer=be_impatient, initargs=(wait_s,))
 
 
 class Clerk:
-    """Every method is awaited from the event loop and runs on the clerk's own thread."""
+    """Every method is awaited from the event loop and runs on a thread of the clerk's own."""
 
     # What a database that is locked, restarting or gone raises; the caller tries again with newer numbers.
     unavailable = (Error,)
 
     def __init__(self, lease_ttl: timedelta = LEASE_TTL) -> None:
         self.lease_ttl = lease_ttl
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clerk")
+        self._paper = _thread("clerk", PAPER_WAIT_S)
+        self._lease = _thread("lease", LEASE_WAIT_S)
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def _run(self, work: Callable[[], T], thread: ThreadPoolExecutor | None = None) -> T:
         def fresh() -> T:
             close_old_connections()
             return work()
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, fresh)
+        return await asyncio.get_running_loop().run_in_executor(thread or self._paper, fresh)
 
     async def close(self) -> None:
-        await self._run(connections.close_all)
-        self._thread.shutdown(wait=False)
+        for thread in (self._paper, self._lease):
+            await self._run(connections.close_all, thread)
+            thread.shutdown(wait=False)
 
     async def acquire(self, holder: str) -> Lease:
         """Raises LeaseHeld while another engine trades for this wallet."""
-        return await self._run(lambda: execution.acquire_lease(holder=holder, ttl=self.lease_ttl))
+        return await self._run(lambda: execution.acquire_lease(holder=holder, ttl=self.lease_ttl), self._lease)
 
     async def renew(self, lease: Lease) -> Lease:
         """Raises LeaseLost: somebody newer trades, this engine must stop."""
-        return await self._run(lambda: execution.renew_lease(lease=lease, ttl=self.lease_ttl))
+        return await self._run(lambda: execution.renew_lease(lease=lease, ttl=self.lease_ttl), self._lease)
 
     async def release(self, lease: Lease) -> bool:
-        return await self._run(lambda: execution.release_lease(lease=lease))
+        return await self._run(lambda: execution.release_lease(lease=lease), self._lease)
 
     async def abandon(self, relayers: Collection[str]) -> None:
         """Close orders of venues that died with an earlier process, and what a dry run left."""

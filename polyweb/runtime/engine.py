@@ -21,12 +21,13 @@ from execution.domain.commands import Accepted, Ack, Cancelled, Resync
 from execution.domain.lease import Lease
 from execution.domain.reconcile import Correction, CorrectionKind, VenueOrder
 from execution.engine import Hands, Trouble
-from execution.journal import Journal, JournalUnavailable, Terms
+from execution.journal import Journal, Terms
 from execution.relayers.base import Ok, Relayer
 from execution.services import Beat
 from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos
 from polyweb.runtime import views
 from polyweb.runtime.clerk import Clerk, holding, profit_points, shown
+from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Control, Hold
@@ -34,7 +35,6 @@ from polyweb.runtime.lookout import Lookout
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
 from polyweb.runtime.recordings import Recordings
-from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
 
@@ -44,9 +44,9 @@ POLL_S = 0.5
 LEASE_CHECK_S = 0.5
 BEAT_S = 1.0
 RENEWALS_PER_TTL = 4
+RENEWAL_RETRY_S = 0.5
 POINT_S = 2.0
-FACT_RETRY_S = 1.0
-FACTS_PER_WRITE = 500
+INCIDENT_RETRY_S = 1.0
 SHUTDOWN_S = 15.0
 RECONCILE_TRIES = 5
 
@@ -79,7 +79,7 @@ class Parts:
     relayer: Relayer
     clerk: Clerk
     publisher: Publisher
-    facts: "FactWriter"
+    facts: FactWriter
     lease: Lease
     terms: Terms
     mode: Json
@@ -91,50 +91,6 @@ class Parts:
 def holder_name() -> str:
     """Names this process for its whole life, so that a lease is never shared by mistake."""
     return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns() // NANOS_PER_SECOND}"
-
-
-class FactWriter:
-    """Carries facts to the journal in order; what could not be written waits and is written later, never dropped."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._waiting: list[Fact] = []
-        self._wake = asyncio.Event()
-        self.failures = 0
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
-    def add(self, facts: Sequence[Fact]) -> None:
-        self._waiting.extend(facts)
-        self._wake.set()
-
-    async def run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                if not await self._write():
-                    await asyncio.sleep(FACT_RETRY_S)
-
-    async def flush(self) -> bool:
-        """Write everything now; False when the journal would not."""
-        while self._waiting:
-            if not await self._write():
-                return False
-        return True
-
-    async def _write(self) -> bool:
-        batch = self._waiting[:FACTS_PER_WRITE]
-        try:
-            await self._journal.record(batch)
-        except JournalUnavailable as error:
-            self.failures += 1
-            log.warning("facts_wait", waiting=len(self._waiting), error=str(error))
-            return False
-        del self._waiting[: len(batch)]
-        return True
 
 
 class Engine:
@@ -153,6 +109,9 @@ class Engine:
         )
         self.state = "starting"
         self._held = ""
+        # Cleared while the lease cannot be renewed: everything else that writes waits until it has been.
+        self._database = asyncio.Event()
+        self._database.set()
 
     # From outside
 
@@ -317,15 +276,24 @@ class Engine:
                 log.warning("control_unreadable", error=str(error))
 
     async def _keep_lease(self) -> None:
-        """A lost lease ends the engine; a database that does not answer is tried until the lease has run out."""
+        """A lost lease ends the engine; a database that does not answer is asked again and again, and first."""
         parts = self._parts
         while True:
-            await asyncio.sleep(parts.clerk.lease_ttl.total_seconds() / RENEWALS_PER_TTL)
+            pause = parts.clerk.lease_ttl.total_seconds() / RENEWALS_PER_TTL
+            await asyncio.sleep(pause if self._database.is_set() else min(pause, RENEWAL_RETRY_S))
             try:
                 parts.lease = await parts.clerk.renew(parts.lease)
             except parts.clerk.unavailable as error:
-                log.warning("lease_not_renewed", error=str(error))
-            else:
+                if self._database.is_set():
+                    log.warning("lease_not_renewed", error=f"{type(error).__name__}: {error}")
+                self._database.clear()
+                parts.facts.pause()
+                continue
+            if not self._database.is_set():
+                log.warning("lease_renewed_again")
+            self._database.set()
+            parts.facts.go_on()
+            if datetime.now(UTC) < parts.lease.expires_at:  # else the renewal itself took longer than it lasts
                 self._hold("")
 
     async def _watch_lease(self) -> None:
@@ -347,6 +315,7 @@ class Engine:
         while True:
             started = time.monotonic()
             parts.recordings.flush()
+            await self._database.wait()
             parts.history.flush()
             try:
                 await self._store(full=False)
@@ -382,6 +351,7 @@ class Engine:
         parts = self._parts
         while True:
             await asyncio.sleep(POINT_S)
+            await self._database.wait()
             known = [market.condition_id for market in parts.trader.books.markets]
             try:
                 await parts.clerk.points(profit_points(parts.trader, known), time.time_ns())
@@ -389,10 +359,19 @@ class Engine:
                 log.warning("points_not_written", error=str(error))
 
     async def _report_troubles(self) -> None:
-        parts = self._parts
+        """An incident waits for the database as long as it must; the log has had it at once."""
         while True:
             trouble = await self._troubles.get()
-            try:
-                await parts.clerk.trouble(trouble)
-            except parts.clerk.unavailable as error:
-                log.error("incident_not_written", kind=trouble.kind, error=str(error))
+            written = False
+            while not written:
+                written = await self._reported(trouble)
+
+    async def _reported(self, trouble: Trouble) -> bool:
+        await self._database.wait()
+        try:
+            await self._parts.clerk.trouble(trouble)
+        except self._parts.clerk.unavailable as error:
+            log.warning("incident_waits", kind=trouble.kind, error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(INCIDENT_RETRY_S)
+            return False
+        return True

@@ -9,6 +9,7 @@ import pytest
 from execution.domain.commands import Cancel, CancelReason, Place, Rejected, Strategy
 from execution.domain.lease import LeaseLost
 from execution.engine import BATCH, MustStop, Pace
+from execution.engine.report import AUDITS_KEPT
 from execution.journal import Action, Audit, JournalUnavailable, MemoryJournal, Terms
 from execution.relayers.base import Answer, Submission
 from execution.relayers.fake import Accept, Break, FakeRelayer, Lose, Reject
@@ -30,6 +31,20 @@ class DownJournal(MemoryJournal):
 class NoAuditJournal(MemoryJournal):
     async def audit(self, audit: Audit, terms: Terms) -> None:
         raise JournalUnavailable("disk full")
+
+
+class LockedJournal(MemoryJournal):
+    locked = True
+
+    async def audit(self, audit: Audit, terms: Terms) -> None:
+        if self.locked:
+            raise JournalUnavailable("OperationalError: database is locked")
+        await super().audit(audit, terms)
+
+
+class HangingAudits(MemoryJournal):
+    async def audit(self, audit: Audit, terms: Terms) -> None:
+        await asyncio.sleep(60)
 
 
 class HangingJournal(MemoryJournal):
@@ -147,11 +162,47 @@ async def test_without_a_journal_nothing_is_sent(journal: MemoryJournal) -> None
     assert [trouble.kind for trouble in rig.troubles] == ["journal_unavailable"]
 
 
-async def test_a_lost_audit_is_reported_and_undoes_nothing() -> None:
+async def test_an_audit_that_cannot_be_written_is_told_once_and_undoes_nothing() -> None:
     rig = Rig(journal=NoAuditJournal())
+    await rig.hands.carry_out(place("plan-1", 1))
+    await rig.hands.carry_out(place("plan-2", 2))
+    assert rig.answers() == [("Accepted", 1), ("Accepted", 2)]
+    (trouble,) = rig.troubles
+    assert trouble.key == "journal_unavailable:audit"
+    assert trouble.text == "Audits wait for the journal: JournalUnavailable: disk full"
+
+
+async def test_audits_wait_for_the_journal_and_are_written_in_order() -> None:
+    journal = LockedJournal()
+    rig = Rig(journal=journal, pace=Pace(audit_retry_s=0.01))
+    await rig.hands.carry_out(place("plan-1", 1))
+    await rig.hands.carry_out(place("plan-2", 2))
+    working = asyncio.create_task(rig.hands.run())
+    await asyncio.sleep(0.05)
+    assert journal.audits == []
+    journal.locked = False
+    async with asyncio.timeout(5):
+        while len(journal.audits) < 2:  # noqa: ASYNC110 - the journal has no such event
+            await asyncio.sleep(0.01)
+    working.cancel()
+    assert [audit.plan_id for audit in journal.audits] == ["plan-1", "plan-2"]
+
+
+async def test_a_hanging_audit_says_how_long_it_was_waited_for() -> None:
+    rig = Rig(journal=HangingAudits(), pace=Pace(journal_s=0.02))
     await rig.hands.carry_out(place())
-    assert rig.answers() == [("Accepted", 1)]
-    assert [trouble.key for trouble in rig.troubles] == ["journal_unavailable:audit"]
+    assert rig.troubles[0].text == "Audits wait for the journal: TimeoutError: no answer in 0.02 s"
+
+
+async def test_the_oldest_of_too_many_waiting_audits_is_lost_and_told() -> None:
+    journal = LockedJournal()
+    rig = Rig(journal=journal)
+    for number in range(1, AUDITS_KEPT + 3):
+        await rig.hands.carry_out(cancel(number))
+    journal.locked = False
+    assert await rig.hands.cancel_all("over")
+    assert len(journal.audits) == AUDITS_KEPT
+    assert rig.troubles[-1].text == f"3 audits were lost: more than {AUDITS_KEPT} waited"
 
 
 async def test_a_stale_fence_stops_the_engine_and_sends_nothing() -> None:

@@ -3,10 +3,13 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -18,6 +21,7 @@ from execution.models import EngineLease
 from polyweb.devtools.machine import free_port
 from tests.installation import DATABASE, Installation, eventually, finish, sandbox
 
+HOLD_ENDS_S = 3.0  # after the lock: a retry of the lease, and a machine busy with other tests
 OPEN = "SELECT count(*) FROM execution_order WHERE state NOT IN ('filled', 'cancelled', 'rejected', 'expired')"
 STATE = "SELECT coalesce(max(state), '') FROM execution_enginestatus"
 HOLDER = "SELECT coalesce(max(holder), '') FROM execution_enginelease"
@@ -131,6 +135,37 @@ def test_the_engine_tells_prometheus_what_it_does(place: Installation) -> None:
         assert printed.returncode == 0
         assert "polyweb_engine_running 1.0" in printed.stdout
         assert finish(child, signal.SIGTERM) == 0
+
+
+def holds(place: Installation) -> list[tuple[datetime, str]]:
+    lines = map(json.loads, place.log.read_text(encoding="utf-8").splitlines())
+    return [(datetime.fromisoformat(line["timestamp"]), line["reason"]) for line in lines if line["event"] == "hold"]
+
+
+def test_a_lock_that_outlasts_the_lease_holds_trading_once_and_for_little_longer_than_itself(
+    place: Installation,
+) -> None:
+    with engine(place, "--lease-ttl", "3") as child:
+        quotes(place, child)
+        with closing(sqlite3.connect(place.folder / DATABASE, isolation_level=None, timeout=20)) as link:
+            link.execute("BEGIN EXCLUSIVE")
+            eventually(lambda: bool(holds(place)), "the lease has run out")
+            time.sleep(4)
+            link.execute("ROLLBACK")
+        released = datetime.now(UTC)
+        eventually(lambda: len(holds(place)) >= 2, "the hold is over")
+        (_, first), (over, second) = holds(place)
+        assert (first, second) == ("database unreachable: the lease to trade has run out", "over")
+        assert (over - released).total_seconds() < HOLD_ENDS_S
+        before = place.one("SELECT count(*) FROM execution_execaudit")
+        eventually(lambda: place.one("SELECT count(*) FROM execution_execaudit") > before, "audits are written again")
+        quotes(place, child)
+        assert len(holds(place)) == 2
+        assert finish(child, signal.SIGTERM) == 0
+    log = place.log.read_text(encoding="utf-8")
+    assert "Traceback" not in log
+    assert "audits_lost" not in log
+    assert log.count('"lease_not_renewed"') == log.count('"lease_renewed_again"') == 1
 
 
 # What is in the way ------------------------------------------------------------------------------------------
