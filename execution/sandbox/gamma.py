@@ -31,6 +31,12 @@ def iso(ms: int, days: int = 0) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def the_end(start_ms: int) -> str:
+    """When every market ends: with the next round year. The same after a restart: an end is part of the rules."""
+    year = datetime.fromtimestamp(start_ms // 1000, UTC).year
+    return f"{year // 10 * 10 + 10}-12-31T00:00:00Z"
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """What Gamma shows of a book."""
@@ -86,7 +92,7 @@ class Catalogue:
             "description": f"Rules of the event: {event.title}. Synthetic, made by the sandbox.",
             "resolutionSource": "",
             "startDate": iso(self._start_ms, -21),
-            "endDate": iso(self._start_ms, 40),
+            "endDate": the_end(self._start_ms),
             "active": True,
             "closed": False,
             "archived": False,
@@ -128,7 +134,7 @@ class Catalogue:
         }
 
     def _dates_and_flags(self, market: MarketSpec) -> Document:
-        start, end = iso(self._start_ms, -21), iso(self._start_ms, 40)
+        start, end = iso(self._start_ms, -21), the_end(self._start_ms)
         return {
             "startDate": start,
             "endDate": end,
@@ -190,7 +196,7 @@ class Catalogue:
             "rewardsAmount": 0,
             "rewardsDailyRate": 25,
             "startDate": iso(self._start_ms, -21)[:10],
-            "endDate": iso(self._start_ms, 40)[:10],
+            "endDate": the_end(self._start_ms)[:10],
         }
         return {
             "makerBaseFee": 0,

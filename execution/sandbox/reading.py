@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from execution.sandbox import refusal
 from execution.sandbox.floor import Floor
-from execution.sandbox.gamma import PUSD, iso
+from execution.sandbox.gamma import PUSD, iso, the_end
 from execution.sandbox.generator import Generator
 from execution.sandbox.ladder import PRICE_ONE, price_text
 from execution.sandbox.listing import EventSpec, MarketSpec
@@ -212,7 +212,7 @@ class Reader:
             "question": market.question,
             "description": f"This market resolves Yes if so it happens: {market.question} Otherwise No.",
             "market_slug": market.slug,
-            "end_date_iso": iso(self._start_ms, 40),
+            "end_date_iso": the_end(self._start_ms),
             "game_start_time": None,
             "seconds_delay": 0,
             "fpmm": "",

@@ -30,6 +30,15 @@ def test_the_official_client_reads_every_market_and_event() -> None:
         Event.model_validate(event)
 
 
+def test_a_restarted_sandbox_tells_the_same_rules() -> None:
+    """Their hash decides whether a market is quoted: a demo started again must not ask for a review of everything."""
+    names = ("question", "description", "resolutionSource", "groupItemTitle", "endDate", "outcomes", "negRiskOther")
+    later = START_MS + 3_600_000
+    again = Catalogue(Generator(seed=7, markets=14, start_ms=later), later)
+    told = [[[market.get(name) for name in names] for market in each.markets()] for each in (a_catalogue(), again)]
+    assert told[0] == told[1]
+
+
 def test_v1_ids_are_a_string_and_v2_ids_an_array() -> None:
     by_version = {market["version"]: market for market in documents()}
     v1, v2 = by_version["v1"], by_version["v2"]
