@@ -19,7 +19,12 @@ from polyweb.operations import approvals, reconciliation, rule_review, watchdog
 def reconcile() -> dict[str, Any]:
     """Compare our open orders with the venue's where it can be read, and our rows with each other."""
     done = reconciliation.reconcile(relayer=settings.POLYWEB.relayer, source="task")
-    return {"available": done.report.available, "corrections": len(done.report.corrections), "reason": done.reason}
+    return {
+        "result": done.result,
+        "available": done.report.available,
+        "corrections": len(done.report.corrections),
+        "reason": done.reason,
+    }
 
 
 @shared_task(name="polyweb.tasks.report_allowances", soft_time_limit=120)  # type: ignore[untyped-decorator]

@@ -19,11 +19,13 @@ from channels.exceptions import ChannelFull
 from channels.layers import get_channel_layer
 from django.core.checks import run_checks
 from django.db import DatabaseError
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from execution.models import EngineStatus
 from execution.signing import KeyUnavailable, load_key
 from markets.domain.decode import MAX_FRAME_BYTES, MalformedFrame, decode
 from markets.domain.events import BookSnapshot
@@ -31,8 +33,8 @@ from markets.feed.client import LOCAL
 from markets.feed.subscription import PONG, opening
 from markets.selectors import subscribed_markets
 from polyweb.celery import app
-from polyweb.env import Env
-from polyweb.health import readiness
+from polyweb.env import Env, Profile
+from polyweb.health import FRESH, readiness
 
 ANSWER_S = 10.0
 BOOK_S = 15.0
@@ -71,6 +73,9 @@ def run(env: Env) -> list[Row]:
     rows = [*_settings(), *_database(), _broker(env), *_disk(env), _keystore(env)]
     database_ok = all(row.verdict is Verdict.OK for row in rows if row.check in ("database", "migrations"))
     tokens = _tokens() if database_ok else ()
+    if env.profile is Profile.DEMO:
+        row, env = _demo(env, database_ok)
+        rows.append(row)
     return rows + asyncio.run(_network(env, tokens))
 
 
@@ -112,6 +117,20 @@ def _tokens() -> tuple[str, ...]:
     except DatabaseError:
         return ()
     return (followed[0].yes, followed[0].no) if followed else ()
+
+
+def _demo(env: Env, database_ok: bool) -> tuple[Row, Env]:
+    """A demo's sandbox listens wherever it found a port; the running engine's heartbeat says where."""
+    alive = timezone.now() - FRESH
+    status = EngineStatus.objects.filter(beat_at__gte=alive).order_by("-beat_at").first() if database_ok else None
+    feed = str((status.summary.get("mode") or {}).get("feed") or "") if status is not None else ""
+    parts = urlsplit(feed)
+    if parts.scheme not in ("ws", "wss"):
+        why = f"plays a {feed}" if feed else "is not running"
+        return skipped("addresses", f"the demo {why}: these are the defaults"), env
+    site = f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}"
+    told = {"feed_url": feed, "gamma_url": site, "clob_url": site}
+    return ok("addresses", f"of the running demo's sandbox, {parts.netloc}"), env.model_copy(update=told)
 
 
 def _broker(env: Env) -> Row:

@@ -30,12 +30,26 @@ NO_VENUE = {
 }
 
 
+# These have no venue anybody but the engine could read: that it was not read is no trouble.
+IN_PROCESS = frozenset({"fake", "paper"})
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """`reason` says why the venue was not read."""
 
     report: ReconcileReport
     reason: str
+
+    @property
+    def result(self) -> str:
+        """In two words; the report's rows say which."""
+        found = len(self.report.corrections)
+        if found:
+            return f"{found} correction{'s' if found > 1 else ''}"
+        if self.report.available:
+            return "no difference"
+        return "not applicable" if self.report.relayer in IN_PROCESS else "not read"
 
 
 def reconcile(*, relayer: str, source: str, now: datetime | None = None) -> Reconciled:

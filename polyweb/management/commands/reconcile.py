@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from polyweb.operations import reconciliation
-from polyweb.operations.reconciliation import Reconciled
+from polyweb.operations.reconciliation import IN_PROCESS, Reconciled
 
 
 class Command(BaseCommand):
@@ -31,6 +31,7 @@ def _values(done: Reconciled) -> dict[str, Any]:
     report = done.report
     return {
         "relayer": report.relayer,
+        "result": done.result,
         "available": report.available,
         "reason": done.reason,
         "corrections": report.corrections,
@@ -38,7 +39,8 @@ def _values(done: Reconciled) -> dict[str, Any]:
 
 
 def _text(done: Reconciled) -> str:
-    lines = [f"venue      not read: {done.reason}"]
+    word = "not applicable" if done.report.relayer in IN_PROCESS else "not read"
+    lines = [f"venue      {word}: {done.reason}"]
     for row in done.report.corrections:
         lines.append(f"own rows   order {row['client_order_id']} {row['subject']}: {row['kind']} ({row['detail']})")
     if not done.report.corrections:

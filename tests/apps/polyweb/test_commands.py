@@ -176,7 +176,7 @@ def test_health_names_what_is_missing() -> None:
 def test_reconcile_says_that_the_venue_was_not_read_and_what_our_rows_say() -> None:
     code, text = said("reconcile")
     assert code == 0
-    assert "venue      not read: the fake venue lives inside the engine" in text
+    assert "venue      not applicable: the fake venue lives inside the engine" in text
     assert "own rows   no contradiction" in text
     assert told("reconcile")["available"] is False
     assert set(ReconcileReport.objects.values_list("source", flat=True)) == {"cli"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
@@ -66,6 +67,15 @@ def test_the_reports_say_that_nothing_was_read() -> None:
     assert tasks.report_allowances()["available"] is False
     assert ReconcileReport.objects.get().source == "task"
     assert AllowanceReport.objects.get().missing == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("relayer", ["paper", "fake"])
+def test_a_venue_inside_the_engine_is_no_trouble(monkeypatch: pytest.MonkeyPatch, relayer: str) -> None:
+    monkeypatch.setattr(settings, "POLYWEB", settings.POLYWEB.model_copy(update={"relayer": relayer}))
+    done = tasks.reconcile()
+    assert (done["result"], done["available"], done["corrections"]) == ("not applicable", False, 0)
+    assert ReconcileReport.objects.get().relayer == relayer
 
 
 @pytest.mark.django_db
