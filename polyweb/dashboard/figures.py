@@ -97,7 +97,8 @@ def age(seconds: Figure) -> str:
     for limit, unit, size in ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600)):
         if span < limit:
             return f"{int(span // size)} {unit}"
-    return f"{int(span // 86_400)} d"
+    days = int(span // 86_400)
+    return f"{days} d" if days < 730 else f"{days // 365} y"
 
 
 def clock(moment: datetime) -> str:

@@ -188,7 +188,7 @@ def order_row(order: Order) -> Row:
         "filled": str(order.filled),
         "state": order.state,
         "ended": order.state in execution.ENDED_STATES,
-        "detail": order.detail,
+        "detail": "" if order.detail == order.state else order.detail,  # the state says it already
         "created_at": order.created_at.isoformat(),
         "created": order.created_at,
     }

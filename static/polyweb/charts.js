@@ -56,7 +56,7 @@ export function pnlChart(element, withNet) {
     cursor: { y: false, points: { size: 6 } },
     legend: { show: false },
     padding: [8, withNet ? 0 : 20, 0, 0],
-    scales: { y: { range: (_, low, high) => padded(low, high, 0.02) }, right: { range: (_, low, high) => padded(Math.min(low, 0), Math.max(high, 0), 1) } },
+    scales: { x: { range: span }, y: { range: (_, low, high) => padded(low, high, 0.02) }, right: { range: (_, low, high) => padded(Math.min(low, 0), Math.max(high, 0), 1) } },
     axes: axes(colour, signed, withNet ? [(_, ticks) => ticks.map(signed)] : []),
     series: [
       {},
@@ -64,6 +64,12 @@ export function pnlChart(element, withNet) {
       ...(withNet ? [{ label: "net", scale: "right", stroke: colour.muted, width: 1, dash: [4, 3], points: { show: false } }] : []),
     ],
   }));
+}
+
+/** At least half a minute, so that the first point does not stand in the middle of years. */
+export function span(_, low, high) {
+  if (low === null || high === null) return [Date.now() / 1000 - 30, Date.now() / 1000];
+  return high - low < 30 ? [high - 30, high] : [low, high];
 }
 
 export function padded(low, high, least) {

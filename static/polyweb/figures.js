@@ -56,7 +56,8 @@ export function age(seconds) {
   if (span < 120) return `${Math.floor(span)} s`;
   if (span < 7200) return `${Math.floor(span / 60)} min`;
   if (span < 172800) return `${Math.floor(span / 3600)} h`;
-  return `${Math.floor(span / 86400)} d`;
+  const days = Math.floor(span / 86400);
+  return days < 730 ? `${days} d` : `${Math.floor(days / 365)} y`;
 }
 
 export function share(value, whole) {

@@ -1,6 +1,6 @@
 /* One market: ladder, charts, position, own orders and the trace follow the socket; the parameters are edited here. */
 
-import { axes, chart, padded, pnlChart } from "./charts.js";
+import { axes, chart, padded, pnlChart, span } from "./charts.js";
 import { age, figure } from "./figures.js";
 import { setPreview, showLadder } from "./ladder.js";
 import { connect, paint, write } from "./shell.js";
@@ -44,7 +44,7 @@ const prices = chart(byId("price-chart"), (colour) => {
     cursor: { y: false, points: { size: 6 } },
     legend: { show: false },
     padding: [8, 20, 0, 0],
-    scales: { y: { range: (_, low, high) => padded(low, high, 0.002) } },
+    scales: { x: { range: span }, y: { range: (_, low, high) => padded(low, high, 0.002) } },
     axes: axes(colour, cents),
     bands: [{ series: [2, 1], fill: `${colour.muted}22` }],
     series: [

@@ -34,7 +34,9 @@ def test_thousands_stand_apart_and_never_wrap() -> None:
 
 
 def test_ages_get_coarser_as_they_grow() -> None:
-    assert [figures.age(s) for s in (0.23, 42, 180, 7300, 200_000)] == ["0.2 s", "42 s", "3 min", "2 h", "2 d"]
+    assert [figures.age(s) for s in (0.23, 42, 180, 7300, 200_000, 10**8)] == [
+        "0.2 s", "42 s", "3 min", "2 h", "2 d", "3 y",
+    ]  # fmt: skip
 
 
 def test_a_long_id_in_a_sentence_is_cut() -> None:
