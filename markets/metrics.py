@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from prometheus_client import Counter, Gauge, Histogram
 
 from markets.domain.integrity import BookCounters, Trust
+from markets.domain.recipe_watch import RecipeState
 from markets.domain.units import NANOS_PER_SECOND, Millis, Nanos
 
 FRAMES = Counter("polyweb_market_frames", "Frames received from the market channel")
@@ -16,6 +17,12 @@ EVENTS = Counter("polyweb_market_events", "Market events that reached the books"
 RESYNCS = Counter("polyweb_market_resyncs", "Snapshots asked for", ["reason"])
 CHECKS = Counter("polyweb_book_checks", "Checks of books against what the venue says", ["check"])
 CHECK_FAILURES = Counter("polyweb_book_check_failures", "Checks that failed", ["check"])
+IGNORED = Counter("polyweb_market_ignored_events", "Market events no book could take", ["why"])
+UNKNOWN_NAMES = Gauge("polyweb_market_unknown_names", "Different names met that nobody here knows", ["of"])
+SILENCES = Counter("polyweb_book_silences", "Times a market or token said nothing while others spoke")
+SWEEPS = Counter("polyweb_book_sweeps", "Times a market was asked for a snapshot because nothing had proved it")
+RECIPE = Gauge("polyweb_hash_recipe", "1 for the state the recipe of book hashes is in", ["state"])
+RECIPE_ALERTS = Counter("polyweb_hash_recipe_alerts", "Times the recipe of book hashes was doubted or given up")
 RECONNECTS = Counter("polyweb_market_reconnects", "Connections to the market channel opened again")
 BOOKS = Gauge("polyweb_books", "Tracked books by trust", ["trust"])
 FEED_LATENCY = Histogram(
@@ -34,7 +41,15 @@ class MarketMetrics:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], int] = {}
 
-    def publish(self, *, frames: int, malformed: Mapping[str, int], reconnects: int, books: BookCounters) -> None:
+    def publish(
+        self,
+        *,
+        frames: int,
+        malformed: Mapping[str, int],
+        reconnects: int,
+        books: BookCounters,
+        recipe: RecipeState,
+    ) -> None:
         self._raise(FRAMES, "frames", "", frames)
         for kind, total in events_by_type(books).items():
             self._raise(EVENTS.labels(kind), "events", kind, total)
@@ -46,6 +61,19 @@ class MarketMetrics:
         for check, (done, failed) in checks(books).items():
             self._raise(CHECKS.labels(check), "checks", check, done)
             self._raise(CHECK_FAILURES.labels(check), "failures", check, failed)
+        self._publish_oddities(books)
+        for state in RecipeState:
+            RECIPE.labels(state.value).set(state is recipe)
+
+    def _publish_oddities(self, books: BookCounters) -> None:
+        for why, total in ignored(books).items():
+            self._raise(IGNORED.labels(why), "ignored", why, total)
+        self._raise(SILENCES, "silences", "", books.silences)
+        self._raise(SWEEPS, "sweeps", "", books.sweeps)
+        self._raise(RECIPE_ALERTS, "recipe alerts", "", books.recipe_alerts)
+        # The names themselves are the venue's and could be any; how many they are is bounded by the books.
+        UNKNOWN_NAMES.labels("field").set(len(books.unknown_fields))
+        UNKNOWN_NAMES.labels("type").set(len(books.unknown_events))
 
     def _raise(self, counter: Counter, series: str, label: str, total: int) -> None:
         before = self._seen.get((series, label), 0)
@@ -72,6 +100,16 @@ def checks(books: BookCounters) -> dict[str, tuple[int, int]]:
         "parity": (books.deltas, books.parity_mismatches),
         "snapshot": (books.snapshots_checked, books.snapshot_mismatches),
         "hash": (books.hash_checked, books.hash_checked - books.hash_matches),
+        "audit": (books.audits, books.audit_mismatches),
+    }
+
+
+def ignored(books: BookCounters) -> dict[str, int]:
+    """Events that did not reach a book, by the reason."""
+    return {
+        "late": books.late_events,
+        "before_snapshot": books.deltas_before_snapshot,
+        "unknown_asset": books.unknown_assets,
     }
 
 

@@ -93,6 +93,9 @@ class Clerk:
     async def trouble(self, trouble: Trouble) -> None:
         await self._run(lambda: risk.open_incident(kind=trouble.kind, key=trouble.key, text=trouble.text))
 
+    async def settled(self, key: str) -> None:
+        await self._run(lambda: risk.close_incident_by_key(key=key))
+
     async def reconciled(self, source: str, relayer: str, corrections: Sequence[Correction]) -> None:
         await self._run(lambda: execution.reconcile(source=source, relayer=relayer, corrections=corrections))
 

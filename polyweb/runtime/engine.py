@@ -34,6 +34,7 @@ from polyweb.runtime.inbox import Control, Hold
 from polyweb.runtime.lookout import Lookout
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
+from polyweb.runtime.recipe_alarm import RecipeAlarm, Settled
 from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
@@ -97,8 +98,9 @@ class Engine:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._nudged = asyncio.Event()
-        self._troubles: asyncio.Queue[Trouble] = asyncio.Queue(1_000)
+        self._troubles: asyncio.Queue[Trouble | Settled] = asyncio.Queue(1_000)
         self._gauges = Gauges(parts.relayer.name)
+        self._recipe_alarm = RecipeAlarm(self.trouble, self.settled)
         self._lookout = Lookout(
             trader=parts.trader,
             relayer=parts.relayer,
@@ -131,6 +133,12 @@ class Engine:
         log.error("trouble", kind=trouble.kind, key=trouble.key, text=trouble.text)
         with contextlib.suppress(asyncio.QueueFull):  # a thousand incidents wait already, and the log has this one
             self._troubles.put_nowait(trouble)
+
+    def settled(self, key: str) -> None:
+        """A trouble is over by itself; its turn comes after every one that was reported before."""
+        log.info("trouble_over", key=key)
+        with contextlib.suppress(asyncio.QueueFull):
+            self._troubles.put_nowait(Settled(key))
 
     def overview(self) -> Json:
         """The whole summary of screens: what the trader knows and what only the engine does."""
@@ -332,6 +340,7 @@ class Engine:
         markets = [market for condition_id in changed if (market := trader.market(condition_id)) is not None]
         overview = self.overview()
         self._gauges.publish(trader, overview)
+        self._recipe_alarm.look(trader.books.recipe_state, matched=bool(trader.books.recipes_matched))
         await parts.clerk.beat(
             Beat(
                 token=parts.lease.token,
@@ -366,12 +375,15 @@ class Engine:
             while not written:
                 written = await self._reported(trouble)
 
-    async def _reported(self, trouble: Trouble) -> bool:
+    async def _reported(self, trouble: Trouble | Settled) -> bool:
         await self._database.wait()
         try:
-            await self._parts.clerk.trouble(trouble)
+            if isinstance(trouble, Settled):
+                await self._parts.clerk.settled(trouble.key)
+            else:
+                await self._parts.clerk.trouble(trouble)
         except self._parts.clerk.unavailable as error:
-            log.warning("incident_waits", kind=trouble.kind, error=f"{type(error).__name__}: {error}")
+            log.warning("incident_waits", key=trouble.key, error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(INCIDENT_RETRY_S)
             return False
         return True

@@ -57,6 +57,7 @@ class Gauges:
             malformed=trader.counters.malformed,
             reconnects=overview["feed"].get("reconnects", 0),
             books=trader.books.counters,
+            recipe=trader.books.recipe_state,
         )
         markets.publish_trust({trust: overview["trust"].get(trust.value, 0) for trust in Trust})
         for state in ("trading", "quoting", "watched"):

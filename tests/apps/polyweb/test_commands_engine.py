@@ -113,6 +113,32 @@ def test_after_a_kill_the_next_engine_waits_for_the_lease_and_ends_what_was_left
     assert place.one("SELECT count(*) FROM execution_reconcilereport WHERE source = 'start'") >= 2
 
 
+BOOKS_TELL = (
+    'polyweb_book_checks_total{check="audit"}',
+    'polyweb_book_check_failures_total{check="audit"}',
+    "polyweb_book_silences_total",
+    "polyweb_book_sweeps_total",
+    "polyweb_hash_recipe_alerts_total",
+    'polyweb_hash_recipe{state="doubted"}',
+    'polyweb_hash_recipe{state="abandoned"}',
+    'polyweb_market_ignored_events_total{why="late"}',
+    'polyweb_market_ignored_events_total{why="before_snapshot"}',
+    'polyweb_market_ignored_events_total{why="unknown_asset"}',
+    'polyweb_market_unknown_names{of="type"}',
+)
+
+
+def test_an_incident_about_hashes_is_closed_by_the_first_that_comes_out(place: Installation) -> None:
+    place.rows(
+        "INSERT INTO risk_incident (kind, key, text, times, opened_at, seen_at)"
+        " VALUES ('hash_recipe', 'hash_recipe', 'left open', 1, datetime('now'), datetime('now'))"
+    )
+    with engine(place) as child:
+        runs(place, child)
+        eventually(lambda: place.one("SELECT closed_at IS NOT NULL FROM risk_incident") == 1, "it is closed")
+        assert finish(child, signal.SIGTERM) == 0
+
+
 def test_the_engine_tells_prometheus_what_it_does(place: Installation) -> None:
     port = free_port()
     place.env["POLYWEB_METRICS_PORT"] = str(port)
@@ -130,6 +156,9 @@ def test_the_engine_tells_prometheus_what_it_does(place: Installation) -> None:
         assert figures["polyweb_market_frames_total"] > 0
         assert figures['polyweb_markets{state="quoting"}'] >= 1
         assert sum(value for name, value in figures.items() if name.startswith("polyweb_books{")) == 4
+        assert set(BOOKS_TELL) <= set(figures)
+        assert figures['polyweb_hash_recipe{state="reproduces"}'] == 1
+        assert figures['polyweb_market_unknown_names{of="field"}'] == 0
 
         printed = place.manage("metrics")
         assert printed.returncode == 0
