@@ -51,7 +51,7 @@ async def _page(session: aiohttp.ClientSession, login: Login) -> bool:
 
 async def _api(session: aiohttp.ClientSession) -> bool:
     try:
-        async with session.get("/api/v1/markets/", params={"page_size": 1}) as answer:
+        async with session.get("/api/v1/markets/", params={"limit": 1}) as answer:
             return answer.status == 200 and bool((await answer.json())["results"])
     except (aiohttp.ClientError, TimeoutError, KeyError, json.JSONDecodeError):
         return False
