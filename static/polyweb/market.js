@@ -11,7 +11,7 @@ const decimals = Number(head.dataset.decimals);
 const history = JSON.parse(byId("chart-data").textContent);
 const SPAN_S = 1800;
 
-// The price chart: one column of times, a missing value is undefined (draw on), null is a gap (no quote) --------
+// The price chart: one column of times; null is a gap (no quote, no book), what a moment does not name goes on --
 
 const columns = { t: [], bookBid: [], bookAsk: [], fair: [], bid: [], ask: [], fill: [] };
 const names = Object.keys(columns);
@@ -20,7 +20,11 @@ function append(t, values) {
   const last = columns.t.at(-1);
   if (last !== undefined && t <= last) t = last + 0.001;
   columns.t.push(t);
-  for (const name of names) if (name !== "t") columns[name].push(values[name]);
+  for (const name of names) {
+    if (name === "t") continue;
+    const before = name === "fill" ? null : columns[name].at(-1) ?? null;
+    columns[name].push(name in values ? values[name] : before);
+  }
   while (columns.t.length && columns.t[0] < t - SPAN_S) for (const name of names) columns[name].shift();
 }
 
