@@ -3,6 +3,8 @@
 Law: the books end as if every frame had been read. Changes of one market merge into one frame with the newest entry
 of every (token, side, price) and the tops and hashes after all of them, as the frames of one burst would say it;
 never across a snapshot, a tick change, a trade or anything that is no frame, for these mean something by their place.
+The burst a run begins with keeps a frame of its own: its first part may have been read before, with the hash and the
+tops after all of it, and both are judged when its time is over.
 """
 
 from collections.abc import Sequence
@@ -29,18 +31,27 @@ class _Run:
         self.places.append(place)
         self.documents.append(document)
 
-    def merged(self) -> bytes:
-        """One frame for all of them. Only the newest entry of a level counts; it moves to the end of the row."""
-        newest: dict[tuple[str, str, str], Document] = {}
-        after: dict[str, Document] = {}
-        for document in self.documents:
-            for entry in document["price_changes"]:
-                key = (entry["asset_id"], entry["side"], entry["price"])
-                newest.pop(key, None)
-                newest[key] = entry
-                after[entry["asset_id"]] = entry
-        entries = [entry | _state(after[entry["asset_id"]]) for entry in newest.values()]
-        return msgspec.json.encode(self.documents[-1] | {"price_changes": entries})
+    def parts(self) -> list[tuple[list[int], list[Document]]]:
+        """What becomes one frame each: the burst it begins with, and all that came after."""
+        begun = self.documents[0].get("timestamp")
+        later = (place for place, document in enumerate(self.documents) if document.get("timestamp") != begun)
+        cut = next(later, len(self.documents))
+        slices = (slice(0, cut), slice(cut, None))
+        return [(self.places[part], self.documents[part]) for part in slices if self.places[part]]
+
+
+def _merged(documents: Sequence[Document]) -> bytes:
+    """One frame for all of them. Only the newest entry of a level counts; it moves to the end of the row."""
+    newest: dict[tuple[str, str, str], Document] = {}
+    after: dict[str, Document] = {}
+    for document in documents:
+        for entry in document["price_changes"]:
+            key = (entry["asset_id"], entry["side"], entry["price"])
+            newest.pop(key, None)
+            newest[key] = entry
+            after[entry["asset_id"]] = entry
+    entries = [entry | _state(after[entry["asset_id"]]) for entry in newest.values()]
+    return msgspec.json.encode(documents[-1] | {"price_changes": entries})
 
 
 def _state(entry: Document) -> Document:
@@ -48,7 +59,7 @@ def _state(entry: Document) -> Document:
 
 
 def coalesce(items: Sequence[T | Frame]) -> list[T | Frame]:
-    """`items` with waiting price changes merged; each merged frame stands where the newest of its parts stood."""
+    """`items` with waiting price changes merged; a merged frame stands where the newest it was made of stood."""
     kept: list[T | Frame | None] = list(items)
     runs: dict[str, _Run] = {}
     for place, item in enumerate(items):
@@ -79,13 +90,14 @@ def _end_all(kept: list[T | Frame | None], runs: dict[str, _Run]) -> None:
 
 
 def _end(kept: list[T | Frame | None], run: _Run) -> None:
-    if len(run.places) == 1:
-        return
-    newest = kept[run.places[-1]]
-    assert isinstance(newest, Frame), "a run holds places of frames"
-    for place in run.places:
-        kept[place] = None
-    kept[run.places[-1]] = Frame(newest.received_ns, newest.connection, run.merged())
+    for places, documents in run.parts():
+        if len(places) == 1:
+            continue
+        newest = kept[places[-1]]
+        assert isinstance(newest, Frame), "a run holds places of frames"
+        for place in places:
+            kept[place] = None
+        kept[places[-1]] = Frame(newest.received_ns, newest.connection, _merged(documents))
 
 
 def _price_change(data: bytes) -> Document | None:
