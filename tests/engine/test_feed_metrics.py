@@ -42,7 +42,7 @@ def test_events_are_counted_by_type() -> None:
     assert events_by_type(books) == {"book": 2, "price_change": 5, "unknown": 1, "other": 2}
 
 
-COUNTED = (
+COUNTED: tuple[tuple[str, dict[str, str], int], ...] = (
     ("polyweb_book_checks_total", {"check": "audit"}, 7),
     ("polyweb_book_check_failures_total", {"check": "audit"}, 2),
     ("polyweb_book_silences_total", {}, 3),
@@ -73,7 +73,7 @@ def test_unknown_names_are_counted_and_never_become_labels() -> None:
     )
     MarketMetrics().publish(frames=0, malformed={}, reconnects=0, books=books, recipe=FINE)
     assert [value("polyweb_market_unknown_names", of=kind) for kind in ("field", "type")] == [2, 3]
-    named = {sample.labels["of"] for sample in UNKNOWN_NAMES.collect()[0].samples}
+    named = {sample.labels["of"] for sample in next(iter(UNKNOWN_NAMES.collect())).samples}
     assert named == {"field", "type"}
 
 
