@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from polyweb.operations.overview import Json, overview
 
 MAX_TOP = 1_000
 DEFAULT_TOP = 10
+RESYNC_LOG = "resync_log"
 
 
 def some_rows(text: str) -> int:
@@ -33,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--verbose",
             action="store_true",
-            help="also feed, loop, event storage, resyncs of each market and the texts of incidents",
+            help="also feed, loop, event storage, the newest resyncs, those of each market, and the texts of incidents",
         )
         parser.add_argument(
             "--top",
@@ -94,8 +96,10 @@ def _troubles(found: Json, verbose: bool) -> list[str]:
 def _deep(found: Json) -> list[str]:
     lines = []
     for name in ("feed", "loop", "history"):
-        figures = ", ".join(f"{key} {value}" for key, value in sorted((found[name] or {}).items()))
+        told = {key: value for key, value in (found[name] or {}).items() if key != RESYNC_LOG}
+        figures = ", ".join(f"{key} {_figure(value)}" for key, value in sorted(told.items()))
         lines.append(f"{name:<12}{figures or 'unknown'}")
+    lines += [_asked(row) for row in (found["feed"] or {}).get(RESYNC_LOG, [])]
     engine = found["engine"]
     if engine["state"] != "never":
         waiting = engine["changes_waiting"]
@@ -103,6 +107,23 @@ def _deep(found: Json) -> list[str]:
             f"lease       {engine['holder'] or 'nobody'}, token {engine['fencing_token']}; {waiting} changes wait"
         )
     return lines
+
+
+def _figure(value: object) -> str:
+    """A count, or counts by name: `endings (frozen 1, closed 2)`."""
+    if isinstance(value, dict):
+        return f"({', '.join(f'{key} {_figure(inner)}' for key, inner in sorted(value.items()))})" if value else "none"
+    if isinstance(value, list):
+        return " ".join(map(_figure, value)) or "none"
+    return "unknown" if value is None else str(value)
+
+
+def _asked(row: Json) -> str:
+    """One request for a snapshot, named as the log and the System page name it."""
+    at = datetime.fromtimestamp(row["at_ms"] / 1_000, UTC)
+    answer = "not answered yet" if row["took_ms"] is None else f"answered in {row['took_ms']} ms"
+    reason, market = row["reason"].replace("_", " "), row["market"]
+    return f"resync      {at:%F %T}  #{row['request_id']} {reason}, by {row['via']}, {answer}: {market}"
 
 
 def _markets(markets: Json) -> str:

@@ -64,6 +64,23 @@ def test_verbose_shows_the_ratio_and_what_is_stored() -> None:
     assert text.splitlines()[-1].split() == ["3", "3", "suspect", "hash", "Will", "it", "be", "1?"]
 
 
+def test_verbose_lists_the_newest_requests_for_snapshots_a_line_each() -> None:
+    asked = {"request_id": "7", "market": "0x01", "reason": "missing_snapshot", "at_ms": 1_800_000_000_000}
+    log = [asked | {"via": "rest", "took_ms": 42}, asked | {"request_id": "6", "via": "socket", "took_ms": None}]
+    feed = {"up": 2, "endings": {"frozen": 1, "closed": 2}, "audits": {}, "resync_log": log, "latency_ms": None}
+    feed["sides"] = [{"first": 6, "lead_ms": 1.5}]
+    beat(Beat(1, "running", "paper", False, timezone.now(), 0, {"feed": feed}))
+    lines = status("--verbose").splitlines()
+    assert (
+        "feed        audits none, endings (closed 2, frozen 1), latency_ms unknown, sides (first 6, lead_ms 1.5), up 2"
+        in lines
+    )
+    assert [line for line in lines if line.startswith("resync ")] == [
+        "resync      2027-01-15 08:00:00  #7 missing snapshot, by rest, answered in 42 ms: 0x01",
+        "resync      2027-01-15 08:00:00  #6 missing snapshot, by socket, not answered yet: 0x01",
+    ]
+
+
 def test_books_without_trouble_are_not_accused() -> None:
     an_engine()
     shown(1, resyncs=0, changes=1_000)
