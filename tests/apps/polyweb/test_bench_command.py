@@ -23,6 +23,7 @@ def test_ingest_reports_one_json_document() -> None:
     assert (found["messages"], found["books"]) == (300, 4)
     assert found["sampled_hash"].keys() == {"every", "us_per_message", "share"}
     assert found["snapshot_hash"].keys() == {"snapshots", "us_per_message", "share"}
+    assert found["without_hashes"].keys() == {"us_per_message", "ratio_to_bare_decode"}
     assert found["us_per_message"] > found["bare_us_per_message"] > 0
 
 
