@@ -16,11 +16,12 @@ import msgspec
 from django.db import OperationalError, connection
 
 from markets import selectors as stored
+from markets.domain.cuts import Recorded
 from markets.domain.events import Frame
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_SECOND, Cash, ConditionId, cash_to_decimal
-from markets.feed.frames import read_frames, require_market_frames
-from markets.feed.recorder import RecordingError, RecordKind, is_segment, read_records, segments
+from markets.domain.units import NANOS_PER_SECOND, Cash, ConditionId, Nanos, cash_to_decimal
+from markets.feed.frames import Meter, read_frames, read_recording, require_market_frames, unmetered
+from markets.feed.recorder import RecordingError, RecordKind, is_segment, read_marked, read_records, segments
 from markets.gamma.metadata import read_markets
 from markets.models import Market as MarketRow
 from polyweb.runtime import views
@@ -176,17 +177,47 @@ def prepare(request: Request) -> Rehearsal:
     return Rehearsal(trader, venue[0], control)
 
 
-def run(request: Request, on_frame: Callable[[Frame], None]) -> Json:
+class Pace:
+    """Holds items back until they are due at `speed` times recorded time; at 0 nothing waits.
+
+    It changes when a decision is computed, never which: the trader's clock is the recording's.
+    """
+
+    def __init__(
+        self,
+        speed: float = 0.0,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._speed = speed
+        self._now_ns = now_ns
+        self._sleep = sleep
+        self._begun: tuple[int, Nanos] | None = None
+
+    def wait(self, recorded_ns: Nanos) -> None:
+        if not self._speed:
+            return
+        if self._begun is None:
+            self._begun = self._now_ns(), recorded_ns
+        started_ns, first_ns = self._begun
+        left_ns = started_ns + int((recorded_ns - first_ns) / self._speed) - self._now_ns()
+        if left_ns > 0:
+            self._sleep(left_ns / NANOS_PER_SECOND)
+
+
+def run(request: Request, meter: Meter = unmetered, pace: Pace | None = None) -> Json:
     """Replay the whole recording; the summary every later tool relies on."""
     rehearsal = prepare(request)
+    pace = pace or Pace()
     started = time.perf_counter()
 
-    def watched() -> Iterable[Frame]:
-        for frame in read_frames(request.recording):
-            on_frame(frame)
-            yield frame
+    def paced() -> Iterator[Recorded]:
+        for item in read_recording(request.recording, meter):
+            if isinstance(item, Frame):
+                pace.wait(item.received_ns)
+            yield item
 
-    rehearsal.run(watched())
+    rehearsal.run(paced())
     return summary(rehearsal, time.perf_counter() - started)
 
 
@@ -202,13 +233,13 @@ def is_session(path: Path) -> bool:
     return first is not None and first.kind == RecordKind.ITEM
 
 
-def run_session(recording: Path, on_frame: Callable[[Frame], None]) -> Json:
+def run_session(recording: Path, meter: Meter = unmetered, pace: Pace | None = None) -> Json:
     """Decide a recorded session again. `divergence` says where it went another way, None when it nowhere did."""
     replay = SessionReplay(lambda begin: Trader(begin.config))
     started = time.perf_counter()
     divergence: str | None = None
     try:
-        replay.run(_session_items(recording, on_frame))
+        replay.run(_session_items(recording, meter, pace or Pace()))
     except Divergence as error:
         divergence = str(error)
     except NoBeginning as error:
@@ -218,19 +249,21 @@ def run_session(recording: Path, on_frame: Callable[[Frame], None]) -> Json:
     return {"session": True, "runs": len(replay.played), "divergence": divergence} | told
 
 
-def _session_items(recording: Path, on_frame: Callable[[Frame], None]) -> Iterator[Frame | Spelled]:
+def _session_items(recording: Path, meter: Meter, pace: Pace) -> Iterator[Frame | Spelled]:
+    before = 0
     for part in segments(recording) if recording.is_dir() else [recording]:
-        for record in read_records(part):
+        for record, packed in read_marked(part):
+            meter(before + packed)
+            pace.wait(record.received_ns)
             if record.kind == RecordKind.FRAME:
-                frame = Frame(record.received_ns, record.connection, record.payload)
-                on_frame(frame)
-                yield frame
+                yield Frame(record.received_ns, record.connection, record.payload)
             elif record.kind == RecordKind.ITEM:
                 yield _item(part, record.payload)
             elif record.kind == RecordKind.GAP:
                 raise RecordingError(
                     part, f"lacks {record.payload.decode()} records (the disk was too slow)", "Replay what is before it"
                 )
+        before += part.stat().st_size
 
 
 def _item(part: Path, payload: bytes) -> Spelled:

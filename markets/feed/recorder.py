@@ -205,6 +205,15 @@ def read_records(path: Path, offset: int = 0) -> Iterator[Record]:
         yield from _records(path, part.raw)
 
 
+def read_marked(path: Path) -> Iterator[tuple[Record, int]]:
+    """As `read_records`, with header and end mark, and with how many bytes of the file were read for each."""
+    packed = 0
+    for part in _parts(path):
+        packed += part.packed_bytes
+        for record in _all_records(path, part.raw):
+            yield record, packed
+
+
 def inspect(path: Path) -> Torn | None:
     """What is torn off the end of a segment, or None when it was closed properly or merely not yet."""
     whole = sum(part.packed_bytes for part in _parts(path))
@@ -297,6 +306,10 @@ def _parts(path: Path, offset: int = 0) -> Iterator[_Part]:
 
 
 def _records(path: Path, raw: bytes) -> Iterator[Record]:
+    return (record for record in _all_records(path, raw) if record.kind not in (RecordKind.HEADER, RecordKind.END))
+
+
+def _all_records(path: Path, raw: bytes) -> Iterator[Record]:
     at = 0
     while at < len(raw):
         if at + _RECORD.size > len(raw):
@@ -307,8 +320,7 @@ def _records(path: Path, raw: bytes) -> Iterator[Record]:
         if len(payload) != length or (kind == RecordKind.HEADER and payload != FORMAT):
             raise _foreign(path)
         at += length
-        if kind not in (RecordKind.HEADER, RecordKind.END):
-            yield Record(kind, received_ns, connection, payload)
+        yield Record(kind, received_ns, connection, payload)
 
 
 def _free_path(directory: Path, prefix: str, opened_ns: Nanos) -> Path:

@@ -14,11 +14,12 @@ import msgspec
 
 from execution.domain.commands import Cancel, Command, Outcome, Place
 from markets.domain.books import BookSet
+from markets.domain.cuts import Cut, Recorded, Twin, cut_assets
 from markets.domain.decode import MalformedFrame, decode
 from markets.domain.events import Frame, MarketEvent
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, Nanos
-from polyweb.runtime.inbox import Begin, Control, Decide, Spelled, Tick
+from polyweb.runtime.inbox import Begin, Control, Decide, FeedDown, FeedUp, Spelled, Tick
 from polyweb.runtime.trader import Trader
 
 TICK_NS: Nanos = NANOS_PER_SECOND
@@ -64,7 +65,10 @@ def digest_of(commands: Sequence[Command]) -> str:
 
 
 class Rehearsal:
-    """Drives one trader through a recording. `frames` with one receive time are one turn, as in a live burst."""
+    """Drives one trader through a recording. `frames` with one receive time are one turn, as in a live burst.
+
+    At a cut its tokens go down and come up again, as they did when it was lived; a twin's telling is left out.
+    """
 
     def __init__(self, trader: Trader, venue: Venue, control: Control) -> None:
         self.trader = trader
@@ -74,23 +78,32 @@ class Rehearsal:
         self._venue = venue
         self._control = control
 
-    def run(self, frames: Iterable[Frame]) -> None:
+    def run(self, frames: Iterable[Recorded]) -> None:
         for _ in self.turns(frames):
             pass
 
-    def turns(self, frames: Iterable[Frame]) -> Iterator[Nanos]:
+    def turns(self, frames: Iterable[Recorded]) -> Iterator[Nanos]:
         """Play turn by turn, yielding the recording's time after each."""
-        for received_ns, burst in groupby(frames, key=lambda frame: frame.received_ns):
+        told = (item for item in frames if not isinstance(item, Twin))
+        for received_ns, burst in groupby(told, key=_time_of):
             if not self.first_ns:
                 self.first_ns = self.last_ns = received_ns
                 self.trader.apply(self._control)
             self._pass_time(received_ns)
             self._hear(received_ns)
-            for frame in burst:
-                self.trader.apply(frame)
+            for item in burst:
+                if isinstance(item, Cut):
+                    self._cut(item)
+                else:
+                    self.trader.apply(item)
             self._turn(received_ns)
             yield received_ns
         self.trader.books.flush()
+
+    def _cut(self, cut: Cut) -> None:
+        assets = cut_assets(self.trader.books, cut)
+        self.trader.apply(FeedDown(cut.at_ns, assets, "the recording breaks off"))
+        self.trader.apply(FeedUp(cut.at_ns, assets))
 
     def _pass_time(self, until_ns: Nanos) -> None:
         """One tick for every second in which nothing was recorded, as the live engine has them."""
@@ -116,6 +129,10 @@ class Rehearsal:
     def _hear(self, now_ns: Nanos) -> None:
         for outcome in self._venue.due(now_ns):
             self.trader.apply(outcome)
+
+
+def _time_of(item: Frame | Cut) -> Nanos:
+    return item.at_ns if isinstance(item, Cut) else item.received_ns
 
 
 class Divergence(Exception):

@@ -111,10 +111,6 @@ def lived(folder: Path, seconds: int = 30, limits: RecorderLimits = DEFAULT_LIMI
     return life, session.recorder.segments
 
 
-def ignored(_: Frame) -> None:
-    """Nobody counts frames here."""
-
-
 def tampered(source: Path, target: Path, spoil: bytes, instead: bytes) -> Path:
     """The same session with every `spoil` in its frames replaced."""
     copy = Recorder(target, prefix="session")
@@ -137,7 +133,7 @@ async def test_a_session_recorded_by_the_engines_recorder_replays_to_the_same_de
     recordings = Recordings(tmp_path, raw=False, register=register, on_trouble=lambda trouble: None)
     life = Life(recordings).play()
     await recordings.close()
-    found = replays.run_session(tmp_path / "sessions", ignored)
+    found = replays.run_session(tmp_path / "sessions")
     assert found["divergence"] is None
     counters = life.trader.counters
     assert counters.placed > 8
@@ -155,7 +151,7 @@ async def test_a_session_recorded_by_the_engines_recorder_replays_to_the_same_de
 def test_a_session_in_several_segments_is_read_as_one(tmp_path: Path) -> None:
     life, segments = lived(tmp_path, 30, RecorderLimits(segment_bytes=20_000, part_bytes=4_000))
     assert len(segments) > 2
-    found = replays.run_session(tmp_path, ignored)
+    found = replays.run_session(tmp_path)
     assert (found["runs"], found["divergence"]) == (1, None)
     assert found["orders_placed"] == life.trader.counters.placed
 

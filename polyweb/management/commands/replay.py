@@ -1,32 +1,39 @@
 """`replay FILE`: a recording through strategy, gate and a venue of paper, deterministically."""
 
 import json
-import sys
-import time
-from argparse import ArgumentParser
+import math
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from markets.domain.events import Frame
 from markets.domain.units import cash_from_decimal
+from markets.feed.frames import size_of
 from markets.feed.recorder import RecordingError
 from markets.gamma import UnreadableFile
+from markets.management.progress import ProgressBar
 from polyweb import replays
 from polyweb.runtime.views import Json
 
-PROGRESS_S = 0.25
 FAILURES = (RecordingError, UnreadableFile, replays.ParamsFileError, replays.DatabaseUnread)
+
+
+def _speed(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise ArgumentTypeError(f"{text} is not 0 (as fast as can be) or more")
+    return number
 
 
 class Command(BaseCommand):
     help = (
-        "Replay a recording (JSON lines, .gz, or our segments; a folder of segments) at full speed: every market in it"
-        " is quoted on paper. The digest is the same for the same file, parameters, metadata and seed. A recorded"
-        " session is decided again instead, and every decision compared: it takes none of the options, and a difference"
-        " ends with an error. Sizes in shares, money in pUSD, times in seconds."
+        "Replay a recording (JSON lines, .gz, or our segments; a folder of segments): every market in it is quoted on"
+        " paper. The digest is the same for the same file, parameters, metadata and seed, at any speed. Every best"
+        " price and snapshot is checked and, as in the live engine, one hash in 32; verify_recording checks them all. A"
+        " recorded session is decided again instead, and every decision compared: of the options it takes only --speed,"
+        " and a difference ends with an error. Sizes in shares, money in pUSD, times in seconds."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -40,26 +47,37 @@ class Command(BaseCommand):
             "--relayer", choices=("paper", "fake"), default="paper", help="fake accepts everything and fills nothing"
         )
         parser.add_argument("--seed", type=int, default=0, help="varies the paper venue's latency (default 0)")
+        parser.add_argument(
+            "--speed",
+            type=_speed,
+            default=0.0,
+            metavar="X",
+            help="times recorded time; 0, the default: as fast as can be",
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
+        bar = ProgressBar(size_of(options["file"]))
+        pace = replays.Pace(options["speed"])
         try:
             found = (
-                _session(options)
+                _session(options, bar, pace)
                 if replays.is_session(options["file"])
-                else replays.run(_request(options), _Progress())
+                else replays.run(_request(options), bar, pace)
             )
         except FAILURES as error:
             raise CommandError(str(error)) from error
+        finally:
+            bar.done()
         self.stdout.write(json.dumps(found) if options["json"] else _as_text(found))
         if found.get("divergence"):
             raise CommandError(f"the session was decided differently: {found['divergence']}")
 
 
-def _session(options: dict[str, Any]) -> Json:
+def _session(options: dict[str, Any], bar: ProgressBar, pace: replays.Pace) -> Json:
     given = [f"--{name}" for name in ("params", "metadata") if options[name]]
     if given:
         raise CommandError(f"{options['file']} is a recorded session and brings its own; leave out {', '.join(given)}")
-    return replays.run_session(options["file"], _Progress())
+    return replays.run_session(options["file"], bar, pace)
 
 
 def _request(options: dict[str, Any]) -> replays.Request:
@@ -76,19 +94,3 @@ def _request(options: dict[str, Any]) -> replays.Request:
 
 def _as_text(found: dict[str, Any]) -> str:
     return "\n".join(f"{name.replace('_', ' '):<18} {value}" for name, value in found.items())
-
-
-class _Progress:
-    """A line on stderr that counts frames, when somebody is there to read it."""
-
-    def __init__(self) -> None:
-        self._on = sys.stderr.isatty()
-        self._frames = 0
-        self._next = time.monotonic() + PROGRESS_S
-
-    def __call__(self, _: Frame) -> None:
-        self._frames += 1
-        if self._on and self._frames % 500 == 0 and time.monotonic() >= self._next:
-            self._next = time.monotonic() + PROGRESS_S
-            sys.stderr.write(f"\r{self._frames} frames")
-            sys.stderr.flush()

@@ -8,9 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from markets.feed.frames import read_frames
+from markets.models import Market
 
 OWN = Path(__file__).resolve().parents[2] / "data" / "quiet_4_markets.jsonl.gz"
 METADATA = OWN.with_name(OWN.name + ".metadata.json")
+
+pytestmark = pytest.mark.django_db
 
 KEYS = [
     "frames",
@@ -63,15 +66,22 @@ def test_what_cannot_be_read_is_a_clear_error(arguments: list[object]) -> None:
         output(*arguments)
 
 
-@pytest.mark.django_db
-def test_the_database_may_stand_in_for_metadata() -> None:
+def test_without_metadata_the_database_says_what_the_markets_are() -> None:
+    guessed = output(OWN, "--json")
     call_command("sync_markets", "--file", str(METADATA), stdout=StringIO())
-    assert output(OWN, "--json", "--database") == output(OWN, "--json")
+    assert output(OWN, "--json") == guessed
+    Market.objects.update(min_size=50)
+    with pytest.raises(SystemExit):  # the minimum size enters every hash
+        output(OWN)
+    assert output(OWN, "--json", "--metadata", METADATA) == guessed
 
 
-def test_two_sources_of_metadata_are_one_too_many() -> None:
-    with pytest.raises(CommandError, match="give one"):
-        output(OWN, "--database", "--metadata", METADATA)
+def test_a_document_over_many_lines_gets_a_hint(tmp_path: Path) -> None:
+    path = tmp_path / "pretty.json"
+    frames = [json.loads(frame.data) for frame, _ in zip(read_frames(OWN), range(3), strict=False)]
+    path.write_text(json.dumps(frames, indent=2))
+    with pytest.raises(CommandError, match=r"one JSON document over many lines\. Put each message on a line"):
+        output(path)
 
 
 def test_people_are_told_which_recipe_and_which_neg_risk_the_hashes_settled() -> None:

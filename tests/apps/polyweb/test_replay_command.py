@@ -96,6 +96,26 @@ def test_twice_is_the_same_and_the_seed_is_part_of_it() -> None:
     assert quiet()["digest"] == quiet("--seed", 0)["digest"] != quiet("--seed", 1)["digest"]
 
 
+def test_the_digest_does_not_depend_on_the_speed() -> None:
+    assert quiet("--speed", 20_000)["digest"] == quiet("--speed", 0)["digest"] == quiet()["digest"]
+
+
+def test_a_pace_waits_for_what_is_not_due_yet() -> None:
+    slept: list[float] = []
+    pace = replays.Pace(2.0, now_ns=lambda: int(sum(slept) * 1e9), sleep=slept.append)
+    for recorded_s in (100, 101, 101, 104):
+        pace.wait(recorded_s * 1_000_000_000)
+    assert slept == [0.5, 1.5]
+    replays.Pace(0.0, sleep=slept.append).wait(1)
+    assert len(slept) == 2
+
+
+@pytest.mark.parametrize("speed", ["-1", "nan", "inf"])
+def test_a_speed_below_zero_or_without_end_is_refused(speed: str) -> None:
+    with pytest.raises(CommandError, match="is not 0 .as fast as can be. or more"):
+        output(QUIET, f"--speed={speed}")
+
+
 def test_the_fake_venue_fills_nothing() -> None:
     found = quiet("--relayer", "fake")
     assert (found["fills"], found["pnl_pusd"], found["inventory"]) == (0, "0.000000", {})
