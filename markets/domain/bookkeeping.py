@@ -19,6 +19,7 @@ from markets.domain.events import (
     UnknownEvent,
 )
 from markets.domain.integrity import BookCounters, Doubt, mirrored
+from markets.domain.judge import PROVABLE, Proof
 from markets.domain.patrol import Patrol
 from markets.domain.shelf import Shelf
 from markets.domain.tracked import Tracked
@@ -28,7 +29,11 @@ BURST_GRACE_NS: Nanos = 250 * NANOS_PER_MILLI
 HASH_GRACE_NS: Nanos = 2_000 * NANOS_PER_MILLI
 SNAPSHOT_GRACE_NS: Nanos = 5_000 * NANOS_PER_MILLI
 
+MOST_PATIENCE_NS: Nanos = 60_000 * NANOS_PER_MILLI  # where no sweep bounds it
+
 _MAX_UNKNOWN_EVENTS = 64
+_NEEDS_NO_ANSWER = (Doubt.NONE, Doubt.RESOLVED, Doubt.SILENT)  # the patrol asks the silent ones itself
+_ABOUT_FACTS = (Doubt.HASH, Doubt.TICK_CHANGE)
 
 
 class Bookkeeper(Shelf):
@@ -43,6 +48,7 @@ class Bookkeeper(Shelf):
         silence_ns: Nanos,
     ) -> None:
         super().__init__(auto_track=auto_track, hash_every=hash_every)
+        self._most_patience_ns = max(sweep_ns or MOST_PATIENCE_NS, SNAPSHOT_GRACE_NS)
         self._patrol = Patrol(sweep_ns, silence_ns, SNAPSHOT_GRACE_NS)
         self._folds: dict[type, Callable[[Any, Nanos], None]] = {
             PriceChange: self._price_change,
@@ -95,6 +101,7 @@ class Bookkeeper(Shelf):
         for tracked in self._of(assets):
             if tracked.book.seeded and tracked.doubt is Doubt.NONE:
                 self._doubt(tracked, reason)
+                tracked.asked_ns = 0
                 self._wish(tracked, reason)
 
     def audit(self, shown: BookSnapshot, received_ns: Nanos) -> None:
@@ -119,7 +126,7 @@ class Bookkeeper(Shelf):
                 self._close_burst(tracked, None)
             if tracked.hash_check.misses and quiet_ns >= HASH_GRACE_NS:
                 self._miss_stays(tracked)
-            if not tracked.book.seeded and tracked.feed_up and tracked.doubt is not Doubt.RESOLVED:
+            if tracked.feed_up and tracked.doubt not in _NEEDS_NO_ANSWER:
                 self._ask_again(tracked, now_ns)
         for found in self._patrol.sweep(self._tracked, now_ns):
             self._counters.sweeps += 1
@@ -153,10 +160,11 @@ class Bookkeeper(Shelf):
         self._room = self._had_room = self._judge.room()
 
     def _ask_again(self, tracked: Tracked, now_ns: Nanos) -> None:
+        """First after SNAPSHOT_GRACE_NS, then less and less often: some markets never get a book."""
         if not tracked.asked_ns:
-            tracked.asked_ns = now_ns
-        elif now_ns - tracked.asked_ns >= SNAPSHOT_GRACE_NS:
-            tracked.asked_ns = now_ns
+            tracked.asked_ns, tracked.patience_ns = now_ns, SNAPSHOT_GRACE_NS
+        elif now_ns - tracked.asked_ns >= tracked.patience_ns:
+            tracked.asked_ns, tracked.patience_ns = now_ns, min(2 * tracked.patience_ns, self._most_patience_ns)
             self._wish(tracked, Doubt.MISSING_SNAPSHOT)
 
     def _price_change(self, event: PriceChange, received_ns: Nanos) -> None:
@@ -175,9 +183,14 @@ class Bookkeeper(Shelf):
         if not self._takes_deltas(tracked, event.timestamp_ms):
             self._counters.deltas_before_snapshot += not tracked.book.seeded
             return
-        if tracked.doubt is Doubt.SILENT:
-            tracked.hash_due = True  # it speaks again: a proof tells whether anything was lost
+        if tracked.doubt in PROVABLE:
+            tracked.hash_due = True  # a proof tells whether anything was lost
         yes, no = self._entries(tracked, event)
+        if not tracked.book.seeded:
+            return
+        if tracked.doubt is not Doubt.TICK_CHANGE and any(tracked.off_grid(change) for change in changes):
+            self._break(tracked, Doubt.TICK_CHANGE)
+            return
         if not self._judge.hear_claim(tracked, yes, no, event.timestamp_ms):
             self._break(tracked, Doubt.HASH)
             return
@@ -208,7 +221,7 @@ class Bookkeeper(Shelf):
         return tracked.book.seeded
 
     def _entries(self, tracked: Tracked, event: PriceChange) -> tuple[LevelChange | None, LevelChange | None]:
-        """The last entry of the frame for YES and for NO."""
+        """The last entry of the frame for YES and for NO. One for any other token ends the epoch."""
         yes = no = None
         market = tracked.market
         for change in event.changes:
@@ -216,7 +229,17 @@ class Bookkeeper(Shelf):
                 yes = change
             elif change.asset == market.no or self._find(event.market, change.asset) is tracked:
                 no = change
+            elif tracked.book.seeded:
+                self._break(tracked, Doubt.UNKNOWN_ASSET)
         return yes, no
+
+    def _find(self, condition_id: ConditionId, asset: AssetId) -> Tracked | None:
+        """A token that a tracked market does not have casts doubt on what we hold of it."""
+        found = super()._find(condition_id, asset)
+        stranger_to = self._tracked.get(condition_id) if found is None else None
+        if stranger_to is not None and stranger_to.book.seeded:
+            self._break(stranger_to, Doubt.UNKNOWN_ASSET)
+        return found
 
     def _apply_changes(self, tracked: Tracked, changes: tuple[LevelChange, ...]) -> bool:
         """Mirrored pairs once, single entries each, oriented to YES. False when a pair contradicts itself."""
@@ -253,13 +276,30 @@ class Bookkeeper(Shelf):
             tracked.paired_ns = received_ns  # silence of the other token counts from here
         self._replace_book(tracked, event)
         tracked.burst_ms = tracked.snapshot_ms = event.timestamp_ms
-        tracked.doubt = Doubt.NONE
-        tracked.proved_ns = tracked.heard_ns[event.asset == tracked.market.yes] = received_ns
+        doubted, tracked.doubt = tracked.doubt, Doubt.NONE
+        tracked.heard_ns[event.asset == tracked.market.yes] = received_ns
         self._changed(tracked, received_ns)
-        if not self._judge.snapshot_holds(tracked, event):
+        self._weigh(tracked, doubted, self._judge.snapshot_proof(tracked, event), event.tick is not None)
+
+    def _weigh(self, tracked: Tracked, doubted: Doubt, proof: Proof, states_tick: bool) -> None:
+        """What a snapshot is worth. One without tick or proof may have been taken on another grid than we know of."""
+        stays = Doubt.NONE
+        if proof is Proof.REFUTED:
             self._break(tracked, Doubt.HASH)
-        elif tracked.hash_check.misses:
-            tracked.plain = False
+            return
+        if tracked.levels_off_grid() and not self._judge.proves_tick(proof):
+            stays = Doubt.TICK_CHANGE
+        elif doubted in _ABOUT_FACTS and not states_tick and proof is not Proof.HELD:
+            stays = doubted
+        if stays is not Doubt.NONE and stays is not doubted:
+            self._break(tracked, stays)
+        elif stays is not Doubt.NONE:
+            self._doubt(tracked, stays)
+        else:
+            if proof is Proof.UNSAID:
+                tracked.proved_ns = tracked.updated_ns
+            if tracked.hash_check.misses:
+                tracked.plain = False
 
     def _replace_book(self, tracked: Tracked, event: BookSnapshot) -> None:
         """Put the snapshot in place; a built book that differs is kept until the burst is over."""
@@ -285,7 +325,9 @@ class Bookkeeper(Shelf):
         self._patrol.traded(tracked.condition_id)
         if tracked.hash_check.announced(tracked.book, event.price):
             self._counters.hash_matches += 1
-            self._dirty[event.market] = None
+            self._judge.vindicate(tracked)
+            tracked.smooth()
+            self._dirty[tracked.condition_id] = None
 
     def _tick_change(self, event: TickSizeChange, _: Nanos) -> None:
         """Both tokens announce it; the first ends the epoch, the second finds the tick already new."""
@@ -341,6 +383,8 @@ class Bookkeeper(Shelf):
         self._dirty[tracked.condition_id] = None
 
     def _break(self, tracked: Tracked, doubt: Doubt) -> None:
+        if tracked.doubt is Doubt.RESOLVED:
+            return
         self._end_epoch(tracked, doubt)
         self._wish(tracked, doubt)
 

@@ -11,8 +11,9 @@ import msgspec
 
 from markets.domain import wire
 from markets.domain.bookkeeping import BURST_GRACE_NS, HASH_GRACE_NS, SNAPSHOT_GRACE_NS
-from markets.domain.decode import decode, event_type
+from markets.domain.decode import decode, event_type, named_assets, named_markets
 from markets.domain.events import MarketEvent
+from markets.domain.integrity import Doubt
 from markets.domain.numbers import BadNumber
 from markets.domain.oddities import ONE_IN, look
 from markets.domain.shortcuts import Shortcuts
@@ -66,6 +67,19 @@ class BookSet(Shortcuts):
         except (msgspec.MsgspecError, BadNumber):  # decode says what is wrong with it, and where
             taken = False
         return () if taken else self._apply_decoded(data, received_ns)
+
+    def distrust_frame(self, data: bytes, *, whole: bool) -> None:
+        """A frame could not be read: whatever it meant to say is missing from the books it names.
+
+        One that names no book of ours may have been about any, and so may an array that is not `whole`: its rest may
+        have named more.
+        """
+        named = {market: None for market in named_markets(data) if market in self._tracked}
+        named.update((tracked.condition_id, None) for tracked in self._of(named_assets(data)))
+        for condition_id in named:
+            self.distrust(condition_id, Doubt.MALFORMED)
+        if not named or not (whole or data.lstrip().startswith(b"{")):
+            self.suspect(self._by_asset, Doubt.MALFORMED)
 
     def _apply_other(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
         if len(data) < _SMALL_FRAME and event_type(data) == b"book" and data.isascii():

@@ -35,7 +35,7 @@ from markets.domain.numbers import (
     SizeMemo,
     WholeMemo,
 )
-from markets.domain.units import PRICE_ONE, ConditionId, Price, Size
+from markets.domain.units import PRICE_ONE, AssetId, ConditionId, Price, Size
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024  # an opening dump of 200 tokens is about 2 MB
 
@@ -74,6 +74,7 @@ _level = LevelMemo(PRICES, SIZES).__getitem__
 _EVENT_TYPE = b'"event_type":"'
 _REFUSALS = (BadNumber, msgspec.DecodeError, RecursionError, legacy.NotLegacy)
 _MARKET_HINT = re.compile(rb'"market"\s*:\s*"(0x[0-9a-fA-F]{1,64})"')
+_ASSET_HINT = re.compile(rb'"asset_id"\s*:\s*"([0-9A-Za-z_-]{1,128})"')
 
 
 def decode(data: bytes) -> tuple[MarketEvent, ...]:
@@ -120,9 +121,14 @@ def market_hint(data: bytes) -> ConditionId | None:
     return found.group(1).decode() if found else None
 
 
-def named_markets(data: bytes) -> set[ConditionId]:
-    """Every market a frame names, whether it decodes or not."""
-    return {name.decode() for name in _MARKET_HINT.findall(data)}
+def named_markets(data: bytes) -> tuple[ConditionId, ...]:
+    """Every market a frame names, whether it decodes or not, in the order it does."""
+    return tuple([name.decode() for name in dict.fromkeys(_MARKET_HINT.findall(data))])
+
+
+def named_assets(data: bytes) -> tuple[AssetId, ...]:
+    """Every token a frame names, whether it decodes or not, in the order it does."""
+    return tuple([name.decode() for name in dict.fromkeys(_ASSET_HINT.findall(data))])
 
 
 def event_type(data: bytes) -> bytes:
@@ -194,6 +200,8 @@ def _refused(data: bytes, error: Exception) -> MalformedFrame:
 def _book(data: bytes) -> BookSnapshot:
     book = wire.read_book(data)
     tick = PRICES[book.tick_size] if book.tick_size else None
+    if tick == 0:
+        raise BadNumber(str(book.tick_size), "is no tick size")
     if book.last_trade_price:
         PRICES[book.last_trade_price]  # refuse what is no price, keep the spelling
     bids_text, asks_text = str(book.bids, "utf-8"), str(book.asks, "utf-8")

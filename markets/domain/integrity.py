@@ -42,6 +42,7 @@ class Doubt(StrEnum):
     AUDIT = "audit"
     OVERFLOW = "overflow"
     MALFORMED = "malformed"
+    UNKNOWN_ASSET = "unknown_asset"
     RESOLVED = "resolved"
 
 

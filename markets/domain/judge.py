@@ -3,7 +3,10 @@
 Law: it finds, it does not act; what a doubt costs the book is the book set's business.
 """
 
+from enum import StrEnum
+
 from markets.domain.audit import Audit, audit
+from markets.domain.book_hash import Recipe
 from markets.domain.events import BookSnapshot, LevelChange
 from markets.domain.hash_check import Claim
 from markets.domain.integrity import BookCounters, Doubt
@@ -11,7 +14,18 @@ from markets.domain.recipe_watch import RecipeState, RecipeWatch
 from markets.domain.tracked import Tracked
 from markets.domain.units import Millis
 
+PROVABLE = (Doubt.SILENT, Doubt.HASH, Doubt.TICK_CHANGE)  # doubts that the next hash that holds ends
+
 _UNBOUNDED = 1 << 29  # one digit of an int: larger ones count slower
+
+
+class Proof(StrEnum):
+    """What a snapshot's own hash says: nothing, that it is true, nothing certain, that our book or facts are wrong."""
+
+    UNSAID = "unsaid"
+    HELD = "held"
+    MISSED = "missed"
+    REFUTED = "refuted"
 
 
 class Judge:
@@ -93,32 +107,42 @@ class Judge:
         self._alert()
         return not tracked.hash_check.accuse(certain=False)
 
-    def snapshot_holds(self, tracked: Tracked, event: BookSnapshot) -> bool:
-        """Check the hash a snapshot states of itself. False when it costs the book its trust."""
+    def snapshot_proof(self, tracked: Tracked, event: BookSnapshot) -> Proof:
+        """Check the hash a snapshot states of itself."""
         if not event.hash or not self.hashes:
-            return True
+            return Proof.UNSAID
         if event.last_trade is not None:
             tracked.hash_check.told_last_trade(event.last_trade)
         claim = Claim(event.asset == tracked.market.yes, event.timestamp_ms, event.hash, event.spelled)
         states_all = event.last_trade is not None and event.tick is not None and tracked.neg_risk_known
-        return self.statement_holds(tracked, claim, certain=states_all)
+        return self.weigh(tracked, claim, certain=states_all)
 
-    def statement_holds(self, tracked: Tracked, claim: Claim, *, certain: bool) -> bool:
+    def weigh(self, tracked: Tracked, claim: Claim, *, certain: bool) -> Proof:
         """Check what a snapshot claims of itself; `certain` when it stated every fact that enters the hash."""
         if not self.watch.worth_trying():
-            return True
+            return Proof.MISSED
         self._counters.hash_checked += 1
         if tracked.hash_check.holds(tracked.book, claim):
             self._proved(tracked, 1)
-            return True
+            return Proof.HELD
         self._alert()
-        return not tracked.hash_check.accuse(certain=certain)
+        return Proof.REFUTED if tracked.hash_check.accuse(certain=certain) else Proof.MISSED
+
+    def proves_tick(self, proof: Proof) -> bool:
+        """The oldest recipe hashes levels only."""
+        return proof is Proof.HELD and self.watch.recipe is not Recipe.SIX_FIELDS
+
+    def vindicate(self, tracked: Tracked) -> None:
+        """A hash has come out: what it proves is doubted no more."""
+        if tracked.doubt in PROVABLE and tracked.book.seeded:
+            proves_tick = self.proves_tick(Proof.HELD) or not tracked.levels_off_grid()
+            if tracked.doubt is not Doubt.TICK_CHANGE or proves_tick:
+                tracked.doubt = Doubt.NONE
 
     def _proved(self, tracked: Tracked, frames: int) -> None:
         self._counters.hash_matches += frames
         tracked.proved_ns = tracked.updated_ns
-        if tracked.doubt is Doubt.SILENT:
-            tracked.doubt = Doubt.NONE
+        self.vindicate(tracked)
 
     def _alert(self) -> None:
         moves = self.watch.moves

@@ -1,8 +1,8 @@
 """Does the hash recipe still reproduce? One answer for all markets, because the venue changes it for all at once.
 
 Law: one match is proof that the recipe works, for a SHA-1 is not hit by chance. Misses are counted only of markets
-whose hash has come out before. A recipe in doubt accuses nobody: the other checks go on alone, alerts count it, and
-trading does not stop.
+whose hash has come out before, and several must miss with no match between: a lone market accuses itself. A recipe
+in doubt accuses nobody: the other checks go on alone, alerts count it, and trading does not stop.
 """
 
 from enum import StrEnum
@@ -12,6 +12,7 @@ from markets.domain.units import ConditionId
 
 MISSES_TO_DOUBT = 6
 MARKETS_TO_DOUBT = 3
+MANY_MARKETS = 16
 MISSES_TO_ABANDON = 60
 TRIED_WHEN_ABANDONED = 16
 
@@ -80,10 +81,13 @@ class RecipeWatch:
             return  # its facts may be wrong: that says nothing of the recipe
         self._misses += 1
         self._missing[market] = None
-        if self._misses >= MISSES_TO_ABANDON:
-            self._move(Finding.STILL_MISSING)
-        elif self._misses >= MISSES_TO_DOUBT and len(self._missing) >= min(MARKETS_TO_DOUBT, len(self._proven)):
-            self._move(Finding.MISSES_EVERYWHERE)
+        if self._misses >= MISSES_TO_DOUBT and len(self._missing) >= self._markets_to_doubt():
+            abandon = self._misses >= MISSES_TO_ABANDON
+            self._move(Finding.STILL_MISSING if abandon else Finding.MISSES_EVERYWHERE)
+
+    def _markets_to_doubt(self) -> int:
+        """Half of those that have reproduced, and several: one or two bad books say nothing of the recipe."""
+        return max(MARKETS_TO_DOUBT, min(MANY_MARKETS, (len(self._proven) + 1) // 2))
 
     def forget(self, market: ConditionId) -> None:
         self._proven.pop(market, None)

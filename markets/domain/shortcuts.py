@@ -10,6 +10,7 @@ from markets.domain.decode import FRACTIONS, MIRRORS, WHOLES, read_side
 from markets.domain.events import Side
 from markets.domain.hash_check import Claim
 from markets.domain.integrity import Doubt
+from markets.domain.judge import Proof
 from markets.domain.units import Nanos
 from markets.domain.wire import LeanChanges, WireBook
 
@@ -44,6 +45,7 @@ class Shortcuts(Bookkeeper):
             or no.side is side
             or no.best_ask != no_ask
             or no.best_bid != no_bid
+            or price % market.tick
         ):
             return False
         whole, _, fraction = shares.partition(".")
@@ -87,6 +89,7 @@ class Shortcuts(Bookkeeper):
                 or no.side is yes.side
                 or no.best_ask != no_ask
                 or no.best_bid != no_bid
+                or price % market.tick
             ):
                 return False
             whole, _, fraction = yes.size.partition(".")
@@ -125,12 +128,15 @@ class Shortcuts(Bookkeeper):
         bid, ask = book.bid_top, book.ask_top
         tracked.hash_check.touched.extend((bid, ask, bid, ask))
         tracked.burst_ms = tracked.snapshot_ms = at
-        tracked.proved_ns = tracked.updated_ns = tracked.heard_ns[yes] = received_ns
+        tracked.updated_ns = tracked.heard_ns[yes] = received_ns
         self._dirty[tracked.condition_id] = None
         if frame.hash and self._judge.hashes:
             spelled = f'"bids":{str(frame.bids, "ascii")},"asks":{str(frame.asks, "ascii")}'
-            if not self._judge.statement_holds(tracked, Claim(yes, at, frame.hash, spelled), certain=False):
+            proof = self._judge.weigh(tracked, Claim(yes, at, frame.hash, spelled), certain=False)
+            if proof is Proof.REFUTED:
                 self._break(tracked, Doubt.HASH)
             elif tracked.hash_check.misses:
                 tracked.plain = False
+        else:
+            tracked.proved_ns = received_ns
         return True

@@ -22,6 +22,7 @@ class Tracked:
     left something to judge when it ends. `shadow` is the book built from deltas, kept beside the snapshot it differs
     from until then; `shown` a REST book to compare. `claim_frames` counts the frames that made the present `claims`;
     `hash_due` asks for the next ones. `heard_ns` is when YES and NO were last named in a frame without the other.
+    `asked_ns` is when a snapshot was last asked for in vain, `patience_ns` how long until that is done again.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Tracked:
         "market",
         "neg_risk_known",
         "paired_ns",
+        "patience_ns",
         "plain",
         "proved_ns",
         "said_ask",
@@ -71,6 +73,7 @@ class Tracked:
         self.paired_ns: Nanos = 0
         self.heard_ns: dict[bool, Nanos] = {True: 0, False: 0}
         self.asked_ns: Nanos = 0
+        self.patience_ns: Nanos = 0
         self.silence_ns: Nanos = 0
         self.proved_ns: Nanos = 0
         self.hash_due = False
@@ -125,6 +128,16 @@ class Tracked:
         tick = coarsest_tick(prices, self.market.tick)
         if tick != self.market.tick:
             self.replace_market(replace(self.market, tick=tick))
+
+    def off_grid(self, change: LevelChange) -> bool:
+        """A new level where the stated tick allows none. One that was there already had its proof."""
+        if not change.size or self.tick_guessed or not change.price % self.market.tick:
+            return False
+        return not self.book.depth_at(change.side, change.price, change.asset == self.market.yes)
+
+    def levels_off_grid(self) -> bool:
+        tick = self.market.tick
+        return not self.tick_guessed and any(price % tick for price in self.book.prices())
 
     def set_level(self, yes: bool, change: LevelChange) -> None:
         is_bid = (change.side is Side.BUY) is yes

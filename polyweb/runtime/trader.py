@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from execution.domain.blotter import OrderMoved, OrderRecord
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Resync
 from execution.domain.orders import IllegalMove
-from markets.domain.decode import MalformedFrame, decode, market_hint
+from markets.domain.decode import MalformedFrame, MalformedReason, decode
 from markets.domain.events import BookSnapshot, Frame, MarketEvent
-from markets.domain.integrity import Doubt
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.arbitrage import Arbitrageur
@@ -23,6 +22,8 @@ from risk.domain.breakers import Signal
 
 CANCEL_PATIENCE_NS: Nanos = 10 * NANOS_PER_SECOND
 ENDED_KEPT_NS: Nanos = 3_600 * NANOS_PER_SECOND
+
+_CUT = (MalformedReason.BAD_JSON, MalformedReason.NOT_UTF8, MalformedReason.TOO_LARGE)
 
 Ear = Callable[[MarketEvent, Nanos], None]
 
@@ -45,7 +46,7 @@ class Trader(TradingState):
     # What comes in
 
     def apply(self, item: Item) -> None:
-        """Fold one item in. A malformed frame is counted and costs the book it names its trust."""
+        """Fold one item in. A malformed frame is counted and costs the books it may have been about their trust."""
         match item:
             case Frame():
                 self._frame(item)
@@ -81,9 +82,7 @@ class Trader(TradingState):
         except MalformedFrame as error:
             reason = error.reason.value
             self.counters.malformed[reason] = self.counters.malformed.get(reason, 0) + 1
-            named = market_hint(frame.data)
-            if named is not None:  # whatever it meant to say is missing from that book now
-                self.books.distrust(named, Doubt.MALFORMED)
+            self.books.distrust_frame(frame.data, whole=error.reason not in _CUT)
             return
         if self._heard is not None:
             for event in events:
@@ -234,6 +233,7 @@ class Trader(TradingState):
             desk = self.desks.get(wish.condition_id)
             if desk is not None:
                 desk.resyncs += 1
+                self._touched[wish.condition_id] = None  # a wish may leave the book as it was, its count is news
         return [Resync(wish.assets, wish.reason.value, wish.condition_id, wish.request_id) for wish in wishes]
 
     def _at_time(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:

@@ -166,7 +166,7 @@ def test_malformed_frames_cost_only_the_books_they_name(good: Recorded) -> None:
 def test_a_silent_freeze_is_noticed_while_others_speak(seconds: int) -> None:
     """Asked for a snapshot after `silence_ns`, doubted 5 s later: here 10 and 16 seconds at the latest."""
     books = BookSet(hash_every=0, sweep_ns=0, silence_ns=seconds * NANOS_PER_SECOND)
-    frozen, other = Venue(), Venue(market=Market("0x" + "cd" * 32, MARKET.event_id, "", "3" * 77, "4" * 77))
+    frozen, other = Venue(), Venue(market=Market("0x" + "cd" * 32, MARKET.event_id, "", "3" * 77, "4" * 77, tick=50))
     for venue in (frozen, other):
         books.track(venue.book.market)
         books.apply_frame(_renamed(venue), NANOS_PER_SECOND)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from markets.domain.books import BURST_GRACE_NS, HASH_GRACE_NS, SNAPSHOT_GRACE_NS, BookSet
 from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Resync, Trust
+from markets.domain.units import NANOS_PER_SECOND
 from tests.domain.markets.wire import (
     CONDITION,
     MARKET,
@@ -284,6 +285,32 @@ def test_a_snapshot_that_does_not_come_is_asked_for_again() -> None:
     assert books.drain_resyncs() == [Resync(CONDITION, (YES, NO), Doubt.MISSING_SNAPSHOT, 1)]
 
 
+def test_a_market_that_never_gets_a_book_is_asked_less_and_less_often() -> None:
+    """After 5, 10, 20 and 40 seconds more, then once a sweep."""
+    books = BookSet()
+    books.track(MARKET)
+    asked = []
+    for second in range(1, 220):
+        books.settle(second * NANOS_PER_SECOND)
+        asked += [second - 1 for _ in books.drain_resyncs()]
+    assert asked == [5, 15, 35, 75, 135, 195]
+
+
+def test_an_unknown_token_of_a_tracked_market_costs_its_book_the_epoch() -> None:
+    venue = Venue()
+    stranger = {"asset_id": "9" * 77, "price": "0.49", "size": "5", "side": "BUY"}
+    for entries in ([stranger], [{**stranger, "asset_id": YES}, stranger]):
+        books = followed(venue)
+        feed(books, price_change(entries, venue.now_ms + 1))
+        assert verdict(books) == (Trust.BROKEN, Doubt.UNKNOWN_ASSET)
+        assert books.counters.unknown_assets == 1
+        feed(books, venue.snapshot())
+        assert verdict(books) == (Trust.VERIFIED, Doubt.NONE)
+    books = followed(venue)
+    feed(books, venue.snapshot().replace(YES.encode(), b"9" * 77))
+    assert verdict(books) == (Trust.BROKEN, Doubt.UNKNOWN_ASSET)
+
+
 def test_a_resolved_market_has_no_book_any_more() -> None:
     venue = Venue()
     books = followed(venue)
@@ -294,6 +321,7 @@ def test_a_resolved_market_has_no_book_any_more() -> None:
     market = books.market(CONDITION)
     assert market is not None
     assert not market.accepting_orders
+    books.distrust(CONDITION, Doubt.MALFORMED)
     assert verdict(books) == (Trust.BROKEN, Doubt.RESOLVED)
 
 
@@ -321,7 +349,7 @@ def test_without_metadata_the_first_token_seen_is_yes() -> None:
     feed(books, venue.snapshot(), venue.change(Side.BUY, 4950, 3))
     books.flush()
     (market,) = books.markets
-    assert (market.yes, market.no, market.tick, market.min_size) == (YES, NO, 100, 5_000_000)
+    assert (market.yes, market.no, market.tick, market.min_size) == (YES, NO, 50, 5_000_000)
     assert (books.counters.hash_checked, books.counters.hash_matches) == (2, 2)
 
 

@@ -54,7 +54,7 @@ def test_an_opening_dump_is_an_array_of_books() -> None:
     yes, no = decode(b"[" + venue.snapshot(True) + b"," + venue.snapshot(False) + b"]\n")
     assert isinstance(yes, BookSnapshot)
     assert isinstance(no, BookSnapshot)
-    assert (yes.tick, yes.last_trade) == (100, "")
+    assert (yes.tick, yes.last_trade) == (50, "")
     assert no.asks[-1][0] == complement(yes.bids[-1][0])
 
 
@@ -86,7 +86,7 @@ def test_every_other_message_type_has_its_event() -> None:
     born = {"market": "0x1", "timestamp": "5", "event_type": "new_market", "assets_ids": [YES, NO], "question": "?"}
     over = {"market": "0x1", "timestamp": "5", "event_type": "market_resolved", "winning_asset_id": NO}
     assert decode(trade("0.491", 5)) == (LastTrade(CONDITION, YES, 5, 4910, 3_000_000, Side.BUY),)
-    assert decode(tick_change("0.001", 5)) == (TickSizeChange(CONDITION, YES, 5, 100, 10),)
+    assert decode(tick_change("0.001", 5)) == (TickSizeChange(CONDITION, YES, 5, 50, 10),)
     assert decode(frame(tops)) == (BestBidAsk(CONDITION, YES, 5, 2000, 2100),)
     assert decode(frame(born)) == (NewMarket("0x1", 5, (YES, NO), "?"),)
     assert decode(frame(over)) == (MarketResolved("0x1", 5, NO),)

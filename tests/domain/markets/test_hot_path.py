@@ -70,7 +70,7 @@ def assert_same(frames: list[bytes], markets: tuple[Market, ...], hash_every: in
 ENTRY = st.fixed_dictionaries(
     {
         "asset_id": st.sampled_from([YES, YES, NO]),
-        "price": st.sampled_from(["0.49", "0.51", "0.5", "0.48", "2"]),
+        "price": st.sampled_from(["0.49", "0.51", "0.5", "0.48", "0.481", "2"]),
         "size": st.sampled_from(["0", "5", "5.0", "12.5", ".5", "", "x", "2000000000"]),
         "side": st.sampled_from(["BUY", "SELL"]),
         "best_bid": st.sampled_from(["0.49", "0.48", "0", "", "9"]),

@@ -58,7 +58,7 @@ def test_the_recipes_of_earlier_years_reproduce(recipe: Recipe) -> None:
 
 
 def test_a_recipe_that_stops_everywhere_is_doubted_and_then_given_up_while_quoting_goes_on() -> None:
-    venues = [NoRecipe(market=Market(f"0x{n:064x}", "e", "", f"{n}1" * 30, f"{n}2" * 30)) for n in range(1, 5)]
+    venues = [NoRecipe(market=Market(f"0x{n:064x}", "e", "", f"{n}1" * 30, f"{n}2" * 30, tick=50)) for n in range(1, 5)]
     books = BookSet(hash_every=1)
     for venue in venues:
         books.track(venue.book.market)

@@ -13,7 +13,7 @@ from markets.domain.units import PRICE_ONE, complement, price_text, size_text
 
 CONDITION = "0x" + "ab" * 32
 YES, NO = "1" * 77, "2" * 77
-MARKET = Market(CONDITION, event_id="7", question="Will it?", yes=YES, no=NO)
+MARKET = Market(CONDITION, event_id="7", question="Will it?", yes=YES, no=NO, tick=50)
 RIGHT: Mapping[str, str] = {}
 START_MS = 1_800_000_000_000
 
@@ -124,7 +124,7 @@ def tick_change(new: str, at_ms: int, asset: str = YES) -> bytes:
         {
             "market": CONDITION,
             "asset_id": asset,
-            "old_tick_size": "0.01",
+            "old_tick_size": "0.005",
             "new_tick_size": new,
             "timestamp": str(at_ms),
             "event_type": "tick_size_change",

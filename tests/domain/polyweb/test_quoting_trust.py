@@ -1,5 +1,7 @@
 """Quotes stand on verified books only, and come down at once when a book is doubted."""
 
+import pytest
+
 from execution.domain.commands import Cancel, CancelReason, Command, Place, Resync
 from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
@@ -106,7 +108,7 @@ def test_a_tick_change_cancels_and_quotes_again_on_the_new_grid() -> None:
     commands = stage.turn(new_tick(market, stage.now, "0.001"))
     assert reasons(commands) == [CancelReason.UNTRUSTED]
     finer = a_market(tick=10)
-    stage.turn(book(finer, stage.now, {4955: 100}, {5045: 100}))
+    stage.turn(book(finer, stage.now, {4960: 100}, {5040: 100}))
     stage.after(DEFAULT_HOLD_NS).tick()
     orders = placed(stage.turn())
     assert [order.tick for order in orders] == [10, 10]
@@ -151,10 +153,50 @@ def test_a_malformed_frame_costs_the_book_it_names_its_trust() -> None:
     assert ((first.yes, first.no), Doubt.MALFORMED.value) in wishes(commands)
 
 
-def test_garbage_that_names_no_market_is_counted_and_harms_nothing() -> None:
+def test_a_malformed_array_costs_every_book_it_names() -> None:
+    """Nothing of it has touched a book, so what it said of the sound ones is missing there too."""
+    first, second, third = a_market(1), a_market(2), a_market(3)
+    stage = Stage(first, second, third).quoting().after(SECOND)
+    broken = book(second, stage.now).replace(b'"price":"0.49"', b'"price":"0.4x"')
+    stage.turn(b"[" + book(first, stage.now) + b"," + broken + b"]")
+    assert [stage.prices(market) for market in (first, second, third)] == [[], [], [4900, 5100]]
+    assert stage.trader.books.doubt(first.condition_id) is Doubt.MALFORMED
+
+
+def test_a_malformed_frame_may_name_its_book_by_the_token_only() -> None:
+    first, second = a_market(1), a_market(2)
+    stage = Stage(first, second).quoting().after(SECOND)
+    stage.turn(b'{"asset_id":"%s","price_changes":7,"event_type":"price_change"}' % first.no.encode())
+    assert (stage.prices(first), stage.prices(second)) == ([], [4900, 5100])
+
+
+@pytest.mark.parametrize("garbage", [b"\xff\xfe", b"{", b"null", b'{"market":"0x12', b'[{"market":"0x%064x"},{' % 1])
+def test_garbage_that_may_have_been_about_any_book_costs_all_of_them_a_snapshot(garbage: bytes) -> None:
+    first, second = a_market(1), a_market(2)
+    stage = Stage(first, second).quoting().after(SECOND)
+    commands = stage.turn(garbage)
+    assert sum(stage.trader.counters.malformed.values()) == 1
+    assert stage.live() == ()
+    asked = dict(wishes(commands))
+    assert asked == dict.fromkeys([(first.yes, first.no), (second.yes, second.no)], Doubt.MALFORMED.value)
+    assert stage.trader.books.trust(second.condition_id) is Trust.SUSPECT
+    stage.turn(book(first, stage.now), book(second, stage.now))
+    assert stage.trader.books.trust(second.condition_id) is Trust.VERIFIED
+
+
+def test_a_snapshot_asked_for_after_garbage_is_asked_for_again() -> None:
+    stage = Stage().quoting().after(SECOND)
+    stage.turn(b"\xff")
+    asked = []
+    for second in range(20):
+        stage.after(SECOND).tick()
+        asked += [second for _, reason in wishes(stage.turn()) if reason == Doubt.MISSING_SNAPSHOT.value]
+    assert asked == [5, 15]
+
+
+def test_an_empty_array_says_nothing_and_costs_nothing() -> None:
     stage = Stage().quoting()
-    assert stage.turn(b"\xff\xfe", b"{", b"[]", b"null") == []
-    assert sum(stage.trader.counters.malformed.values()) >= 3
+    assert stage.turn(b"[]", b"PONG", b"") == []
     assert stage.prices() == [4900, 5100]
 
 

@@ -2,6 +2,7 @@
 
 from markets.domain.events import Side
 from polyweb.runtime import views
+from polyweb.runtime.inbox import TraderConfig
 from tests.builders import SECOND, Stage, book, change
 
 
@@ -25,3 +26,18 @@ def test_a_book_that_contradicts_the_venue_counts_one_resync() -> None:
     stage.after(SECOND).tick()
     stage.turn()
     assert counts(stage)[1] == 1
+
+
+def test_a_wish_that_leaves_the_book_alone_is_published_all_the_same() -> None:
+    """The book stays as it was and verified, only its count has changed."""
+    stage = Stage(config=TraderConfig(first_id=1, starting_cash=0))
+    stage.turn(book(stage.market, stage.now))
+    stage.trader.drain_touched()
+    asked = 0
+    for _ in range(70):
+        stage.after(SECOND).tick()
+        stage.turn()
+        for condition_id in stage.trader.drain_touched():
+            assert condition_id == stage.market.condition_id
+            asked = views.market_view(stage.trader, stage.market, stage.now)["resyncs"]
+    assert asked == counts(stage)[1] == 1

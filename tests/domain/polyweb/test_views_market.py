@@ -86,7 +86,7 @@ def test_the_summary_counts_what_happened() -> None:
     stop = Stop(StopLevel.CANCEL, StopScope.MARKET, second.condition_id, "news")
     stage = Stage(first, second, trading=frozenset({first.condition_id}), stops=(stop,))
     stage.turn(book(first, stage.now))
-    stage.turn(b"{")
+    stage.turn(b'{"market":"%s"' % second.condition_id.encode())
     summary = views.summary(stage.trader, stage.now)
     assert summary["trust"] == {"verified": 1, "suspect": 0, "broken": 1}
     assert summary["markets"] == {"trading": 1, "quoting": 1, "watched": 1}
