@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from hashlib import sha256
 from http.client import HTTPConnection
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ from polyweb.devtools.servers import postgres, redis_server, without_password
 
 WEB_TIMEOUT_S = 60.0
 ADMIN = "admin"
+DEFAULT_STATE = ROOT / "var" / "up"
 
 # The sandbox's markets trade from the start; those of the venue wait for a person to switch them on.
 STAGE = "from polyweb.demo.stage import stage_sandbox; stage_sandbox({url!r})"
@@ -71,8 +73,9 @@ def environment(base: Mapping[str, str], var: Path, database: str, redis: str) -
         "POLYWEB_ALLOWED_HOSTS": "127.0.0.1,localhost",
         "POLYWEB_SECRET_KEY_FILE": str(var / "secret_key"),
         "POLYWEB_RELAYER": "paper",
-        # A line per request would bury the greeting.
+        # A line per request would bury the greeting, and so would Celery's page about running as root.
         "POLYWEB_LOG_LEVEL": "WARNING",
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
     }
     fixed = {"POLYWEB_VAR_DIR": str(var), "POLYWEB_DATABASE_URL": database, "POLYWEB_REDIS_URL": redis}
     return {**ours, **base, **fixed}
@@ -135,12 +138,16 @@ def _watch(children: Sequence[Child]) -> NoReturn:
 def state_folder(base: Mapping[str, str]) -> Path:
     """Where secrets, recordings and rows are kept from one start to the next."""
     chosen = base.get("POLYWEB_VAR_DIR")
-    return (ROOT / chosen).resolve() if chosen else ROOT / "var" / "up"
+    return (ROOT / chosen).resolve() if chosen else DEFAULT_STATE
 
 
-def _data_folder(var: Path) -> Path:
+def data_folder(var: Path) -> Path:
     """Where PostgreSQL keeps its rows. As root it runs as another user, who may not look into our folder."""
-    return Path("/var/lib/polyweb/postgres") if is_root() else var / "postgres"
+    if not is_root():
+        return var / "postgres"
+    # One for each state folder: the operator's password is kept there, and must be that of these rows.
+    own = "" if var == DEFAULT_STATE else f"-{sha256(bytes(var)).hexdigest()[:8]}"
+    return Path(f"/var/lib/polyweb/postgres{own}")
 
 
 def _shown(path: Path) -> Path:
@@ -151,7 +158,7 @@ def up(port: int, feed: str | None) -> NoReturn:
     if not is_free(port):
         raise Missing(f"port {port} is taken: stop what uses it or choose another with --port")
     var = state_folder(os.environ)
-    data = _data_folder(var)
+    data = data_folder(var)
     children: list[Child] = []
     with ExitStack() as stack:
         database = stack.enter_context(postgres(os.environ.get("POLYWEB_DATABASE_URL"), keep_in=data))
