@@ -45,25 +45,25 @@ def review(market: Market) -> Review | None:
     """None while nothing waits for approval."""
     if not market.rules_pending:
         return None
-    revisions = list(reversed(selectors.rule_revisions(market)))
-    since = Change.objects.filter(action=APPROVED, subject=market.condition_id).order_by("-pk").first()
-    pending = [row for row in revisions if row.previous and (since is None or row.at > since.at)]
-    newest = revisions[-1] if revisions else None
+    revisions = list(selectors.rule_revisions(market))
+    newest = revisions[0] if revisions else None
     present = _texts(newest)
     return Review(
         rule_hash=newest.rule_hash if newest is not None else market.rule_hash,
-        changed_at=pending[0].at if pending else None,
-        differences=_differences(_before(revisions, pending), present),
+        changed_at=newest.at if newest is not None else None,
+        differences=_differences(_approved(market, revisions), present),
         present=tuple(sorted(present.items())),
     )
 
 
-def _before(revisions: list[RuleRevision], pending: list[RuleRevision]) -> RuleRevision | None:
-    if not pending:
-        return None
-    first = pending[0]
-    kept = [row for row in revisions if row.rule_hash == first.previous and row.pk < first.pk]
-    return kept[-1] if kept else None
+def _approved(market: Market, revisions: list[RuleRevision]) -> RuleRevision | None:
+    """The text that was approved last, or the one before the first change when nobody ever approved any."""
+    last = Change.objects.filter(action=APPROVED, subject=market.condition_id).order_by("-pk").first()
+    if last is not None:
+        wanted = (last.after or {}).get("rule_hash")
+    else:
+        wanted = next((row.previous for row in reversed(revisions) if row.previous), None)
+    return next((row for row in revisions if row.rule_hash == wanted), None)
 
 
 def _texts(row: RuleRevision | None) -> dict[str, str]:
