@@ -34,9 +34,6 @@ class Lines:
 
     _lines: dict[tuple[Side, int], list[Slot]] = field(default_factory=dict)
 
-    def stands_at(self, side: Side, price: int) -> bool:
-        return (side, price) in self._lines
-
     def resized(self, change: Change) -> Change:
         """The traders want their part of a level at this size; returns what the level shows then."""
         line = self._lines.get((change.side, change.price))

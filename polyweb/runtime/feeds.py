@@ -14,7 +14,7 @@ from execution.domain.commands import Resync
 from markets import metrics
 from markets.domain.events import Frame
 from markets.domain.integrity import Doubt
-from markets.domain.units import NANOS_PER_MILLI, AssetId, Nanos
+from markets.domain.units import NANOS_PER_MILLI, AssetId
 from markets.feed.client import FeedClient, FeedState, is_local
 from markets.feed.filters import FrameFilter
 from markets.feed.frames import venue_time_ns
@@ -34,8 +34,7 @@ SHOWN_RESYNCS = 20
 class Pulse:
     """Frames per second and the newest delays between the venue's time and ours."""
 
-    def __init__(self, now_ns: Callable[[], Nanos] = time.time_ns) -> None:
-        self._now_ns = now_ns
+    def __init__(self) -> None:
         self._delays_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._counted = 0
         self._since = time.monotonic()
@@ -48,7 +47,7 @@ class Pulse:
             if venue_ns:
                 delay_ms = (frame.received_ns - venue_ns) / NANOS_PER_MILLI
                 self._delays_ms.append(delay_ms)
-                metrics.FEED_LATENCY.observe(max(0.0, delay_ms / 1_000))
+                metrics.observe_latency(frame.received_ns, venue_ns // NANOS_PER_MILLI)
 
     def summary(self) -> Json:
         elapsed = time.monotonic() - self._since
