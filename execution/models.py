@@ -95,9 +95,7 @@ class Fill(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["trade_id", "order", "bucket"], name="fill_once_per_trade_order_bucket"
-            )
+            models.UniqueConstraint(fields=["trade_id", "order", "bucket"], name="fill_once_per_trade_order_bucket")
         ]
         indexes = [
             models.Index(fields=["market", "at"], name="fill_by_market_at"),
@@ -172,9 +170,7 @@ class MarketState(models.Model):
 class PnlPoint(models.Model):
     """Append-only: profit and inventory every few seconds, for the charts. `market` empty is the whole account."""
 
-    market = models.ForeignKey(
-        Market, null=True, blank=True, on_delete=models.CASCADE, related_name="pnl_points"
-    )
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.CASCADE, related_name="pnl_points")
     at = models.DateTimeField()
     pnl = models.DecimalField(**CASH)
     net_yes = models.DecimalField(**SHARES, default=0)

@@ -39,9 +39,7 @@ class Ledger:
 
     def __init__(self, *, cash: int, shares: int) -> None:
         self._cash, self._shares = cash, shares
-        self._accounts: dict[str, Account] = {
-            name: Account(name, defaultdict(int)) for name in (HOUSE, FEES, VAULT)
-        }
+        self._accounts: dict[str, Account] = {name: Account(name, defaultdict(int)) for name in (HOUSE, FEES, VAULT)}
         self._wallets: dict[tuple[str, int], str] = {}
 
     def open(self, wallet: str, signer: str, signature_type: int) -> Account | None:

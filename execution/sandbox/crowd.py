@@ -68,9 +68,7 @@ class Crowd:
         if self._wild and len(self._fairs) == 1:
             self._anchors = [EXCURSION]
         self._depth = [self._rng.randrange(45, 110) for _ in self._fairs]
-        self.floors = [
-            self._furnish(index, market, start_ms) for index, market in enumerate(event.open_markets)
-        ]
+        self.floors = [self._furnish(index, market, start_ms) for index, market in enumerate(event.open_markets)]
 
     @property
     def regime(self) -> Regime:
@@ -104,9 +102,7 @@ class Crowd:
             first = YES if rng.random() < 0.6 else NO
             changes = self._requotes(index)
             one_frame = rng.random() < 0.5
-            acts = Acts(
-                floor.change(changes, now_ms, first=first, in_one_frame=one_frame) if changes else [], []
-            )
+            acts = Acts(floor.change(changes, now_ms, first=first, in_one_frame=one_frame) if changes else [], [])
         if floor.outgrows_its_tick() or self._torn(index):
             self._again = index
         return acts
@@ -116,9 +112,7 @@ class Crowd:
             return
         rng = self._rng
         self._wild = not self._wild
-        self._turns_ms = now_ms + (
-            rng.randrange(5_000, 15_000) if self._wild else rng.randrange(15_000, 60_000)
-        )
+        self._turns_ms = now_ms + (rng.randrange(5_000, 15_000) if self._wild else rng.randrange(15_000, 60_000))
         if len(self._fairs) == 1:
             strays = rng.random() < 0.02
             centre = min(0.82, max(0.18, self._fairs[0] + 0.12 * (rng.random() - 0.5)))

@@ -70,9 +70,7 @@ class Asked:
 class Desk:
     """All routes."""
 
-    def __init__(
-        self, venue: Venue, keys: KeyRing, reader: Reader, turnstile: Turnstile, mischief: Mischief
-    ) -> None:
+    def __init__(self, venue: Venue, keys: KeyRing, reader: Reader, turnstile: Turnstile, mischief: Mischief) -> None:
         self._venue, self._keys, self._reader = venue, keys, reader
         self._turnstile, self._mischief = turnstile, mischief
         self._open: dict[str, Callable[[Call], object]] = {
@@ -90,9 +88,7 @@ class Desk:
         self._proved: dict[str, Callable[[Asked], object]] = self._ordering | {
             "DELETE /auth/api-key": self._delete_key,
             "GET /auth/api-keys": lambda asked: {"apiKeys": [key.key for key in keys.of(asked.key.address)]},
-            "GET /auth/ban-status/closed-only": lambda asked: {
-                "closed_only": asked.key.address in venue.closed_only
-            },
+            "GET /auth/ban-status/closed-only": lambda asked: {"closed_only": asked.key.address in venue.closed_only},
             "GET /data/orders": self._orders,
             "GET /data/order": self._order,
             "GET /data/trades": self._trades,

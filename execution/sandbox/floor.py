@@ -111,9 +111,7 @@ class Floor:
             self.meetings.append(Meeting(self.spec, now_ms, taker, outcome, transaction_hash, legs))
         return taken.frames, taken.prints
 
-    def lift(
-        self, taker: Side, size: int, limit: int, now_ms: int, *, outcome: int, transaction_hash: str
-    ) -> Taken:
+    def lift(self, taker: Side, size: int, limit: int, now_ms: int, *, outcome: int, transaction_hash: str) -> Taken:
         """Eat the book up to a price, first come first at each level."""
         before, resting = self._tops(), dict(self.ladder.levels(taker.other))
         eaten = self.ladder.take(taker, size, limit)
@@ -155,8 +153,7 @@ class Floor:
         hashes = (str(self.rest_book(YES)["hash"]), str(self.rest_book(NO)["hash"]))
         groups = [changes] if in_one_frame else [[change] for change in changes]
         return [
-            Frame(self.spec.asset_ids, wire.price_change(both, self.ladder, group, hashes, first))
-            for group in groups
+            Frame(self.spec.asset_ids, wire.price_change(both, self.ladder, group, hashes, first)) for group in groups
         ]
 
     def _books(self) -> list[Frame]:

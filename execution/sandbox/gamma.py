@@ -105,9 +105,7 @@ class Catalogue:
             "negRiskAugmented": event.augmented,
             "negRiskMarketID": event.neg_risk_id,
             "negRiskFeeBips": 0,
-            "tags": [
-                {"id": str(len(event.category)), "label": event.category, "slug": event.category.lower()}
-            ],
+            "tags": [{"id": str(len(event.category)), "label": event.category, "slug": event.category.lower()}],
         }
         return document | ({"onchainEventId": event.onchain_id} if event.onchain_id else {})
 

@@ -20,9 +20,7 @@ ANNOUNCE_MS = (150, 240)
 class Generator:
     """All markets of one sandbox and the traders that keep them alive."""
 
-    def __init__(
-        self, *, seed: int, markets: int, start_ms: int, pace: float = 1.0, mood: Mood = Mood.MIXED
-    ) -> None:
+    def __init__(self, *, seed: int, markets: int, start_ms: int, pace: float = 1.0, mood: Mood = Mood.MIXED) -> None:
         if pace <= 0:
             raise ValueError("pace must be above zero")
         self.events: tuple[EventSpec, ...] = build_listing(seed, markets)
@@ -56,9 +54,7 @@ class Generator:
         """The greeting books of those of the ids that exist."""
         return [
             floor.opening_book(outcome)
-            for floor, outcome in (
-                self._floors[asset_id] for asset_id in asset_ids if asset_id in self._floors
-            )
+            for floor, outcome in (self._floors[asset_id] for asset_id in asset_ids if asset_id in self._floors)
         ]
 
     def rest_book(self, asset_id: str) -> dict[str, object] | None:

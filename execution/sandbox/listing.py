@@ -154,9 +154,7 @@ class ListingBuilder:
         question = question.removesuffix("?") + edition + "?"
         fair = rng.randrange(3600, 6400, 100)
         fair_base = rng.getrandbits(128)
-        market = self._market(
-            question, "", generation, tick, fair, CATEGORIES[category], (1, fair_base, 0, 0)
-        )
+        market = self._market(question, "", generation, tick, fair, CATEGORIES[category], (1, fair_base, 0, 0))
         return EventSpec(len(self.events), question, slug_of(question), category, (market,))
 
     def _contest(self, size: int, generation: Generation, *, augmented: bool) -> EventSpec:

@@ -54,9 +54,7 @@ def taker_fee(spec: MarketSpec, price: int, size: int) -> int:
     return (2 * size * rate * price * (PRICE_ONE - price) + scale) // (2 * scale) * FEE_GRAIN
 
 
-def postings(
-    spec: MarketSpec, taker: Party, maker: Party, yes_price: int, size: int, *, fee: int
-) -> list[Posting]:
+def postings(spec: MarketSpec, taker: Party, maker: Party, yes_price: int, size: int, *, fee: int) -> list[Posting]:
     """Everything one leg of a trade moves."""
     moved = []
     for party, up in ((taker, taker.side is Side.BUY), (maker, maker.side is Side.SELL)):

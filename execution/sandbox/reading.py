@@ -46,9 +46,7 @@ class Reader:
     def __init__(self, generator: Generator, start_ms: int) -> None:
         self._generator = generator
         self._start_ms = start_ms
-        self._markets = {
-            market.condition_id: (market, event) for event in generator.events for market in event.markets
-        }
+        self._markets = {market.condition_id: (market, event) for event in generator.events for market in event.markets}
         self._condition = {
             asset_id: market.condition_id for market, _ in self._markets.values() for asset_id in market.asset_ids
         }
@@ -77,9 +75,7 @@ class Reader:
             case "/markets":
                 return self._full_market(*self._market(name))
         shown_as = self._simple if "simplified" in path else self._full_market
-        return page_of(
-            list(self._markets.values()), query.get("next_cursor", ""), lambda found: shown_as(*found)
-        )
+        return page_of(list(self._markets.values()), query.get("next_cursor", ""), lambda found: shown_as(*found))
 
     def post(self, path: str, wanted: object) -> object:
         """Answer one POST about many tokens; those without a book are left out."""
@@ -161,10 +157,7 @@ class Reader:
             "c": market.condition_id,
             "gst": None,
             "r": _rewards(),
-            "t": [
-                {"t": asset_id, "o": outcome}
-                for asset_id, outcome in zip(market.asset_ids, OUTCOMES, strict=True)
-            ],
+            "t": [{"t": asset_id, "o": outcome} for asset_id, outcome in zip(market.asset_ids, OUTCOMES, strict=True)],
             "mos": market.min_size,
             "mts": self._tick(market),
             "mbf": 0,

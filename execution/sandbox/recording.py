@@ -26,9 +26,7 @@ class Recording:
     markets: list[dict[str, object]]
 
 
-def record(
-    *, seed: int, seconds: float, markets: int, pace: float = 1.0, mood: Mood = Mood.MIXED
-) -> Recording:
+def record(*, seed: int, seconds: float, markets: int, pace: float = 1.0, mood: Mood = Mood.MIXED) -> Recording:
     """Let a generator run and note every frame; the opening arrays come first."""
     generator = Generator(seed=seed, markets=markets, start_ms=START_MS, pace=pace, mood=mood)
     catalogue = Catalogue(generator, START_MS)

@@ -14,9 +14,7 @@ INVALID_EXPIRATION = "invalid expiration"
 CROSSES = "invalid post-only order: order crosses book"
 NO_BALANCE = "not enough balance / allowance"
 FOK_KILLED = "order couldn't be fully filled. FOK orders are fully filled or killed."
-FAK_KILLED = (
-    "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
-)
+FAK_KILLED = "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
 NOT_READY = "the market is not yet ready to process new orders"
 NO_BOOK = "No orderbook exists for the requested token id"
 INVALID_KEY = "Unauthorized/Invalid api key"

@@ -193,9 +193,7 @@ class Sandbox:
     async def _market_channel(self, request: web.Request) -> web.WebSocketResponse:
         channel = await _opened(request)
         config = self.config
-        client = Client(
-            channel, MarketSession(self.generator), backlog=config.backlog, silence_s=config.silence_s
-        )
+        client = Client(channel, MarketSession(self.generator), backlog=config.backlog, silence_s=config.silence_s)
         self._clients.add(client)
         try:
             await client.serve(request)

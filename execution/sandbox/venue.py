@@ -354,4 +354,3 @@ def _placed(order: Order, reach: Reach) -> Document:
     making, taking = (cash, shares) if order.side is Side.BUY else (shares, cash)
     traded = {"takingAmount": taking, "makingAmount": making, "status": "matched", "success": True}
     return document | traded | {"transactionsHashes": [], "tradeIDs": order.trades[:]}
-

@@ -40,9 +40,7 @@ def l1_headers(key: SigningKey, chain_id: int, timestamp_s: int, nonce: int = 0)
     }
 
 
-def l2_signature(
-    credentials: ApiCredentials, timestamp_s: int, method: str, path: str, body: bytes = b""
-) -> str:
+def l2_signature(credentials: ApiCredentials, timestamp_s: int, method: str, path: str, body: bytes = b"") -> str:
     """`path` may carry a query string; the venue signs without it."""
     bare, _, _ = path.partition("?")
     message = f"{timestamp_s}{method}{bare}".encode() + body

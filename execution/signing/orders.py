@@ -161,14 +161,10 @@ class LocalSigner:
         digest, signature = sign_payload(payload, self._key, separator, self._chain_id)
         hexed = "0x" + signature.hex()
         body = order_json(payload, hexed)
-        return SignedOrder(
-            payload, exchange, "0x" + digest.hex(), hexed, body, order.order_type, order.post_only
-        )
+        return SignedOrder(payload, exchange, "0x" + digest.hex(), hexed, body, order.order_type, order.post_only)
 
 
-def sign_payload(
-    payload: OrderPayload, key: SigningKey, separator: bytes, chain_id: int
-) -> tuple[bytes, bytes]:
+def sign_payload(payload: OrderPayload, key: SigningKey, separator: bytes, chain_id: int) -> tuple[bytes, bytes]:
     """(order hash, signature) of a payload under one exchange's domain separator."""
     contents = struct_hash(payload)
     digest = order_digest(separator, contents)

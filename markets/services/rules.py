@@ -51,9 +51,7 @@ def note_rules(values: Iterable[GammaMarket], known: Mapping[str, Known], pks: M
         .distinct()
     )
     first = [
-        value
-        for value in followed
-        if value.condition_id not in changed_ids and pks[value.condition_id] not in told
+        value for value in followed if value.condition_id not in changed_ids and pks[value.condition_id] not in told
     ]
     RuleRevision.objects.bulk_create(
         RuleRevision(

@@ -74,9 +74,7 @@ async def _web(server: uvicorn.Server, worker: EngineWorker) -> None:
         raise Ended("the web server ended")
 
 
-async def _ready(
-    server: uvicorn.Server, worker: EngineWorker, on_ready: Callable[[Engine], Awaitable[None]]
-) -> None:
+async def _ready(server: uvicorn.Server, worker: EngineWorker, on_ready: Callable[[Engine], Awaitable[None]]) -> None:
     while not (server.started and worker.engine.state == "running"):  # noqa: ASYNC110 - uvicorn has no such event
         await asyncio.sleep(READY_POLL_S)
     await on_ready(worker.engine)

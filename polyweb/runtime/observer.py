@@ -34,9 +34,7 @@ class Observer:
                 Traded(event.market, received_ns, event.timestamp_ms, yes, event.price, event.size, event.side)
             )
 
-    def look(
-        self, books: BookSet, changed: Iterable[ConditionId], commands: Iterable[Command], now_ns: Nanos
-    ) -> None:
+    def look(self, books: BookSet, changed: Iterable[ConditionId], commands: Iterable[Command], now_ns: Nanos) -> None:
         """After a decision: compare the markets that changed with what was last seen of them."""
         for condition_id in changed:
             book = books.book(condition_id)

@@ -125,9 +125,7 @@ class Quoter:
     def _age_ns(self, condition_id: ConditionId, now_ns: Nanos) -> Nanos:
         return max(0, now_ns - self._state.books.last_update_ns(condition_id))
 
-    def _take_down(
-        self, desk: Desk, live: tuple[LiveOrder, ...], down: Down, now_ns: Nanos
-    ) -> list[Command]:
+    def _take_down(self, desk: Desk, live: tuple[LiveOrder, ...], down: Down, now_ns: Nanos) -> list[Command]:
         desk.wanted, desk.quoting, desk.reason, desk.codes = None, False, down.reason, ()
         asked = self._state.blotter.ask_cancel([order.client_order_id for order in live], now_ns)
         return [Cancel(asked, down.cause, now_ns)] if asked else []
@@ -153,9 +151,7 @@ class Quoter:
         desk.wanted, desk.quoting = wanted, True
         return self._converge(desk, live, verdict, params, now_ns)
 
-    def _reduced(
-        self, desk: Desk, wanted: QuoteSet, verdict: Refused, now_ns: Nanos
-    ) -> Approved[QuoteSet] | None:
+    def _reduced(self, desk: Desk, wanted: QuoteSet, verdict: Refused, now_ns: Nanos) -> Approved[QuoteSet] | None:
         """At a cap, still offer the side that takes inventory down: going flat is the way back under it."""
         state, market = self._state, desk.market
         if not set(verdict.codes) <= CAPS:
@@ -190,9 +186,7 @@ class Quoter:
             live_money=state.config.live_money,
         )
 
-    def _refused(
-        self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos
-    ) -> list[Command]:
+    def _refused(self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos) -> list[Command]:
         """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
         codes = self._note(desk, verdict, now_ns)
         if set(verdict.codes) <= KEEPS_RESTING:
@@ -241,9 +235,7 @@ class Quoter:
             commands.append(self._place(market, change.places, desk.wanted, now_ns))
         return commands
 
-    def _place(
-        self, market: Market, quotes: tuple[Quote, ...], wanted: QuoteSet | None, now_ns: Nanos
-    ) -> Place:
+    def _place(self, market: Market, quotes: tuple[Quote, ...], wanted: QuoteSet | None, now_ns: Nanos) -> Place:
         state = self._state
         orders = tuple(
             NewOrder(

@@ -171,9 +171,7 @@ def summary(trader: Trader, now_ns: Nanos) -> Json:
             "cap_total": _cash(limits.total_loss),
         },
         "rate": {"room": trader.rate.room(now_ns), "per_second": limits.orders_per_second},
-        "stop": {"level": stop.level.name.lower(), "scope": stop.scope.value, "reason": stop.reason}
-        if stop
-        else None,
+        "stop": {"level": stop.level.name.lower(), "scope": stop.scope.value, "reason": stop.reason} if stop else None,
         "markets": {
             "trading": len(trader.control.trading),
             "quoting": sum(desk.quoting for desk in trader.desks.values()),
@@ -198,9 +196,7 @@ def _book(trader: Trader, condition_id: ConditionId) -> Json:
     if book is None or not book.seeded:
         return {"bids": [], "asks": []}
     return {
-        name: [
-            [str(price_to_decimal(price)), _size(size)] for price, size in book.levels(side, LADDER_DEPTH)
-        ]
+        name: [[str(price_to_decimal(price)), _size(size)] for price, size in book.levels(side, LADDER_DEPTH)]
         for name, side in (("bids", Side.BUY), ("asks", Side.SELL))
     }
 

@@ -20,9 +20,9 @@ def test_a_wrong_side_delta_swaps_only_the_sides() -> None:
     broken = faults.wrong_side_delta(LINES, nth=2)
     place = faults.positions(LINES, "price_change")[2]
     assert [number for number, line in enumerate(LINES) if broken[number] != line] == [place]
-    assert json.loads(
-        broken[place].replace("BUY", "?").replace("SELL", "BUY").replace("?", "SELL")
-    ) == json.loads(LINES[place])
+    assert json.loads(broken[place].replace("BUY", "?").replace("SELL", "BUY").replace("?", "SELL")) == json.loads(
+        LINES[place]
+    )
 
 
 def test_a_missing_opening_book_leaves_the_others() -> None:

@@ -196,9 +196,7 @@ def conserved(exchange: Exchange) -> None:
     for market in exchange.generator.markets:
         yes, no = (ledger.total(asset_id) for asset_id in market.asset_ids)
         assert yes == no
-    sets = sum(
-        ledger.total(market.asset_ids[0]) - wallets * terms.shares for market in exchange.generator.markets
-    )
+    sets = sum(ledger.total(market.asset_ids[0]) - wallets * terms.shares for market in exchange.generator.markets)
     assert ledger.of(VAULT).owned[CASH] == sets
     for account in ledger.wallets().values():
         assert all(amount >= 0 for amount in account.held.values())

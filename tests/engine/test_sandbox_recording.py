@@ -56,9 +56,7 @@ class Witness:
             "timestamp": timestamp,
             "hash": "",
             "bids": [level(price, self.bids[price]) for price in sorted(self.bids, key=Decimal)],
-            "asks": [
-                level(price, self.asks[price]) for price in sorted(self.asks, key=Decimal, reverse=True)
-            ],
+            "asks": [level(price, self.asks[price]) for price in sorted(self.asks, key=Decimal, reverse=True)],
             "min_order_size": facts["min"],
             "tick_size": facts["tick"],
             "neg_risk": facts["neg_risk"],
@@ -90,9 +88,7 @@ class Checker:
         self.upcoming: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for frame in self.frames:
             if frame["event_type"] == "last_trade_price":
-                self.upcoming[frame["market"]].append(
-                    (int(frame["timestamp"]), three_decimals(frame["price"]))
-                )
+                self.upcoming[frame["market"]].append((int(frame["timestamp"]), three_decimals(frame["price"])))
         self.checked = dict.fromkeys(("hash", "tops", "book", "trade", "tick", "best", "mirror"), 0)
 
     def run(self) -> dict[str, int]:
@@ -267,9 +263,7 @@ def test_the_fair_prices_of_a_neg_risk_event_stay_near_one() -> None:
     generator.advance(START_MS + 120_000)
     event = next(event for event in generator.events if event.neg_risk and not event.augmented)
     floors = [generator.floor(market.asset_ids[0]) for market in event.markets]
-    middle = (
-        sum((floor.ladder.best_bid() + floor.ladder.best_ask()) / 2 for floor in floors if floor) / 10_000
-    )
+    middle = sum((floor.ladder.best_bid() + floor.ladder.best_ask()) / 2 for floor in floors if floor) / 10_000
     assert len(floors) == 4
     assert 0.9 < middle < 1.1
 

@@ -195,9 +195,7 @@ async def test_the_older_client_buys_at_market_and_learns_the_transaction() -> N
     async with a_venue() as (sandbox, running):
         client = await older(running)
         token = sandbox.generator.asset_ids[0]
-        signed = await in_thread(
-            client.create_market_order, MarketOrderArgsV2(token_id=token, amount=3.0, side="BUY")
-        )
+        signed = await in_thread(client.create_market_order, MarketOrderArgsV2(token_id=token, amount=3.0, side="BUY"))
         placed = await in_thread(client.post_order, signed, OrderType.FOK)
         assert placed["status"] == "matched"
         assert len(placed["transactionsHashes"]) == 1

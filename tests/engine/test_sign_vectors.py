@@ -40,9 +40,7 @@ def test_every_literal_of_the_clients_own_tests_holds(shared_data: Path) -> None
     literals = json.loads(path.read_text(encoding="utf-8"))
     for case in literals["hmac_l2"]:
         credentials = ApiCredentials(OWNER, case["secret"], "pass")
-        signed = l2_signature(
-            credentials, int(case["timestamp"]), case["method"], case["path"], case["body"].encode()
-        )
+        signed = l2_signature(credentials, int(case["timestamp"]), case["method"], case["path"], case["body"].encode())
         assert signed == case["signature"]
     for case in literals["clob_auth_l1"]:
         key = SigningKey(bytes.fromhex(case["private_key"][2:]))
@@ -162,9 +160,7 @@ def without(entry: dict[str, Any], name: str) -> dict[str, Any]:
         (lambda entry: [], "entry"),
     ],
 )
-def test_a_vector_that_cannot_be_checked_is_a_mismatch(
-    spoil: Callable[[dict[str, Any]], object], field: str
-) -> None:
+def test_a_vector_that_cannot_be_checked_is_a_mismatch(spoil: Callable[[dict[str, Any]], object], field: str) -> None:
     report = check_vectors({"vectors": [spoil(a_vector())]})
     assert [wrong.field for wrong in report.mismatches] == [field]
 
@@ -172,9 +168,7 @@ def test_a_vector_that_cannot_be_checked_is_a_mismatch(
 def test_sign_vectors_speaks_plainly_without_json(tmp_path: Path) -> None:
     code, out = run_command(tmp_path, {"vectors": [a_vector(signature="0x00")]})
     assert code == 1
-    assert out.startswith(
-        "1 vectors, 0 skipped (V1): 1 hashes and 0 signatures match, 1 mismatches\n  #0 signature:"
-    )
+    assert out.startswith("1 vectors, 0 skipped (V1): 1 hashes and 0 signatures match, 1 mismatches\n  #0 signature:")
 
 
 def test_a_file_without_vectors_is_an_error(tmp_path: Path) -> None:

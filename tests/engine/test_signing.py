@@ -80,9 +80,7 @@ def random_orders(seed: int, count: int = 12) -> list[OrderToSign]:
                 neg_risk=rng.random() < 0.5,
                 version=rng.choice(("v1", "v2")),
                 timestamp_ms=rng.randint(1_700_000_000_000, 1_900_000_000_000),
-                order_type=OrderType.GTD
-                if gtd
-                else rng.choice((OrderType.GTC, OrderType.FOK, OrderType.FAK)),
+                order_type=OrderType.GTD if gtd else rng.choice((OrderType.GTC, OrderType.FOK, OrderType.FAK)),
                 expiration_s=1_900_000_000 if gtd else 0,
                 post_only=gtd,
             )
@@ -162,9 +160,7 @@ def by_polymarket_client(signed: SignedOrder) -> bytes:
 
 @pytest.mark.parametrize("kind", SignatureType)
 @pytest.mark.parametrize("chain_id", CHAINS)
-async def test_py_clob_client_v2_makes_the_same_hash_signature_and_request(
-    kind: SignatureType, chain_id: int
-) -> None:
+async def test_py_clob_client_v2_makes_the_same_hash_signature_and_request(kind: SignatureType, chain_id: int) -> None:
     for signed in await a_signer(kind, chain_id).sign(random_orders(kind.value + chain_id), fencing_token=1):
         order_id, request = by_clob_client(signed, chain_id)
         ours = json.loads(post_order_body(signed, OWNER))
@@ -187,9 +183,7 @@ async def test_polymarket_client_makes_the_same_body_byte_for_byte(kind: Signatu
         ("v2", True, Exchange.V3),
     ],
 )
-def test_generation_and_neg_risk_choose_the_exchange(
-    version: str, neg_risk: bool, exchange: Exchange
-) -> None:
+def test_generation_and_neg_risk_choose_the_exchange(version: str, neg_risk: bool, exchange: Exchange) -> None:
     assert a_signer().sign_one(an_order(version=version, neg_risk=neg_risk)).exchange is exchange
 
 
@@ -279,8 +273,6 @@ def test_a_mistyped_address_is_refused() -> None:
 
 def test_a_payload_that_is_not_ours_has_a_hash_too() -> None:
     zero = "0x" + "00" * 20
-    payload = OrderPayload(
-        1, zero, zero, "1", 1_000_000, 2_000_000, Side.BUY, SignatureType.POLY_1271, 1_791_220_000
-    )
+    payload = OrderPayload(1, zero, zero, "1", 1_000_000, 2_000_000, Side.BUY, SignatureType.POLY_1271, 1_791_220_000)
     golden = "0x529d440652102e5d9aea11536d90c0a43148fc1dc7e80c525de83cd0cfe14040"
     assert order_hash(payload, Exchange.V3, 137) == golden

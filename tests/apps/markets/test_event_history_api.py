@@ -66,9 +66,7 @@ def test_a_cursor_leads_through_everything() -> None:
 
 def test_trades_trust_and_resyncs_say_what_happened() -> None:
     market = a_market(1)
-    TradePrint.objects.create(
-        market=market, at=START, venue_at=START, yes=False, price="0.53", size="7", side="BUY"
-    )
+    TradePrint.objects.create(market=market, at=START, venue_at=START, yes=False, price="0.53", size="7", side="BUY")
     TrustChange.objects.create(market=market, at=START, trust="broken", reason="hash")
     ResyncEvent.objects.create(market=market, at=START, reason="hash", request_id=7)
     caller = a_caller("markets.view_tradeprint", "markets.view_trustchange", "markets.view_resyncevent")

@@ -114,9 +114,7 @@ def test_an_approval_of_rules_that_changed_again_is_refused() -> None:
     read = a_changed_market().rule_hash
     store(a_gamma_market(description="And once more."))
     with pytest.raises(RulesMoved, match="changed again"):
-        services.approve_rules(
-            market=Market.objects.get(), author=None, source="api", reason="fine", rule_hash=read
-        )
+        services.approve_rules(market=Market.objects.get(), author=None, source="api", reason="fine", rule_hash=read)
     assert Market.objects.get().rules_pending
 
 

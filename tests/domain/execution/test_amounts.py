@@ -47,9 +47,7 @@ def test_limit_amounts_equal_the_official_client_s(side: Side, on_grid: tuple[in
 
 
 @given(SIDES, grid(), SIZES)
-def test_market_amounts_equal_the_official_client_s(
-    side: Side, on_grid: tuple[int, int], amount: int
-) -> None:
+def test_market_amounts_equal_the_official_client_s(side: Side, on_grid: tuple[int, int], amount: int) -> None:
     price, tick = on_grid
     assert market_amounts(side, price, amount, tick) == _compute_market_order_amounts(
         amount=Decimal(amount).scaleb(-6),
@@ -60,9 +58,7 @@ def test_market_amounts_equal_the_official_client_s(
 
 
 @given(SIDES, grid(), SIZES)
-def test_limit_amounts_state_exactly_the_price_asked_for(
-    side: Side, on_grid: tuple[int, int], size: int
-) -> None:
+def test_limit_amounts_state_exactly_the_price_asked_for(side: Side, on_grid: tuple[int, int], size: int) -> None:
     price, tick = on_grid
     maker, taker = limit_amounts(side, price, size, tick)
     cash, shares = (maker, taker) if side is Side.BUY else (taker, maker)
@@ -70,9 +66,7 @@ def test_limit_amounts_state_exactly_the_price_asked_for(
 
 
 @given(grid(), st.integers(min_value=100_000_000, max_value=10**12))
-def test_a_taking_buy_gives_whole_cents_and_never_more_than_asked(
-    on_grid: tuple[int, int], size: int
-) -> None:
+def test_a_taking_buy_gives_whole_cents_and_never_more_than_asked(on_grid: tuple[int, int], size: int) -> None:
     price, tick = on_grid
     maker, taker = take_amounts(Side.BUY, price, size, tick)
     assert maker % 10_000 == 0

@@ -110,9 +110,7 @@ def test_a_trade_is_kept_in_the_terms_of_its_token() -> None:
     market, books, now = stage.market, stage.trader.books, stage.now
     printed = LastTrade(market.condition_id, market.no, now // MILLI, 5200, 3 * SHARES, Side.SELL)
     watched.observer.traded(books, printed, now)
-    assert watched.turn() == [
-        Traded(market.condition_id, now, now // MILLI, False, 5200, 3 * SHARES, Side.SELL)
-    ]
+    assert watched.turn() == [Traded(market.condition_id, now, now // MILLI, False, 5200, 3 * SHARES, Side.SELL)]
 
 
 def test_a_market_nobody_follows_leaves_nothing() -> None:
