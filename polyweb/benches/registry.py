@@ -2,5 +2,6 @@
 
 from polyweb.benches.bench import Bench
 from polyweb.benches.ingest import Ingest
+from polyweb.benches.sign import Sign
 
-BENCHES: dict[str, Bench] = {"ingest": Ingest()}
+BENCHES: dict[str, Bench] = {"ingest": Ingest(), "sign": Sign()}

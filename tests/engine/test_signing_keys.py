@@ -4,6 +4,8 @@ import base64
 import json
 import pickle
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,17 @@ def test_both_backends_sign_the_same_bytes(seed: int) -> None:
     assert fast.address == pure.address == account.address
     assert fast.sign_digest(digest) == pure.sign_digest(digest)
     assert fast.sign_digest(digest) == bytes(account.unsafe_sign_hash(digest).signature)
+
+
+def test_without_coincurve_the_pure_backend_is_chosen_and_signs_the_same() -> None:
+    program = (
+        "import sys; sys.modules['coincurve'] = None\n"
+        "from execution.signing import keys\n"
+        "assert keys.BACKEND is keys.eth_keys_backend\n"
+        "print(keys.SigningKey(b'\\x11' * 32).sign_digest(b'\\x22' * 32).hex())\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.strip() == SigningKey(b"\x11" * 32, coincurve_backend).sign_digest(b"\x22" * 32).hex()
 
 
 @pytest.mark.parametrize("secret", [b"", b"\x00" * 32, b"\xff" * 32, b"\x01" * 31])

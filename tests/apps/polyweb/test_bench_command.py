@@ -11,9 +11,9 @@ OWN = Path(__file__).resolve().parents[2] / "data" / "quiet_4_markets.jsonl.gz"
 QUICK = ("--rounds", "1", "--limit", "300")
 
 
-def output(*arguments: object) -> str:
+def output(*arguments: object, bench: str = "ingest") -> str:
     out = StringIO()
-    call_command("bench", "ingest", *map(str, arguments), stdout=out)
+    call_command("bench", bench, *map(str, arguments), stdout=out)
     return out.getvalue()
 
 
@@ -43,3 +43,24 @@ def test_without_a_file_a_recording_is_generated() -> None:
 def test_what_cannot_be_measured_is_a_clear_error(arguments: list[object], says: str) -> None:
     with pytest.raises(CommandError, match=says):
         output(*arguments)
+
+
+def test_sign_compares_us_with_both_clients_with_and_without_the_fast_curve_library() -> None:
+    found = json.loads(output("--orders", 20, "--rounds", 1, "--json", bench="sign"))
+    assert found["official"].keys() == {"polymarket-client", "py-clob-client-v2"}
+    fastest = min(each["with_coincurve_us"] for each in found["official"].values())
+    assert found["ratio_to_official"] == pytest.approx(found["us_per_order"] / fastest, rel=0.01)
+    for each in found["official"].values():
+        # Some 250 us of Python either way; only a curve that was really exchanged costs milliseconds.
+        assert each["plainly_installed_us"] > each["with_coincurve_us"] > 0
+
+
+def test_sign_prints_a_line_for_each_client() -> None:
+    table = output("--orders", 10, "--rounds", 1, bench="sign")
+    assert "polymarket-client, with coincurve" in table
+    assert "py-clob-client-v2, plainly installed" in table
+
+
+def test_sign_needs_enough_orders_for_the_slow_ones() -> None:
+    with pytest.raises(CommandError, match="--orders must be at least 10"):
+        output("--orders", 9, bench="sign")
