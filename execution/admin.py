@@ -152,6 +152,17 @@ class FillAdmin(_Page):
     show_full_result_count = False
 
 
+@admin.register(models.Posting)
+class PostingAdmin(_Page):
+    list_display = ("at", "kind", "market", "asset_id", "shares", "cash", "reason", "relayer")
+    list_filter = ("kind", "relayer")
+    list_select_related = ("market",)
+    search_fields = ("=posting_id", "=asset_id", "=market__condition_id", "market__question")
+    ordering = ("-at", "-pk")
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+
 @admin.register(models.ExecAudit)
 class ExecAuditAdmin(_Page):
     list_display = (

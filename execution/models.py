@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from execution.domain.orders import OrderState
+from execution.domain.postings import PostingKind
 from markets.models import CASH, PRICE, SHARES, Market
 
 
@@ -104,6 +105,33 @@ class Fill(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trade_id}/{self.bucket}"
+
+
+class Posting(models.Model):
+    """Append-only: one leg of what moved the money and was no fill. Legs of one posting share its id and reason.
+
+    A leg without a token is cash alone; `kind` says whose.
+    """
+
+    posting_id = models.CharField(max_length=80)
+    leg = models.PositiveSmallIntegerField(default=0)
+    kind = models.CharField(max_length=32, choices=[(kind.value, kind.value) for kind in PostingKind])
+    relayer = models.CharField(max_length=16)
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.PROTECT, related_name="postings")
+    asset_id = models.CharField(max_length=80, blank=True)
+    shares = models.DecimalField(**SHARES, default=0, help_text="Shares that came in; negative left.")
+    cash = models.DecimalField(**CASH, default=0, help_text="pUSD that came in; negative left.")
+    reason = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["relayer", "posting_id", "leg"], name="posting_once_per_relayer_and_leg")
+        ]
+        indexes = [models.Index(fields=["relayer", "at"], name="posting_by_relayer_at")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.posting_id}/{self.leg}"
 
 
 class ExecAudit(models.Model):

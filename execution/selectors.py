@@ -15,6 +15,7 @@ from execution.domain.blotter import OrderRecord
 from execution.domain.commands import ClientOrderId, Fill, NewOrder, Strategy, TradeStatus
 from execution.domain.moments import nanos
 from execution.domain.orders import ENDED, OrderState
+from execution.domain.postings import Posting, PostingKind, PostingLeg
 from execution.models import (
     EngineLease,
     EngineStatus,
@@ -26,9 +27,15 @@ from execution.models import (
     ReconcileReport,
 )
 from execution.models import Fill as FillRow
+from execution.models import Posting as PostingRow
 from execution.services import DEFAULT_LEASE
 from markets.domain.events import Side
-from markets.domain.units import cash_from_decimal, price_from_decimal, size_from_decimal
+from markets.domain.units import (
+    cash_from_decimal,
+    price_from_decimal,
+    signed_size_from_decimal,
+    size_from_decimal,
+)
 from markets.models import Market
 from strategies.domain.intents import OrderType
 
@@ -102,6 +109,33 @@ def fill_values(relayer: str) -> list[Fill]:
         )
         for row in rows.iterator(chunk_size=2_000)
     ]
+
+
+def postings(relayer: str) -> list[Posting]:
+    """Every posting of `relayer`, oldest first, as it was booked."""
+    rows = PostingRow.objects.filter(relayer=relayer).select_related("market").order_by("at", "pk")
+    legs: dict[str, list[PostingRow]] = {}
+    for row in rows.iterator(chunk_size=2_000):
+        legs.setdefault(row.posting_id, []).append(row)
+    return [
+        Posting(
+            posting_id,
+            PostingKind(each[0].kind),
+            tuple(_posting_leg(row) for row in sorted(each, key=lambda row: row.leg)),
+            nanos(each[0].at),
+            each[0].reason,
+        )
+        for posting_id, each in legs.items()
+    ]
+
+
+def _posting_leg(row: PostingRow) -> PostingLeg:
+    return PostingLeg(
+        row.asset_id,
+        row.market.condition_id if row.market is not None else "",
+        signed_size_from_decimal(row.shares),
+        cash_from_decimal(row.cash),
+    )
 
 
 def max_client_order_id() -> ClientOrderId:

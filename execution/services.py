@@ -13,7 +13,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from execution.domain.lease import Lease, LeaseHeld, LeaseLost
+from execution.domain.moments import moment
 from execution.domain.orders import ENDED, OrderEventKind, OrderState
+from execution.domain.postings import Posting, PostingLeg
 from execution.domain.reconcile import Correction
 from execution.models import (
     AllowanceReport,
@@ -28,6 +30,7 @@ from execution.models import (
     PositionSnapshot,
     ReconcileReport,
 )
+from execution.models import Posting as PostingRow
 from markets.domain.units import Cash, ConditionId, Price, Size, cash_to_decimal, price_to_decimal, size_to_decimal
 from markets.models import Market
 
@@ -235,6 +238,43 @@ def record_pnl_points(points: Sequence[ProfitPoint], *, at: datetime) -> int:
     ]
     PnlPoint.objects.bulk_create(rows, batch_size=500)
     return len(rows)
+
+
+def record_postings(*, relayer: str, postings: Sequence[Posting]) -> int:
+    """Write postings before the ledger is told; returns how many were new. One said twice is written once.
+
+    Raises ValueError for one of a market that is not stored: a row nobody could read back would be lost money.
+    """
+    keys = _market_keys(leg.condition_id for posting in postings for leg in posting.legs if leg.condition_id)
+    rows: list[PostingRow] = []
+    for posting in postings:
+        for number, leg in enumerate(posting.legs):
+            if leg.condition_id and leg.condition_id not in keys:
+                raise ValueError(f"condition_id: {leg.condition_id} of posting {posting.posting_id} is not stored")
+            rows.append(_posting_row(relayer, posting, number, leg, keys))
+    ids = {posting.posting_id for posting in postings}
+    with transaction.atomic():
+        stored = PostingRow.objects.filter(relayer=relayer, posting_id__in=ids)
+        known = set(stored.values_list("posting_id", flat=True))
+        PostingRow.objects.bulk_create([row for row in rows if row.posting_id not in known])
+    return len(ids - known)
+
+
+def _posting_row(
+    relayer: str, posting: Posting, number: int, leg: PostingLeg, keys: Mapping[ConditionId, int]
+) -> PostingRow:
+    return PostingRow(
+        posting_id=posting.posting_id,
+        leg=number,
+        kind=posting.kind.value,
+        relayer=relayer,
+        market_id=keys.get(leg.condition_id),
+        asset_id=leg.asset,
+        shares=size_to_decimal(leg.shares),
+        cash=cash_to_decimal(leg.cash),
+        reason=posting.reason[:500],
+        at=moment(posting.at_ns),
+    )
 
 
 # Reports -----------------------------------------------------------------------------------------------------

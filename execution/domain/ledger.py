@@ -1,22 +1,29 @@
-"""The money: what our fills did to cash and positions, provisional until the venue confirms them.
+"""The money: what fills and postings did to cash and positions, provisional until the venue confirms them.
 
-Law: postings add up to the last 1e-6 pUSD: cash + cost of what is held = starting cash + realised - fees. A
-fill is counted once per (trade, order, bucket); a FAILED settlement takes all of it back as if it had never
-been.
+Law: it adds up to the last 1e-6 pUSD: cash + cost of what is held = capital + realised - fees + rebates + rewards +
+adjustments. A fill is counted once per (trade, order, bucket), a posting once per id; a FAILED settlement takes all of
+it back as if it had never been.
 """
 
+import heapq
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from execution.domain.commands import ClientOrderId, Fill, TradeStatus
+from execution.domain.postings import Posting, PostingKind, PostingLeg
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import PRICE_ONE, AssetId, Cash, ConditionId, Price, Size, cash_ceil, cash_floor
 from strategies.domain.inputs import Inventory
 
-FillKey = tuple[str, ClientOrderId, int]
+FillKey: TypeAlias = tuple[str, ClientOrderId, int]
+_PostingKey: TypeAlias = tuple[str, int]
 _FINAL = frozenset({TradeStatus.CONFIRMED, TradeStatus.FAILED})
+_CAPITAL = frozenset({PostingKind.OPENING, PostingKind.ADOPTED, PostingKind.TRANSFER})
+_ADJUSTMENT = frozenset({PostingKind.DUST, PostingKind.ADJUSTED})
 _NOTHING: Mapping[AssetId, Size] = {}
 
 
@@ -27,10 +34,24 @@ class Pnl(msgspec.Struct, frozen=True, gc=False):
     unrealised: Cash = 0
     fees: Cash = 0
     unmarked: int = 0
+    rebates: Cash = 0
+    rewards: Cash = 0
+    adjustments: Cash = 0
 
     @property
     def total(self) -> Cash:
-        return self.realised + self.unrealised - self.fees
+        return self.realised + self.unrealised - self.fees + self.rebates + self.rewards + self.adjustments
+
+
+class Between(NamedTuple):
+    """What the venue may rightly show while trades settle: both ends included."""
+
+    low: int
+    high: int
+
+    def away(self, figure: int) -> int:
+        """How far outside a figure lies, signed; 0 inside."""
+        return min(0, figure - self.low) + max(0, figure - self.high)
 
 
 class Holding(msgspec.Struct, frozen=True, gc=False):
@@ -60,17 +81,30 @@ def fill_cash(fill: Fill) -> Cash:
     return cash_floor(fill.price, fill.size)
 
 
-def _fold(held: Holding, fill: Fill) -> Holding:
-    """Average cost, also below zero. `settled` counts a buy when it is confirmed and a sell at once."""
+class _Move(NamedTuple):
+    """One change of one asset: shares that come in, cash that leaves, the fee on top, whether it can still fail."""
+
+    shares: Size
+    paid: Cash
+    fee: Cash
+    final: bool
+
+
+def _move_of(fill: Fill) -> _Move:
     shares = fill.size if fill.side is Side.BUY else -fill.size
-    paid = -fill_cash(fill)
-    settled = held.settled + (shares if shares < 0 or fill.status is TradeStatus.CONFIRMED else 0)
-    fees = held.fees + fill.fee
+    return _Move(shares, -fill_cash(fill), fill.fee, fill.status is TradeStatus.CONFIRMED)
+
+
+def _fold(held: Holding, move: _Move) -> Holding:
+    """Average cost, also below zero. `settled` counts what comes in when it is final and what leaves at once."""
+    shares, paid = move.shares, move.paid
+    settled = held.settled + (shares if shares < 0 or move.final else 0)
+    fees = held.fees + move.fee
     if held.shares * shares >= 0:
         return Holding(held.shares + shares, settled, held.cost + paid, held.realised, fees)
     closed = min(abs(shares), abs(held.shares))
     released = held.cost * closed // abs(held.shares)  # of the old cost, for the part that is closed
-    spent = paid * closed // abs(shares)  # of this fill, for the same part
+    spent = paid * closed // abs(shares)  # of this move, for the same part
     return Holding(
         held.shares + shares,
         settled,
@@ -81,53 +115,72 @@ def _fold(held: Holding, fill: Fill) -> Holding:
 
 
 class _Account:
-    """One asset: a folded past and the fills since the oldest one that may still fail."""
+    """One asset: a folded past and the moves since the oldest one that may still fail."""
 
     __slots__ = ("base", "held", "open")
 
     def __init__(self) -> None:
         self.base = _EMPTY
         self.held = _EMPTY
-        self.open: dict[FillKey, Fill] = {}
+        self.open: dict[FillKey | _PostingKey, _Move] = {}
 
-    def add(self, key: FillKey, fill: Fill) -> None:
-        self.open[key] = fill
-        self.held = _fold(self.held, fill)
+    def add(self, key: FillKey | _PostingKey, move: _Move) -> None:
+        self.open[key] = move
+        self.held = _fold(self.held, move)
         self._settle()
 
-    def replace(self, key: FillKey, fill: Fill | None) -> None:
-        """A new status, or None to take the fill back: everything after it is folded again."""
-        if fill is None:
-            del self.open[key]
+    def end(self, key: FillKey, *, confirmed: bool) -> None:
+        """The last word on a fill: everything after it is folded again."""
+        if confirmed:
+            self.open[key] = self.open[key]._replace(final=True)
         else:
-            self.open[key] = fill
+            del self.open[key]
         self.held = self.base
-        for each in self.open.values():
-            self.held = _fold(self.held, each)
+        for move in self.open.values():
+            self.held = _fold(self.held, move)
         self._settle()
 
     def _settle(self) -> None:
         while self.open:
             key = next(iter(self.open))
-            if self.open[key].status is not TradeStatus.CONFIRMED:
+            if not self.open[key].final:
                 return
             self.base = _fold(self.base, self.open.pop(key))
+
+
+class _Extras:
+    """What a market, or no market in particular ("" as its id), earned or cost besides trading."""
+
+    __slots__ = ("adjustments", "fees", "rebates", "rewards")
+
+    def __init__(self) -> None:
+        self.fees: Cash = 0
+        self.rebates: Cash = 0
+        self.rewards: Cash = 0
+        self.adjustments: Cash = 0
 
 
 class Ledger:
     """Owned by one writer. `restore` it from the journal's fills, then `apply` each new one."""
 
     def __init__(self, starting_cash: Cash) -> None:
-        self.starting_cash = starting_cash
+        self.capital = starting_cash
         self._cash = starting_cash
         self._accounts: dict[AssetId, _Account] = {}
         self._by_condition: dict[ConditionId, dict[AssetId, _Account]] = {}
         self._seen: dict[FillKey, TradeStatus] = {}
         self._open: dict[FillKey, _Account] = {}
+        self._posted: set[str] = set()
+        self._extras: dict[ConditionId, _Extras] = {}
 
-    def restore(self, fills: Iterable[Fill]) -> None:
-        for fill in fills:
-            self.apply(fill)
+    def restore(self, fills: Iterable[Fill], postings: Iterable[Posting] = ()) -> None:
+        """Both oldest first, as the journal has them."""
+        told: Iterable[Fill | Posting] = heapq.merge(fills, postings, key=attrgetter("at_ns"))
+        for each in told:
+            if isinstance(each, Posting):
+                self.post(each)
+            else:
+                self.apply(each)
 
     def apply(self, fill: Fill) -> bool:
         """Fold a fill or the newest word on one. True when cash, a position or what is settled changed.
@@ -144,29 +197,59 @@ class Ledger:
         if fill.status not in _FINAL:
             return False
         account = self._open.pop(key)
-        old = account.open[key]
         if fill.status is TradeStatus.FAILED:
-            self._cash -= fill_cash(old) - old.fee
-            account.replace(key, None)
-        else:
-            account.replace(key, msgspec.structs.replace(old, status=fill.status))
+            old = account.open[key]
+            self._cash += old.paid + old.fee
+        account.end(key, confirmed=fill.status is TradeStatus.CONFIRMED)
         return True
 
     def _first_word(self, key: FillKey, fill: Fill) -> bool:
         if fill.status is TradeStatus.FAILED:
             return False
-        self._cash += fill_cash(fill) - fill.fee
-        account = self._account(fill)
-        if fill.status is not TradeStatus.CONFIRMED:
+        move = _move_of(fill)
+        self._cash -= move.paid + move.fee
+        account = self._account(fill.asset, fill.condition_id)
+        if not move.final:
             self._open[key] = account
-        account.add(key, fill)
+        account.add(key, move)
         return True
 
-    def _account(self, fill: Fill) -> _Account:
-        account = self._accounts.get(fill.asset)
+    def post(self, posting: Posting) -> bool:
+        """Book a posting; False when its id has been booked already. Raises ValueError for shares of no token."""
+        if any(leg.shares and not leg.asset for leg in posting.legs):
+            raise ValueError(f"asset: posting {posting.posting_id} moves shares of no token")
+        if posting.posting_id in self._posted:
+            return False
+        self._posted.add(posting.posting_id)
+        for number, leg in enumerate(posting.legs):
+            self._cash += leg.cash
+            if leg.shares:
+                move = _Move(leg.shares, -leg.cash, 0, True)
+                self._account(leg.asset, leg.condition_id).add((posting.posting_id, number), move)
+            else:
+                self._book(posting.kind, leg)
+        return True
+
+    def _book(self, kind: PostingKind, leg: PostingLeg) -> None:
+        """Cash that bought or sold nothing: capital, income, an adjustment, or what an operation cost."""
+        if kind in _CAPITAL:
+            self.capital += leg.cash
+            return
+        extras = self._extras.setdefault(leg.condition_id, _Extras())
+        if kind is PostingKind.REBATE:
+            extras.rebates += leg.cash
+        elif kind is PostingKind.REWARD:
+            extras.rewards += leg.cash
+        elif kind in _ADJUSTMENT:
+            extras.adjustments += leg.cash
+        else:
+            extras.fees -= leg.cash
+
+    def _account(self, asset: AssetId, condition_id: ConditionId) -> _Account:
+        account = self._accounts.get(asset)
         if account is None:
-            account = self._accounts[fill.asset] = _Account()
-            self._by_condition.setdefault(fill.condition_id, {})[fill.asset] = account
+            account = self._accounts[asset] = _Account()
+            self._by_condition.setdefault(condition_id, {})[asset] = account
         return account
 
     @property
@@ -181,6 +264,26 @@ class Ledger:
     def positions(self) -> Mapping[AssetId, Size]:
         """Shares per asset, provisional ones included, flat assets left out."""
         return {asset: account.held.shares for asset, account in self._accounts.items() if account.held.shares}
+
+    @property
+    def in_flight(self) -> int:
+        """Fills whose settlement may still fail."""
+        return len(self._open)
+
+    @property
+    def cash_there(self) -> Between:
+        """The cash the venue may show: trades under way have moved theirs, or not yet."""
+        moves = [-(move.paid + move.fee) for move in self._moving()]
+        return _between(self._cash, moves)
+
+    def shares_there(self, asset: AssetId) -> Between:
+        account = self._accounts.get(asset)
+        if account is None:
+            return Between(0, 0)
+        return _between(account.held.shares, [move.shares for move in account.open.values() if not move.final])
+
+    def _moving(self) -> Iterable[_Move]:
+        return (account.open[key] for key, account in self._open.items())
 
     def inventory(self, market: Market, reserved: Mapping[AssetId, Size] = _NOTHING) -> Inventory:
         """`reserved` are shares that open sells of others have claimed.
@@ -221,4 +324,27 @@ class Ledger:
                 unmarked += 1
             else:
                 unrealised += cash_floor(mark, held.shares) - held.cost
-        return Pnl(realised, unrealised, fees, unmarked)
+        pnl = Pnl(realised, unrealised, fees, unmarked)
+        extras = self._extras if condition_id is None else {condition_id: self._extras.get(condition_id)}
+        for each in extras.values():
+            pnl = _with(pnl, each) if each is not None else pnl
+        return pnl
+
+
+def _between(now: int, moving: Iterable[int]) -> Between:
+    """`now` counts all that moves; the ends are without what came, and without what went."""
+    low = high = now
+    for change in moving:
+        low -= max(0, change)
+        high -= min(0, change)
+    return Between(low, high)
+
+
+def _with(pnl: Pnl, extras: _Extras) -> Pnl:
+    return msgspec.structs.replace(
+        pnl,
+        fees=pnl.fees + extras.fees,
+        rebates=pnl.rebates + extras.rebates,
+        rewards=pnl.rewards + extras.rewards,
+        adjustments=pnl.adjustments + extras.adjustments,
+    )

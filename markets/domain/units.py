@@ -78,6 +78,12 @@ def size_from_decimal(value: Decimal, field: str = "size") -> Size:
     return size
 
 
+def signed_size_from_decimal(value: Decimal, field: str = "size") -> Size:
+    """A change of a holding: as a size, but it may be negative."""
+    size = size_from_decimal(abs(value), field)
+    return -size if value < 0 else size
+
+
 def cash_from_decimal(value: Decimal, field: str = "cash") -> Cash:
     return _exact(value, CASH_ONE, field)
 

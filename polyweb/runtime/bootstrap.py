@@ -5,7 +5,7 @@ Law: settings are read here, once, into values; nothing below asks whether money
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from execution.domain.commands import Outcome
 from execution.domain.lease import Lease
+from execution.domain.postings import Posting
 from execution.engine import Hands, Trouble
 from execution.journal import Journal, Terms
 from execution.relayers.base import Relayer
@@ -122,7 +123,9 @@ async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelt
         raise
 
 
-async def _take_over(env: Env, journal: Journal, wires: Wires, live_money: bool) -> tuple[Trader, Relayer, Begin]:
+async def _take_over(
+    env: Env, journal: Journal, postings: Sequence[Posting], wires: Wires, live_money: bool
+) -> tuple[Trader, Relayer, Begin]:
     """A trader that knows what the journal knew, and the relayer it trades through."""
     config = TraderConfig(
         first_id=await journal.max_client_order_id() + 1,
@@ -132,11 +135,15 @@ async def _take_over(env: Env, journal: Journal, wires: Wires, live_money: bool)
     relayer = build_relayer(env, wires, lambda: trader)
     trader = Trader(config, wires.tap, wires.heard)
     begin = Begin(
-        time.time_ns(), config, tuple(await journal.open_orders(env.relayer)), tuple(await journal.fills(env.relayer))
+        time.time_ns(),
+        config,
+        tuple(await journal.open_orders(env.relayer)),
+        tuple(await journal.fills(env.relayer)),
+        tuple(postings),
     )
-    trader.restore(begin.orders, begin.fills, begin.at_ns)
+    trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings)
     if isinstance(relayer, PaperRelayer):
-        relayer.exchange.ledger.restore(begin.fills)
+        relayer.exchange.ledger.restore(begin.fills, begin.postings)
     return trader, relayer, begin
 
 
@@ -160,7 +167,9 @@ async def _assemble(env: Env, source: Source, send: Send, clerk: Clerk, lease: L
     journal, wires = DjangoJournal(), Wires()
     dry_run = env.relayer == "real" and env.dry_run
     terms = Terms(env.relayer, dry_run, lease.token)
-    trader, relayer, begin = await _take_over(env, journal, wires, env.relayer == "real" and not dry_run)
+    trader, relayer, begin = await _take_over(
+        env, journal, await clerk.postings(env.relayer), wires, env.relayer == "real" and not dry_run
+    )
     hands = _hands(env, trader, relayer, journal, terms, wires)
     raw = env.record and source.recording is None
     recordings = Recordings(env.recordings, raw=raw, register=clerk, on_trouble=lambda trouble: wires.trouble(trouble))

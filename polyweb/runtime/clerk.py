@@ -13,9 +13,11 @@ from typing import TypeVar
 
 from django.db import Error, close_old_connections, connections
 
+from execution import selectors
 from execution import services as execution
 from execution.domain.lease import Lease
 from execution.domain.moments import moment
+from execution.domain.postings import Posting
 from execution.domain.reconcile import Correction
 from execution.engine import Trouble
 from execution.services import Beat, Holding, ProfitPoint, Shown
@@ -98,6 +100,14 @@ class Clerk:
 
     async def reconciled(self, source: str, relayer: str, corrections: Sequence[Correction]) -> None:
         await self._run(lambda: execution.reconcile(source=source, relayer=relayer, corrections=corrections))
+
+    async def postings(self, relayer: str) -> Sequence[Posting]:
+        """What moved the money of `relayer` besides fills, oldest first."""
+        return await self._run(lambda: selectors.postings(relayer))
+
+    async def post(self, relayer: str, postings: Sequence[Posting]) -> None:
+        """Write them down; only then may the trader be told. Raises ValueError for a market that is not stored."""
+        await self._run(lambda: execution.record_postings(relayer=relayer, postings=postings))
 
     async def positions(self, holdings: Sequence[Holding]) -> None:
         await self._run(lambda: execution.record_positions(holdings))

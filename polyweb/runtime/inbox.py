@@ -11,6 +11,7 @@ import msgspec
 
 from execution.domain.blotter import OrderRecord
 from execution.domain.commands import Accepted, CancelFailed, Cancelled, Fill, Rejected, Unknown
+from execution.domain.postings import Posting
 from markets.domain.events import Frame
 from markets.domain.integrity import Doubt
 from markets.domain.market import Market
@@ -114,6 +115,7 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     config: TraderConfig
     orders: tuple[OrderRecord, ...]
     fills: tuple[Fill, ...]
+    postings: tuple[Posting, ...] = ()
 
 
 Item: TypeAlias = (
@@ -131,6 +133,7 @@ Item: TypeAlias = (
     | Cancelled
     | CancelFailed
     | Fill
+    | Posting
 )
 Spelled: TypeAlias = (
     FeedUp
@@ -148,6 +151,7 @@ Spelled: TypeAlias = (
     | Cancelled
     | CancelFailed
     | Fill
+    | Posting
 )
 _decoder: msgspec.json.Decoder[Spelled] = msgspec.json.Decoder(Spelled)
 _encoder = msgspec.json.Encoder()

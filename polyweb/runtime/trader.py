@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from execution.domain.blotter import OrderMoved, OrderRecord
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Resync
 from execution.domain.orders import IllegalMove
+from execution.domain.postings import Posting
 from markets.domain.decode import MalformedFrame, MalformedReason, decode
 from markets.domain.events import BookSnapshot, Frame, MarketEvent
 from markets.domain.market import Market
@@ -64,12 +65,16 @@ class Trader(TradingState):
                 self._tick(item.at_ns)
             case Hold():
                 self._hold(item.reason)
+            case Posting():
+                self._post(item)
             case _:
                 self._outcome(item)
 
-    def restore(self, orders: Iterable[OrderRecord], fills: Iterable[Fill], at_ns: Nanos) -> None:
-        """Take over what the journal knew of an earlier run: open orders, and every fill since the first."""
-        self.ledger.restore(fills)
+    def restore(
+        self, orders: Iterable[OrderRecord], fills: Iterable[Fill], at_ns: Nanos, postings: Iterable[Posting] = ()
+    ) -> None:
+        """Take over what the journal knew of an earlier run: open orders, every fill and posting since the first."""
+        self.ledger.restore(fills, postings)
         self._facts += self.blotter.restore(orders, at_ns)
         for order in self.blotter.all_live():
             self._dirty[order.condition_id] = None
@@ -152,6 +157,16 @@ class Trader(TradingState):
             if not self.blotter.live(condition_id):
                 del self.desks[condition_id]
                 self.books.untrack(condition_id)
+
+    def _post(self, posting: Posting) -> None:
+        """It has been written down before it came here."""
+        if not self.ledger.post(posting):
+            return
+        for condition_id in dict.fromkeys(leg.condition_id for leg in posting.legs if leg.asset):
+            self._dirty[condition_id] = None
+            market = self._known.get(condition_id)
+            if market is not None:
+                self.position_changed(market)
 
     def _hold(self, reason: str) -> None:
         self.hold = reason

@@ -164,6 +164,9 @@ def summary(trader: Trader, now_ns: Nanos) -> Json:
             "realised": _cash(total.realised),
             "unrealised": _cash(total.unrealised),
             "fees": _cash(total.fees),
+            "rebates": _cash(total.rebates),
+            "rewards": _cash(total.rewards),
+            "adjustments": _cash(total.adjustments),
             "cash": _cash(trader.ledger.cash),
         },
         "risk": {

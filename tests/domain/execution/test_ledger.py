@@ -1,10 +1,15 @@
-from itertools import permutations
+from collections.abc import Iterator
+from itertools import chain, combinations, permutations
+from random import Random
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execution.domain import postings
 from execution.domain.commands import Fill, TradeStatus
-from execution.domain.ledger import Ledger, Pnl
+from execution.domain.ledger import Between, Ledger, Pnl, fill_cash
+from execution.domain.postings import Posting, PostingKind, PostingLeg
 from markets.domain.events import Side
 from markets.domain.market import Market
 
@@ -178,6 +183,138 @@ def test_a_ledger_equals_one_that_never_heard_of_the_failed(steps: list[Fill]) -
     assert made.cash == clean.cash
     assert made.positions == clean.positions
     assert made.pnl({}) == clean.pnl({})
+
+
+def test_the_venue_may_show_a_trade_under_way_or_not_yet() -> None:
+    made = ledger(fill("a"), fill("b", status=MATCHED, fee=7), fill("c", Side.SELL, 6000, 4, status=MATCHED))
+    assert made.shares_there("yes") == Between(6 * SHARE, 20 * SHARE)
+    assert made.cash_there == Between(90 * SHARE - 7, 97_400_000)
+    assert made.in_flight == 2
+    assert made.shares_there("other") == Between(0, 0)
+
+
+def test_once_all_is_settled_the_venue_must_show_exactly_what_we_hold() -> None:
+    made = ledger(fill("a", status=MATCHED), fill("b", status=MATCHED), fill("a"), fill("b", status=FAILED))
+    assert made.shares_there("yes") == Between(10 * SHARE, 10 * SHARE)
+    assert made.cash_there == Between(95 * SHARE, 95 * SHARE)
+
+
+def test_how_far_a_figure_is_away_has_a_sign_and_none_inside() -> None:
+    assert [Between(2, 5).away(figure) for figure in (0, 2, 4, 5, 9)] == [-2, 0, 0, 0, 4]
+
+
+def test_a_failed_buy_under_a_merge_leaves_the_merged_shares_owed() -> None:
+    made = ledger(fill("a", price=4000, status=MATCHED), fill("b", price=6000, asset="no"))
+    assert made.post(postings.merge("x", MARKET, 10 * SHARE, 2))
+    made.apply(fill("a", price=4000, status=FAILED))
+    assert made.positions == {"yes": -10 * SHARE}
+    assert made.cash == START - 6 * SHARE + 10 * SHARE
+
+
+# Against brute force: whatever is said, in whatever order and how often
+
+WORDS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(TradeStatus)), max_size=60)
+TRADES = tuple(
+    fill(
+        f"t{n}", Side.SELL if n % 3 == 2 else Side.BUY, 1_000 + 777 * n, 1.37 * (n + 1),
+        asset=("yes", "no")[n % 2], fee=n * 31, bucket=n % 2,
+    )
+    for n in range(10)
+)  # fmt: skip
+
+
+def told(number: int, status: TradeStatus) -> Fill:
+    return msgspec.structs.replace(TRADES[number], status=status)
+
+
+def last_words(words: list[tuple[int, TradeStatus]]) -> dict[int, TradeStatus]:
+    """By the venue's own rules: CONFIRMED and FAILED are the end, whatever is said later."""
+    ends: dict[int, TradeStatus] = {}
+    for number, status in words:
+        if ends.get(number) not in (CONFIRMED, FAILED):
+            ends[number] = status
+    return ends
+
+
+@given(WORDS)
+def test_a_ledger_equals_brute_force_over_any_order_of_words(words: list[tuple[int, TradeStatus]]) -> None:
+    made = ledger(*(told(number, status) for number, status in words))
+    ends = last_words(words)
+    counted = [told(number, status) for number, status in ends.items() if status is not FAILED]
+    assert made.cash == START + sum(fill_cash(each) - each.fee for each in counted)
+    assert made.pnl({}).fees == sum(each.fee for each in counted)
+    flying = [each for each in counted if each.status is not CONFIRMED]
+    assert made.in_flight == len(flying)
+    for asset in ("yes", "no"):
+        bought = [each for each in counted if each.asset == asset and each.side is Side.BUY]
+        sold = sum(each.size for each in counted if each.asset == asset and each.side is Side.SELL)
+        assert made.holding(asset).shares == sum(each.size for each in bought) - sold
+        assert made.holding(asset).settled == sum(each.size for each in bought if each.status is CONFIRMED) - sold
+        steady = made.holding(asset).shares - sum(_shares(each) for each in flying if each.asset == asset)
+        ends_at = [steady + sum(_shares(each) for each in subset) for subset in _subsets(flying, asset)]
+        assert made.shares_there(asset) == Between(min(ends_at), max(ends_at))
+    moved = [fill_cash(each) - each.fee for each in flying]
+    assert made.cash_there.low == made.cash - sum(cash for cash in moved if cash > 0)
+    assert made.cash_there.high == made.cash - sum(cash for cash in moved if cash < 0)
+
+
+def _shares(each: Fill) -> int:
+    return each.size if each.side is Side.BUY else -each.size
+
+
+def _subsets(flying: list[Fill], asset: str) -> Iterator[tuple[Fill, ...]]:
+    """All the ways in which trades under way may have settled."""
+    mine = [each for each in flying if each.asset == asset]
+    return chain.from_iterable(combinations(mine, count) for count in range(len(mine) + 1))
+
+
+@given(WORDS, st.randoms(use_true_random=False))
+def test_settlements_told_in_another_order_leave_the_same_ledger(
+    words: list[tuple[int, TradeStatus]], shuffled: Random
+) -> None:
+    first = [told(number, MATCHED) for number in dict.fromkeys(number for number, _ in words)]
+    ends = [told(number, status) for number, status in last_words(words).items() if status in (CONFIRMED, FAILED)]
+    one = ledger(*first, *ends)
+    shuffled.shuffle(ends)
+    other = ledger(*first, *ends, *ends)
+    assert one.cash == other.cash
+    assert [one.holding(asset) for asset in ("yes", "no")] == [other.holding(asset) for asset in ("yes", "no")]
+
+
+LEGS = st.builds(
+    PostingLeg,
+    st.sampled_from(["yes", "no", ""]),
+    st.just("m"),
+    st.integers(-20, 20).map(lambda n: n * 370_003),
+    st.integers(-9, 9).map(lambda n: n * 111_111),
+).filter(lambda leg: leg.asset or not leg.shares)
+POSTINGS = st.lists(
+    st.builds(
+        Posting,
+        st.sampled_from([f"p{n}" for n in range(8)]),
+        st.sampled_from(PostingKind),
+        st.lists(LEGS, max_size=3).map(tuple),
+        st.just(1),
+    ),
+    max_size=12,
+)
+
+
+@given(WORDS, POSTINGS, st.integers(0, 10_000))
+def test_what_was_earned_is_what_equity_grew_by_beyond_capital(
+    words: list[tuple[int, TradeStatus]], given_postings: list[Posting], yes: int
+) -> None:
+    made = Ledger(START)
+    fills = [told(number, status) for number, status in words]
+    for at in range(max(len(fills), len(given_postings))):
+        for each in fills[at : at + 1]:
+            made.apply(each)
+        for posting in given_postings[at : at + 1]:
+            made.post(posting)
+    marks = {"yes": yes, "no": 10_000 - yes}
+    worth = sum(marks[asset] * shares // 10_000 for asset, shares in made.positions.items())
+    assert made.cash + worth - made.capital == made.pnl(marks).total
+    assert made.pnl(marks) == made.pnl(marks, "m")
 
 
 def test_the_order_of_confirmations_does_not_matter() -> None:
