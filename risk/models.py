@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from markets.models import Event, Market
 from risk.domain.stops import StopLevel, StopScope
+from risk.domain.thresholds import DEFINITIONS, ThresholdError, check
 
 
 class Limit(models.Model):
@@ -126,6 +127,12 @@ class Breaker(models.Model):
     state = models.CharField(max_length=16)
     reason = models.CharField(max_length=500, blank=True)
     since = models.DateTimeField()
+    until = models.DateTimeField(null=True, blank=True, help_text="When an open one that is reset by time is tried.")
+    released_at = models.DateTimeField(null=True, blank=True)
+    released_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="released_breakers"
+    )
+    release_reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
         constraints = [
@@ -141,6 +148,36 @@ class Breaker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.market or 'everything'}: {self.state}"
+
+
+class BreakerEvent(models.Model):
+    """Append-only: one move of a breaker that a person must know of."""
+
+    kind = models.CharField(max_length=32)
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.SET_NULL)
+    state = models.CharField(max_length=16)
+    reason = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.kind} {self.state}"
+
+
+class Threshold(models.Model):
+    """Where a breaker trips, when it is not the default of `risk.domain.thresholds`."""
+
+    name = models.CharField(max_length=32, primary_key=True, choices=[(each.name, each.name) for each in DEFINITIONS])
+    value = models.PositiveIntegerField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def clean(self) -> None:
+        try:
+            check(self.name, self.value if self.value is not None else 0)
+        except ThresholdError as error:
+            raise ValidationError({"value": str(error)}) from error
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value}"
 
 
 class Refusal(models.Model):

@@ -3,17 +3,31 @@
 Law: a missing cap is the domain's default, never "unlimited".
 """
 
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from markets.domain.units import NANOS_PER_SECOND, cash_from_decimal
+from markets.domain.units import NANOS_PER_SECOND, Nanos, cash_from_decimal
+from risk.domain.breakers import BreakerKind, BreakerState
 from risk.domain.limits import Limits
+from risk.domain.panel import Release
 from risk.domain.stops import Stop as DomainStop
 from risk.domain.stops import StopLevel, StopScope
-from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from risk.domain.thresholds import DEFINITIONS, ThresholdError, Thresholds, check, resolve
+from risk.domain.thresholds import Threshold as Definition
+from risk.models import Breaker, BreakerEvent, Incident, Limit, Refusal, Stop, Threshold
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdLine:
+    """`own` is whether somebody set it; else it is the default."""
+
+    definition: Definition
+    value: int
+    own: bool
 
 
 def limits() -> Limits:
@@ -60,15 +74,53 @@ def _to_domain(row: Stop) -> DomainStop:
         target = row.market.condition_id
     elif row.event is not None:
         target = row.event.gamma_id
-    expires_ns = 0
-    if row.expires_at is not None:
-        # Through Decimal: a float's 53 bits cannot hold epoch nanoseconds.
-        expires_ns = int(Decimal(str(row.expires_at.timestamp())) * NANOS_PER_SECOND)
+    expires_ns = 0 if row.expires_at is None else _nanos(row.expires_at)
     return DomainStop(StopLevel(row.level), StopScope(row.scope), target, row.reason, expires_ns)
+
+
+def _nanos(at: datetime) -> Nanos:
+    # Through Decimal: a float's 53 bits cannot hold epoch nanoseconds.
+    return int(Decimal(str(at.timestamp())) * NANOS_PER_SECOND)
 
 
 def open_incidents() -> QuerySet[Incident]:
     return Incident.objects.filter(closed_at=None).select_related("market").order_by("-seen_at", "-pk")
+
+
+def breaker_events() -> QuerySet[BreakerEvent]:
+    return BreakerEvent.objects.select_related("market").order_by("-at", "-pk")
+
+
+def thresholds() -> Thresholds:
+    """Where breakers trip. A stored value that is out of bounds by now counts as not set."""
+    stored = dict(Threshold.objects.values_list("name", "value"))
+    good = {name: value for name, value in stored.items() if _is_threshold(name, value)}
+    return resolve(good)
+
+
+def _is_threshold(name: str, value: int) -> bool:
+    try:
+        check(name, value)
+    except ThresholdError:
+        return False
+    return True
+
+
+def threshold_lines() -> list[ThresholdLine]:
+    """Every threshold with the value in force, in the order of the definitions."""
+    stored = dict(Threshold.objects.values_list("name", "value"))
+    in_force = asdict(thresholds())
+    return [ThresholdLine(each, in_force[each.name], each.name in stored) for each in DEFINITIONS]
+
+
+def releases() -> tuple[Release, ...]:
+    """Open breakers an operator has released and the engine has not yet closed."""
+    rows = Breaker.objects.filter(state=BreakerState.OPEN.value, released_at__isnull=False).select_related("market")
+    return tuple(
+        Release(BreakerKind(row.kind), row.market.condition_id if row.market else "", _nanos(row.released_at))
+        for row in rows.order_by("pk")
+        if row.released_at is not None
+    )
 
 
 def breakers() -> QuerySet[Breaker]:

@@ -13,9 +13,11 @@ from polyweb import replays
 from polyweb.devtools import configuration_doc
 from polyweb.env import PREFIX, RUNNER_VARIABLES, Env
 from polyweb.runtime import views
+from risk.domain.breakers import RESETS
 from risk.domain.gate import RefusalCode
 from risk.domain.limits import Limits
 from risk.domain.stops import StopLevel
+from risk.domain.thresholds import DEFINITIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -120,6 +122,17 @@ def test_the_risk_page_names_every_refusal_and_stop_level() -> None:
     page = text_of(ROOT / "docs" / "risk.md")
     words = [code.value for code in RefusalCode] + [level.name.lower() for level in StopLevel if level]
     assert [word for word in words if f"`{word}`" not in page] == []
+
+
+def test_the_risk_page_names_every_breaker_with_its_rule_and_every_threshold_with_its_bounds() -> None:
+    page = text_of(ROOT / "docs" / "risk.md")
+    rows = [re.compile(rf"\| `{kind.value}` \|.*\| {reset.value} \|") for kind, reset in RESETS.items()]
+    assert [row.pattern for row in rows if not row.search(page)] == []
+    terms = [
+        f"| `{each.name}` | {each.default} {each.unit} | {each.minimum}..{each.maximum} | {each.help} |"
+        for each in DEFINITIONS
+    ]
+    assert [row for row in terms if row not in page] == []
 
 
 def keys_of(value: object) -> set[str]:

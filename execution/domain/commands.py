@@ -57,6 +57,7 @@ class CancelReason(StrEnum):
     WITHDRAWN = "side no longer wanted"
     UNTRUSTED = "book not verified"
     STOPPED = "stopped"
+    BREAKER = "breaker open"
     REFUSED = "refused by the gate"
     DISABLED = "off by operator"
     NO_QUOTE = "nothing to quote"

@@ -7,6 +7,7 @@ codes say which where it gives them; else the beginning of the sentence does.
 from collections import Counter
 
 from execution.models import MarketState
+from risk.domain.breakers import BreakerKind
 
 # The first that fits names the reason.
 BEGINNINGS: tuple[tuple[str, str], ...] = (
@@ -20,8 +21,7 @@ BEGINNINGS: tuple[tuple[str, str], ...] = (
     ("fee schedule", "fees unknown"),
     ("market not accepting", "not accepting orders"),
     ("reducing only", "reducing only"),
-    ("feed breaker", "feed breaker"),
-    ("book breaker", "book breaker"),
+    *((f"{kind.value.replace('_', ' ')} breaker", f"{kind.value.replace('_', ' ')} breaker") for kind in BreakerKind),
     ("book one-sided", "book one-sided"),
     ("book is", "book stale"),
     ("book", "book in doubt"),

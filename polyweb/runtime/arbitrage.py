@@ -113,6 +113,7 @@ class Arbitrageur:
             book_age_ns=max(now_ns - state.books.last_update_ns(leg) for leg in legs),
             order_room=state.rate.room(now_ns),
             live_money=state.config.live_money,
+            breaker=next((tripped for leg in legs if (tripped := state.panel.standing(leg)) is not None), None),
         )
 
     def _remember(self, plan_id: str) -> None:

@@ -116,12 +116,7 @@ class Clerk:
         await self._run(lambda: execution.record_market_states(shown))
 
     async def breakers(self, moved: Sequence[Breaker]) -> None:
-        reports = [
-            BreakerReport(
-                breaker.kind.value, breaker.state.value, moment(breaker.since_ns), breaker.reason, breaker.target
-            )
-            for breaker in moved
-        ]
+        reports = [_breaker_report(breaker) for breaker in moved]
         await self._run(lambda: risk.report_breakers(reports))
 
     async def recorded(self, root: Path, finished: Finished) -> None:
@@ -129,6 +124,12 @@ class Clerk:
 
     async def points(self, points: Sequence[ProfitPoint], now_ns: Nanos) -> None:
         await self._run(lambda: execution.record_pnl_points(points, at=moment(now_ns)))
+
+
+def _breaker_report(breaker: Breaker) -> BreakerReport:
+    until = moment(breaker.until_ns) if breaker.until_ns else None
+    kind, state = breaker.kind.value, breaker.state.value
+    return BreakerReport(kind, state, moment(breaker.since_ns), breaker.reason, breaker.target, until)
 
 
 def holding(trader: Trader, market: Market) -> Holding:

@@ -35,6 +35,8 @@ def read_control(seen: int | None, now_ns: Nanos) -> Control | None:
             limits=risk.limits(),
             stops=risk.stops_in_force(moment(now_ns)),
             arb=strategies.arb_params(),
+            thresholds=risk.thresholds(),
+            releases=risk.releases(),
         )
 
 

@@ -38,6 +38,7 @@ from polyweb.runtime.recipe_alarm import RecipeAlarm, Settled
 from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
+from polyweb.runtime.vitals import Vitals
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +109,12 @@ class Engine:
             inbox=parts.turns,
             reports=parts.clerk,
             on_trouble=self.trouble,
+        )
+        self._vitals = Vitals(
+            lag_ms=lambda: parts.turns.lag_ms,
+            thresholds=lambda: parts.trader.control.thresholds,
+            push=parts.turns.push,
+            beat_s=BEAT_S,
         )
         self.state = "starting"
         self._held = ""
@@ -183,6 +190,7 @@ class Engine:
             "points": self._draw_points(),
             "incidents": self._report_troubles(),
             "lookout": self._lookout.run(),
+            "vitals": self._vitals.run(),
             "recordings": parts.recordings.run(),
         }
         try:
@@ -327,6 +335,7 @@ class Engine:
             parts.history.flush()
             try:
                 await self._store(full=False)
+                self._vitals.beaten()
             except parts.clerk.unavailable as error:
                 log.warning("beat_failed", error=str(error))
             await asyncio.sleep(max(0.0, BEAT_S - (time.monotonic() - started)))

@@ -16,8 +16,11 @@ from markets.domain.events import Frame
 from markets.domain.integrity import Doubt
 from markets.domain.market import Market
 from markets.domain.units import AssetId, Cash, ConditionId, Nanos
+from risk.domain.breakers import BreakerKind
 from risk.domain.limits import Limits
+from risk.domain.panel import Release
 from risk.domain.stops import Stop
+from risk.domain.thresholds import Thresholds
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.params import SpreadParams
 
@@ -62,7 +65,7 @@ class Shown(msgspec.Struct, frozen=True, tag=True):
 
 
 class Control(msgspec.Struct, frozen=True, tag=True):
-    """The whole operator-controlled state as of change `version`: markets, switches, parameters, caps, stops."""
+    """All that operators control, as of change `version`: markets, switches, parameters, caps, stops, thresholds."""
 
     version: int
     at_ns: Nanos
@@ -73,6 +76,8 @@ class Control(msgspec.Struct, frozen=True, tag=True):
     limits: Limits
     stops: tuple[Stop, ...]
     arb: ArbParams
+    thresholds: Thresholds = Thresholds()
+    releases: tuple[Release, ...] = ()
 
 
 NO_CONTROL = Control(
@@ -93,6 +98,18 @@ class Hold(msgspec.Struct, frozen=True, tag=True):
 
     at_ns: Nanos
     reason: str
+
+
+class Sensed(msgspec.Struct, frozen=True, tag=True):
+    """The engine measured what a breaker watches: `wrong` says what was seen, empty when all is well.
+
+    `target` is a condition id, or empty for everything.
+    """
+
+    at_ns: Nanos
+    kind: BreakerKind
+    wrong: str
+    target: str = ""
 
 
 class Tick(msgspec.Struct, frozen=True, tag=True):
@@ -126,6 +143,7 @@ Item: TypeAlias = (
     | Shown
     | Control
     | Tick
+    | Sensed
     | Hold
     | Accepted
     | Rejected
@@ -142,6 +160,7 @@ Spelled: TypeAlias = (
     | Shown
     | Control
     | Tick
+    | Sensed
     | Hold
     | Decide
     | Begin

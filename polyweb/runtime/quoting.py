@@ -14,9 +14,10 @@ from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos
+from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import Desk, TradingState
-from risk.domain import breakers, gate, stops
-from risk.domain.breakers import Breaker, BreakerKind, Signal
+from risk.domain import gate, stops
+from risk.domain.breakers import BreakerKind
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused
 from risk.domain.stops import StopLevel
 from strategies.domain import spread
@@ -27,6 +28,7 @@ from strategies.domain.params import SpreadParams
 VIEW_DEPTH = 3
 KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
 REFUSAL_MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
+OF_DATA = frozenset({BreakerKind.STALE_BOOK, BreakerKind.FEED_SILENCE, BreakerKind.BROKEN_BOOKS})
 CAPS = frozenset({RefusalCode.MARKET_CAP, RefusalCode.EVENT_CAP, RefusalCode.TOTAL_CAP})
 
 
@@ -39,8 +41,9 @@ class Down:
 
 
 class Quoter:
-    def __init__(self, state: TradingState) -> None:
+    def __init__(self, state: TradingState, sentry: Sentry) -> None:
         self._state = state
+        self._sentry = sentry
 
     def decide(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
         state = self._state
@@ -76,39 +79,16 @@ class Quoter:
         doubt = state.books.doubt(market.condition_id)
         if doubt in (Doubt.NONE, Doubt.BURST_OPEN):
             return None
-        self._broke(market, now_ns)
+        self._sentry.broke(market.condition_id, now_ns)
         return Down(CancelReason.UNTRUSTED, f"book {doubt.value.replace('_', ' ')}")
 
-    def _broke(self, market: Market, now_ns: Nanos) -> None:
-        """A book that was verified and is not any more trips its breaker; one that waits for its first does not."""
-        desk = self._state.desks[market.condition_id]
-        if desk.breaker is not None:
-            moved = breakers.after(desk.breaker, Signal.BOOK_BROKEN, now_ns)
-            if moved is not desk.breaker:
-                desk.breaker = moved
-                self._state.breaker_moved(moved)
-
     def _tripped(self, desk: Desk, now_ns: Nanos) -> Down | None:
-        """Breakers: a book that went bad must be good for a while before it is quoted on again."""
-        state = self._state
-        if not state.feed_breaker.lets_through:
-            return Down(CancelReason.UNTRUSTED, f"feed breaker: {state.feed_breaker.reason}")
-        breaker = self._after_signal(desk, now_ns)
-        if desk.breaker is not None and breaker is not desk.breaker:
-            state.breaker_moved(breaker)
-        desk.breaker = breaker
-        if breaker.lets_through:
+        """Breakers: what went bad must be good for a while before it is quoted on again."""
+        breaker = self._sentry.standing(desk, now_ns)
+        if breaker is None:
             return None
-        return Down(CancelReason.UNTRUSTED, f"book breaker: {breaker.reason}")
-
-    def _after_signal(self, desk: Desk, now_ns: Nanos) -> Breaker:
-        state, condition_id = self._state, desk.market.condition_id
-        breaker = desk.breaker or Breaker(BreakerKind.STALE_BOOK, condition_id, since_ns=now_ns)
-        if state.books.doubt(condition_id) is not Doubt.NONE:
-            return breaker  # in the middle of a burst
-        if self._age_ns(condition_id, now_ns) > state.control.limits.max_book_age_ns:
-            return breakers.after(breaker, Signal.BOOK_STALE, now_ns)
-        return breakers.settled(breakers.after(breaker, Signal.BOOK_VERIFIED, now_ns), now_ns)
+        cause = CancelReason.UNTRUSTED if breaker.kind in OF_DATA else CancelReason.BREAKER
+        return Down(cause, f"{breaker.kind.value.replace('_', ' ')} breaker: {breaker.reason}")
 
     def _confirm(self, desk: Desk, now_ns: Nanos) -> list[Command]:
         """Silence proves nothing: a book that has not moved for half its allowed age is asked to show itself."""
@@ -184,6 +164,7 @@ class Quoter:
             book_age_ns=self._age_ns(condition_id, now_ns),
             order_room=state.rate.room(now_ns),
             live_money=state.config.live_money,
+            breaker=state.panel.standing(condition_id),
         )
 
     def _refused(self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos) -> list[Command]:

@@ -16,8 +16,9 @@ from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Market
 from markets.domain.units import ConditionId, Nanos, Price, complement
 from polyweb.runtime.inbox import NO_CONTROL, Control, TraderConfig
-from risk.domain.breakers import Breaker, BreakerKind
+from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
+from risk.domain.panel import Panel
 from risk.domain.rate import OrderRate
 from strategies.domain.inputs import BookView, Inventory
 from strategies.domain.intents import QuoteSet
@@ -44,7 +45,8 @@ class Counters:
 class Desk:
     """What the engine last thought about one market; screens read it, decisions read only `cancels`.
 
-    `changes` counts decisions about a changed book, `resyncs` the doubts that asked for a snapshot.
+    `proved` is whether its book was verified once; `changes` counts decisions about a changed book, `resyncs` the
+    doubts that asked for a snapshot.
     """
 
     market: Market
@@ -55,7 +57,7 @@ class Desk:
     quoting: bool = False
     decided_ns: Nanos = 0
     asked_ns: Nanos = 0
-    breaker: Breaker | None = None
+    proved: bool = False
     noted: Refusal | None = None
     changes: int = 0
     resyncs: int = 0
@@ -74,8 +76,7 @@ class TradingState:
         self.desks: dict[ConditionId, Desk] = {}
         self.last_frame_ns: Nanos = 0
         self.hold = ""
-        self.feed_breaker = Breaker(BreakerKind.FEED_SILENCE)
-        self._moved_breakers: dict[tuple[str, str], Breaker] = {}
+        self.panel = Panel()
         self._known: dict[ConditionId, Market] = {}
         self._facts: list[Fact] = []
         self._touched: dict[ConditionId, None] = {}
@@ -119,14 +120,9 @@ class TradingState:
             self.counters.refusals += fact.count
         self._facts.append(fact)
 
-    def breaker_moved(self, breaker: Breaker) -> None:
-        self._moved_breakers[breaker.kind.value, breaker.target] = breaker
-
     def drain_breakers(self) -> list[Breaker]:
         """Breakers that changed their state since the last call, each as it is now."""
-        moved = list(self._moved_breakers.values())
-        self._moved_breakers.clear()
-        return moved
+        return self.panel.drain_moved()
 
     def drain_facts(self) -> list[Fact]:
         """Everything the journal should know since the last call, in order."""

@@ -15,11 +15,10 @@ from markets.domain.events import BookSnapshot, Frame, MarketEvent
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.arbitrage import Arbitrageur
-from polyweb.runtime.inbox import Control, Doubted, FeedDown, FeedUp, Hold, Item, Shown, Tick, TraderConfig
+from polyweb.runtime.inbox import Control, Doubted, FeedDown, FeedUp, Hold, Item, Sensed, Shown, Tick, TraderConfig
 from polyweb.runtime.quoting import Quoter
+from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import TradingState
-from risk.domain import breakers
-from risk.domain.breakers import Signal
 
 CANCEL_PATIENCE_NS: Nanos = 10 * NANOS_PER_SECOND
 ENDED_KEPT_NS: Nanos = 3_600 * NANOS_PER_SECOND
@@ -41,7 +40,8 @@ class Trader(TradingState):
         self.decided: list[ConditionId] = []  # the markets whose change the last decision was about
         self._dirty: dict[ConditionId, None] = {}
         self._timed: dict[ConditionId, None] = {}
-        self._quoter = Quoter(self)
+        self._sentry = Sentry(self)
+        self._quoter = Quoter(self, self._sentry)
         self._arbitrageur = Arbitrageur(self)
 
     # What comes in
@@ -63,6 +63,8 @@ class Trader(TradingState):
                 self._control(item)
             case Tick():
                 self._tick(item.at_ns)
+            case Sensed():
+                self._sentry.sensed(item)
             case Hold():
                 self._hold(item.reason)
             case Posting():
@@ -119,6 +121,7 @@ class Trader(TradingState):
         """Take the operator's whole state over. Markets no longer followed lose their quotes before their book."""
         before = self.control
         self.control = control
+        self._sentry.control(before, control)
         for market in (*before.markets, *control.markets):
             self._dirty[market.condition_id] = None
         if before.markets != control.markets:
@@ -143,7 +146,7 @@ class Trader(TradingState):
     def _tick(self, now_ns: Nanos) -> None:
         """Time passed: bursts settle, minimum lifetimes end, stops expire, quiet books are asked to show themselves."""
         self.books.settle(now_ns)
-        self._listen(now_ns)
+        self._sentry.tick(now_ns)
         self._timed.update(dict.fromkeys(self.desks))
         self.blotter.forget(now_ns - ENDED_KEPT_NS)
         self._let_go()
@@ -172,17 +175,6 @@ class Trader(TradingState):
         self.hold = reason
         self._dirty.update(dict.fromkeys(self.desks))
 
-    def _listen(self, now_ns: Nanos) -> None:
-        """A feed that said nothing at all for as long as a single book may be silent is not believed to be alive."""
-        if not self.last_frame_ns:
-            return
-        silent = now_ns - self.last_frame_ns > self.control.limits.max_book_age_ns
-        moved = breakers.after(self.feed_breaker, Signal.FEED_SILENT if silent else Signal.FEED_HEARD, now_ns)
-        moved = breakers.settled(moved, now_ns)
-        if moved is not self.feed_breaker:
-            self.feed_breaker = moved
-            self.breaker_moved(moved)
-
     def _outcome(self, outcome: Outcome) -> None:
         try:
             moved = self.blotter.apply(outcome)
@@ -199,6 +191,7 @@ class Trader(TradingState):
             return
         self._facts.append(moved)
         self._count(moved)
+        self._sentry.answered(outcome, moved)
         order = self.blotter.order(outcome.client_order_id)
         if order is not None:
             self.order_changed(outcome.client_order_id)

@@ -24,6 +24,7 @@ from markets.domain.units import (
     cash_to_decimal,
     complement,
 )
+from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook, Outlook, ProposedOrder, RestingOrder
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel
@@ -34,6 +35,7 @@ class RefusalCode(StrEnum):
     """Stable words: they are in the journal, the API and the metrics."""
 
     STOPPED = "stopped"
+    BREAKER = "breaker"
     BOOK_NOT_VERIFIED = "book_not_verified"
     BOOK_STALE = "book_stale"
     MARKET_CAP = "market_cap"
@@ -59,6 +61,7 @@ class Guard(msgspec.Struct, frozen=True, gc=False):
     book_age_ns: Nanos
     order_room: int
     live_money: bool
+    breaker: Breaker | None = None
 
 
 Proposal = TypeVar("Proposal", QuoteSet, Basket)
@@ -178,6 +181,8 @@ def _check_moment(market: Market, limits: Limits, guard: Guard, now_ns: Nanos, f
     stop = guard.stop
     if stop is not None and stop.level > StopLevel.NONE and stop.covers(market.condition_id, market.event_id, now_ns):
         found.append((RefusalCode.STOPPED, f"stopped ({stop.level.name}, {stop.scope}): {stop.reason}"))
+    if guard.breaker is not None:
+        found.append((RefusalCode.BREAKER, f"{guard.breaker.kind} breaker: {guard.breaker.reason}"))
     if not guard.book_verified:
         found.append((RefusalCode.BOOK_NOT_VERIFIED, "book not verified"))
     if guard.book_age_ns > limits.max_book_age_ns:

@@ -119,7 +119,7 @@ def test_status_names_stops_breakers_and_incidents() -> None:
     assert "breaker     feed_silence open: feed silent" in text
     assert "The disk is full." in text
     found = told("status")
-    assert [len(found[name]) for name in ("stops", "breakers", "incidents")] == [1, 1, 1]
+    assert [len(found[name]) for name in ("stops", "breakers", "incidents")] == [1, 1, 2]
 
 
 @pytest.mark.django_db

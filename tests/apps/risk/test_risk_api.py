@@ -95,7 +95,7 @@ def test_a_wrong_cap_is_refused_by_field(changes: dict[str, Any], field: str) ->
 
 def test_what_the_engine_reported_is_read() -> None:
     market, now = a_market(), timezone.now()
-    services.report_breakers([BreakerReport("stale_book", "tripped", now, "61 s", market.condition_id)])
+    services.report_breakers([BreakerReport("stale_book", "open", now, "61 s", market.condition_id)])
     services.record_refusals([(market.condition_id, "spread", "market_cap,stale_book", "x", now, 3)])
     caller = a_caller("risk.view_breaker", "risk.view_refusal")
     assert caller.get(API + "breakers/").json()["results"][0]["market"] == market.condition_id

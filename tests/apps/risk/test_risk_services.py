@@ -11,10 +11,12 @@ from django.utils import timezone
 from markets.models import Change
 from markets.selectors import UnknownMarket, change_counter
 from risk import selectors, services
+from risk.domain.breakers import BreakerKind
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop as DomainStop
 from risk.domain.stops import StopLevel, StopScope
-from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from risk.domain.thresholds import ThresholdError, Thresholds
+from risk.models import Breaker, BreakerEvent, Incident, Limit, Refusal, Stop, Threshold
 from risk.services import BreakerReport, TargetError
 from tests.control_builders import a_market, a_user, an_event
 
@@ -168,17 +170,81 @@ def test_refusals_of_one_minute_add_up() -> None:
 
 def test_a_breaker_has_one_row_that_is_overwritten() -> None:
     market, now = a_market(), timezone.now()
-    for state in ("tripped", "closed"):
+    for state in ("open", "closed"):
         services.report_breakers(
             [
                 BreakerReport("stale_book", state, now, "61 s", market.condition_id),
-                BreakerReport("order_rate", state, now),
+                BreakerReport("clock_skew", state, now),
             ]
         )
     assert list(Breaker.objects.order_by("kind").values_list("kind", "state")) == [
-        ("order_rate", "closed"),
+        ("clock_skew", "closed"),
         ("stale_book", "closed"),
     ]
+
+
+def test_a_trip_a_person_must_know_of_is_history_and_an_incident_until_it_closes() -> None:
+    now = timezone.now()
+    services.report_breakers([BreakerReport("drift", "open", now, "5 shares unexplained")])
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.key, incident.closed_at) == ("breaker", "breaker drift", None)
+    assert "It stays until somebody releases it." in incident.text
+    services.report_breakers([BreakerReport("drift", "closed", now, "health has lasted")])
+    incident.refresh_from_db()
+    assert incident.closed_at is not None
+    assert list(BreakerEvent.objects.order_by("pk").values_list("state", flat=True)) == ["open", "closed"]
+
+
+def test_the_daily_life_of_a_book_opens_no_incident() -> None:
+    services.report_breakers([BreakerReport("stale_book", "open", timezone.now(), "x", a_market().condition_id)])
+    assert not Incident.objects.exists()
+    assert not BreakerEvent.objects.exists()
+
+
+def test_a_release_reaches_the_engine_until_it_has_closed_the_breaker() -> None:
+    now = timezone.now()
+    services.report_breakers([BreakerReport("drift", "open", now, "5 shares")])
+    assert selectors.releases() == ()
+    services.release_breaker(kind="drift", author=None, source="cli", reason="bought by hand")
+    (release,) = selectors.releases()
+    assert (release.kind, release.target) == (BreakerKind.DRIFT, "")
+    services.report_breakers([BreakerReport("drift", "half_open", now, "5 shares")])
+    assert selectors.releases() == ()
+    assert Change.objects.get().action == "breaker_released"
+
+
+def test_a_new_trip_needs_a_release_of_its_own() -> None:
+    now = timezone.now()
+    services.report_breakers([BreakerReport("drift", "open", now, "5 shares")])
+    services.release_breaker(kind="drift", author=None, source="cli", reason="bought by hand")
+    services.report_breakers([BreakerReport("drift", "open", now, "7 shares")])
+    assert selectors.releases() == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("feed_silence", "closes by itself"), ("error_rate", "tried again by itself"), ("loss", "is not open")],
+)
+def test_what_is_not_an_operators_to_release_is_refused_with_its_rule(kind: str, said: str) -> None:
+    services.report_breakers([BreakerReport(kind, "closed", timezone.now())])
+    with pytest.raises(services.NotReleasable, match=said):
+        services.release_breaker(kind=kind, author=None, source="cli", reason="please")
+
+
+def test_a_threshold_is_the_default_until_somebody_sets_it_and_again_when_removed() -> None:
+    assert selectors.thresholds() == Thresholds()
+    services.set_threshold(name="rejects", value=3, author=None, source="cli")
+    assert selectors.thresholds().rejects == 3
+    services.set_threshold(name="rejects", value=None, author=None, source="cli")
+    assert selectors.thresholds() == Thresholds()
+    assert [entry.action for entry in Change.objects.all()] == ["threshold", "threshold"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("rejects", 0), ("hold", 5)])
+def test_a_threshold_that_cannot_be_is_refused_and_nothing_is_stored(name: str, value: int) -> None:
+    with pytest.raises(ThresholdError, match=name):
+        services.set_threshold(name=name, value=value, author=None, source="cli")
+    assert not Threshold.objects.exists()
 
 
 def test_the_same_trouble_is_one_incident_until_it_is_closed() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from execution.domain.commands import Cancel, CancelReason
+from risk.domain.breakers import DEFAULT_HOLD_NS
 from tests.builders import Stage
 
 
@@ -14,10 +15,14 @@ def test_a_market_that_becomes_blocked_loses_its_quotes_and_says_why() -> None:
     assert stage.trader.desks[stage.market.condition_id].reason == "resolution proposed"
 
 
-def test_a_market_that_is_no_longer_blocked_is_quoted_again() -> None:
+def test_a_market_that_is_no_longer_blocked_is_quoted_again_once_that_has_lasted() -> None:
     stage = Stage().quoting()
     stage.operator(markets=(replace(stage.market, blocked="rules changed"),))
     stage.turn()
     stage.operator(markets=(stage.market,))
+    stage.tick()
+    stage.turn()
+    assert stage.prices() == []
+    stage.after(DEFAULT_HOLD_NS).tick()
     stage.turn()
     assert stage.prices() == [4900, 5100]

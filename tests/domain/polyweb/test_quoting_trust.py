@@ -6,7 +6,7 @@ from execution.domain.commands import Cancel, CancelReason, Command, Place, Resy
 from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
 from polyweb.runtime.inbox import FeedDown, FeedUp
-from risk.domain.breakers import DEFAULT_HOLD_NS, BreakerState
+from risk.domain.breakers import DEFAULT_HOLD_NS, BreakerKind, BreakerState
 from strategies.domain.params import SpreadParams
 from tests.builders import MILLI, SECOND, START, Stage, a_market, book, cancelled, change, new_tick, placed
 
@@ -79,9 +79,8 @@ def test_a_breaker_lets_quotes_back_only_when_the_book_has_been_good_for_a_while
     stage.apply(FeedDown(stage.now, (market.yes,), "closed"), FeedUp(stage.now, (market.yes,)))
     stage.turn()
     assert placed(stage.turn(book(market, stage.now))) == []
-    desk = stage.trader.desks[market.condition_id]
-    assert desk.breaker is not None
-    assert desk.breaker.state is BreakerState.HALF_OPEN
+    breaker = stage.trader.panel.breaker(BreakerKind.STALE_BOOK, market.condition_id)
+    assert breaker.state is BreakerState.HALF_OPEN
     stage.after(DEFAULT_HOLD_NS - 1).tick()
     assert placed(stage.turn()) == []
     stage.after(1).tick()
@@ -125,7 +124,7 @@ def test_a_book_nobody_has_confirmed_is_asked_to_show_itself_and_then_left() -> 
     stage.after(30 * SECOND).hear(book(other, stage.now))
     stage.tick()
     assert reasons(stage.turn()) == [CancelReason.UNTRUSTED]
-    assert stage.trader.desks[stage.market.condition_id].reason == "book breaker: book stale"
+    assert stage.trader.desks[stage.market.condition_id].reason == "stale book breaker: book stale"
 
 
 def test_a_feed_that_says_nothing_at_all_trips_one_breaker_for_everything() -> None:
@@ -133,13 +132,13 @@ def test_a_feed_that_says_nothing_at_all_trips_one_breaker_for_everything() -> N
     stage = Stage(first, second).quoting().after(61 * SECOND)
     stage.tick()
     assert len(cancelled(stage.turn())) == 4
-    assert not stage.trader.feed_breaker.lets_through
+    assert not stage.trader.panel.breaker(BreakerKind.FEED_SILENCE).lets_through
     stage.turn(book(first, stage.now), book(second, stage.now))
     stage.tick()
     assert placed(stage.turn()) == []
     stage.after(DEFAULT_HOLD_NS).tick()
     stage.turn()
-    assert stage.trader.feed_breaker.lets_through
+    assert stage.trader.panel.breaker(BreakerKind.FEED_SILENCE).lets_through
 
 
 def test_a_malformed_frame_costs_the_book_it_names_its_trust() -> None:

@@ -1,17 +1,16 @@
-"""Writes of the risk app: stops and their release, caps, and what the engine reports about trouble.
+"""Writes of the risk app: stops and their release, caps, breakers, and what the engine reports about trouble.
 
 Law: a stop or cap changes together with its change entry; history is added to, never rewritten.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -19,8 +18,38 @@ from markets.models import Event, Market
 from markets.selectors import find_event, find_market
 from markets.services import record_change
 from risk.domain.stops import StopLevel, StopScope
-from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from risk.models import Limit, Refusal, Stop
 from risk.selectors import unreleased
+from risk.services.breakers import (
+    BreakerReport,
+    NotReleasable,
+    market_pks,
+    release_breaker,
+    report_breakers,
+    set_threshold,
+)
+from risk.services.incidents import acknowledge_incident, close_incident, close_incident_by_key, open_incident
+
+__all__ = [
+    "BreakerReport",
+    "NotReleasable",
+    "RefusalRow",
+    "TargetError",
+    "UnknownStop",
+    "acknowledge_incident",
+    "close_incident",
+    "close_incident_by_key",
+    "find_stop",
+    "open_incident",
+    "record_refusals",
+    "release_breaker",
+    "report_breakers",
+    "resume",
+    "set_limit",
+    "set_threshold",
+    "stop",
+    "stop_subject",
+]
 
 
 class TargetError(ValueError):
@@ -198,40 +227,13 @@ def _value(value: Decimal | None) -> dict[str, str] | None:
 # What the engine reports ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerReport:
-    """`condition_id` empty is a breaker of everything."""
-
-    kind: str
-    state: str
-    since: datetime
-    reason: str = ""
-    condition_id: str = ""
-
-
-def report_breakers(reports: Iterable[BreakerReport]) -> None:
-    """Overwrite the breakers' last known state."""
-    wanted = list(reports)
-    pks = _market_pks(report.condition_id for report in wanted)
-    with transaction.atomic():
-        for report in wanted:
-            target: dict[str, Any] = {"market": None}
-            if report.condition_id:
-                target = {"market_id": pks[report.condition_id]}
-            Breaker.objects.update_or_create(
-                kind=report.kind,
-                **target,
-                defaults={"state": report.state, "reason": report.reason[:500], "since": report.since},
-            )
-
-
 RefusalRow = tuple[str, str, str, str, datetime, int]
 """condition id, strategy, codes (joined by a comma), detail, minute, count."""
 
 
 def record_refusals(rows: Sequence[RefusalRow]) -> None:
     """Add counts to the minute they belong to; the newest detail is kept."""
-    pks = _market_pks(row[0] for row in rows)
+    pks = market_pks(row[0] for row in rows)
     counts: Counter[tuple[int, str, str, datetime]] = Counter()
     details: dict[tuple[int, str, str, datetime], str] = {}
     for condition_id, strategy, codes, detail, minute, count in rows:
@@ -250,67 +252,3 @@ def _add_refusal(key: tuple[int, str, str, datetime], count: int, detail: str) -
         Refusal.objects.create(
             market_id=market_id, strategy=strategy, codes=codes, minute=minute, detail=detail, count=count
         )
-
-
-def _market_pks(condition_ids: Iterable[str]) -> dict[str, int]:
-    wanted = {item for item in condition_ids if item}
-    found = dict(Market.objects.filter(condition_id__in=wanted).values_list("condition_id", "pk"))
-    for missing in sorted(wanted - set(found)):
-        find_market(missing)  # raises UnknownMarket
-    return found
-
-
-# Incidents --------------------------------------------------------------------------------------------------
-
-
-def open_incident(*, kind: str, key: str, text: str, market: Market | str | None = None) -> Incident:
-    """Open an incident, or count the open one of the same key again."""
-    row = find_market(market) if market is not None else None
-    if _seen_again(key, text):
-        return Incident.objects.get(key=key, closed_at=None)
-    try:
-        with transaction.atomic():
-            return Incident.objects.create(kind=kind, key=key, text=text[:1000], market=row)
-    except IntegrityError:
-        # Another process opened it between the two statements; the partial unique index decided.
-        _seen_again(key, text)
-        return Incident.objects.get(key=key, closed_at=None)
-
-
-def _seen_again(key: str, text: str) -> bool:
-    open_ones = Incident.objects.filter(key=key, closed_at=None)
-    return bool(open_ones.update(times=F("times") + 1, seen_at=timezone.now(), text=text[:1000]))
-
-
-def acknowledge_incident(*, incident: Incident, author: User | None, source: str, reason: str = "") -> bool:
-    """False when somebody had already done so."""
-    return _close_out(
-        incident, "incident_acknowledged", {"acknowledged_at": timezone.now(), "acknowledged_by": author},
-        author=author, source=source, reason=reason,
-    )  # fmt: skip
-
-
-def close_incident(*, incident: Incident, author: User | None, source: str, reason: str = "") -> bool:
-    return _close_out(
-        incident, "incident_closed", {"closed_at": timezone.now()}, author=author, source=source, reason=reason
-    )
-
-
-def close_incident_by_key(*, key: str) -> bool:
-    """For whoever opened it, when the trouble is gone by itself; leaves no change entry."""
-    return bool(Incident.objects.filter(key=key, closed_at=None).update(closed_at=timezone.now()))
-
-
-def _close_out(
-    incident: Incident, action: str, columns: dict[str, Any], *, author: User | None, source: str, reason: str
-) -> bool:
-    moment = next(name for name in columns if name.endswith("_at"))
-    with transaction.atomic():
-        if not Incident.objects.filter(pk=incident.pk, **{moment: None}).update(**columns):
-            return False
-        record_change(
-            author=author, source=source, action=action, subject=f"incident {incident.pk}",
-            before={"kind": incident.kind, "key": incident.key}, reason=reason,
-        )  # fmt: skip
-    incident.refresh_from_db()
-    return True

@@ -1,0 +1,112 @@
+"""The sentry: what the trader's own news means to its breakers.
+
+Law: pure. It reads trading state and tells the panel; the panel alone decides what trips, and quoting alone what
+follows from it.
+"""
+
+from execution.domain.blotter import OrderMoved
+from execution.domain.commands import Accepted, Outcome, Rejected, Unknown
+from execution.domain.orders import OrderState
+from markets.domain.fees import FeeSchedule
+from markets.domain.integrity import Doubt, Trust
+from markets.domain.market import Market
+from markets.domain.units import ConditionId, Nanos
+from polyweb.runtime.inbox import Control, Sensed
+from polyweb.runtime.state import Desk, TradingState
+from risk.domain.breakers import Breaker, BreakerKind
+
+_SENT = frozenset({OrderState.PLANNED, OrderState.SUBMITTING})
+_OF_METADATA = (BreakerKind.RESOLUTION, BreakerKind.RULES)
+
+
+class Sentry:
+    def __init__(self, state: TradingState) -> None:
+        self._state = state
+
+    def standing(self, desk: Desk, now_ns: Nanos) -> Breaker | None:
+        """The breaker that keeps this market's orders down, after a look at its book."""
+        panel, condition_id = self._state.panel, desk.market.condition_id
+        if self._state.books.doubt(condition_id) is Doubt.NONE:  # and not in the middle of a burst
+            desk.proved = True
+            old = self._age_ns(condition_id, now_ns) > self._state.control.limits.max_book_age_ns
+            panel.judge(BreakerKind.STALE_BOOK, now_ns, "book stale" if old else "", condition_id)
+        if panel.standing(condition_id) is not None:
+            panel.settle(now_ns)
+        return panel.standing(condition_id)
+
+    def broke(self, condition_id: ConditionId, now_ns: Nanos) -> None:
+        """A book that was verified and is not any more trips its breaker; one that waits for its first does not."""
+        desk = self._state.desks.get(condition_id)
+        if desk is not None and desk.proved:
+            self._state.panel.trip(BreakerKind.STALE_BOOK, now_ns, "book broken", condition_id)
+
+    def _age_ns(self, condition_id: ConditionId, now_ns: Nanos) -> Nanos:
+        return now_ns - self._state.books.last_update_ns(condition_id)
+
+    def sensed(self, item: Sensed) -> None:
+        self._state.panel.judge(item.kind, item.at_ns, item.wrong, item.target)
+
+    def answered(self, outcome: Outcome, moved: OrderMoved) -> None:
+        """What the venue made of an order. A late word about a lost one says nothing new."""
+        panel, order = self._state.panel, self._state.blotter.order(outcome.client_order_id)
+        if order is None or moved.before not in _SENT:
+            return
+        match outcome:
+            case Accepted():
+                panel.acknowledged(outcome.at_ns, max(0, outcome.at_ns - order.placed_ns))
+            case Rejected():
+                panel.refused(outcome.at_ns, order.condition_id, outcome.code)
+            case Unknown():
+                panel.lost(outcome.at_ns)
+
+    def tick(self, now_ns: Nanos) -> None:
+        self._listen(now_ns)
+        self._count_broken(now_ns)
+        for breaker in self._state.panel.tripped:
+            if breaker.kind in _OF_METADATA:
+                market = self._state.market(breaker.target)
+                if market is None or not market.blocked:
+                    self._state.panel.fine(breaker.kind, now_ns, breaker.target)
+        self._state.panel.settle(now_ns)
+
+    def _listen(self, now_ns: Nanos) -> None:
+        """A feed that said nothing at all for as long as a single book may be silent is not believed to be alive."""
+        state = self._state
+        if state.last_frame_ns:
+            silent = now_ns - state.last_frame_ns > state.control.limits.max_book_age_ns
+            state.panel.judge(BreakerKind.FEED_SILENCE, now_ns, "feed silent" if silent else "")
+
+    def _count_broken(self, now_ns: Nanos) -> None:
+        state, terms = self._state, self._state.control.thresholds
+        proved = [key for key, desk in state.desks.items() if desk.proved and state.trades(key)]
+        broken = sum(state.books.trust(key) is Trust.BROKEN for key in proved)
+        many = broken >= terms.broken_least and broken * 100 >= len(proved) * terms.broken_percent
+        told = f"{broken} of {len(proved)} books broken" if many else ""
+        state.panel.judge(BreakerKind.BROKEN_BOOKS, now_ns, told)
+
+    def control(self, before: Control, control: Control) -> None:
+        """Thresholds and releases are taken over; what the venue changed about a market trips its breaker."""
+        panel = self._state.panel
+        panel.thresholds = control.thresholds
+        panel.release(control.releases)
+        known = {market.condition_id: market for market in before.markets}
+        for market in control.markets:
+            blocked, old = market.blocked, known.pop(market.condition_id, None)
+            if blocked.startswith("resolution"):
+                panel.trip(BreakerKind.RESOLUTION, control.at_ns, blocked, market.condition_id)
+            changed = blocked if blocked.startswith("rules") else _changed_fees(old, market)
+            if changed:
+                panel.trip(BreakerKind.RULES, control.at_ns, changed, market.condition_id)
+        for condition_id in known:  # not followed any more
+            for kind in (*_OF_METADATA, BreakerKind.STALE_BOOK):
+                panel.fine(kind, control.at_ns, condition_id)
+
+
+def _changed_fees(old: Market | None, market: Market) -> str:
+    if old is None or old.fees == market.fees:
+        return ""
+    return f"fee schedule changed from {_told(old.fees)} to {_told(market.fees)}"
+
+
+def _told(fees: FeeSchedule) -> str:
+    return f"{fees.rate} bps, exponent {fees.exponent}"
