@@ -36,6 +36,7 @@ class AlreadyPlanned(Exception):
 
 class Action(StrEnum):
     PLACE = "place"
+    RESEND = "resend"
     CANCEL = "cancel"
     CANCEL_ALL = "cancel_all"
 

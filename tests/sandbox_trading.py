@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,12 +21,15 @@ from execution.domain.commands import (
     Place,
     Strategy,
 )
+from execution.domain.doubts import Look
 from execution.domain.ledger import Ledger
 from execution.domain.orders import OrderState
 from execution.domain.ours import OurOrders
+from execution.domain.reconcile import Correction
 from execution.domain.venue import VenueMode
 from execution.engine import Hands, Trouble
 from execution.journal import MemoryJournal, Terms
+from execution.relayers.base import Ok, Unavailable
 from execution.relayers.credentials import api_credentials
 from execution.relayers.heartbeat import Beats
 from execution.relayers.polymarket import Alarm, PolymarketConfig, PolymarketRelayer
@@ -40,8 +43,10 @@ from execution.user_feed import CatchUp, UserFeed
 from markets.domain.events import Side
 from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
-from markets.domain.units import SIZE_ONE, ConditionId, Price
+from markets.domain.units import SIZE_ONE, ConditionId, Nanos, Price
 from markets.feed.pacing import DEFAULT_TIMES
+from polyweb.runtime.inbox import Item
+from polyweb.runtime.lookout import Lookout
 
 KEY = SigningKey(b"\x11" * 32)
 CASH, SHARES = 10_000 * SIZE_ONE, 1_000 * SIZE_ONE
@@ -61,6 +66,8 @@ class Trading:
         self.troubles: list[Trouble] = []
         self.modes: list[VenueMode] = []
         self.gone: list[str] = []
+        self.corrections: list[Correction] = []
+        self.ahead_ns: Nanos = 0
         self._numbers = itertools.count(1)
         self.markets = {spec.condition_id: _market(spec) for spec in sandbox.generator.markets}
 
@@ -82,7 +89,12 @@ class Trading:
             on_orders_gone=self.lapsed,
         )
         self.catch_up = CatchUp(
-            self.relayer.reads, self.orders, fees=self.fees, on_outcome=self.hear, since_ns=time.time_ns()
+            self.relayer.reads,
+            self.orders,
+            fees=self.fees,
+            on_outcome=self.hear,
+            since_ns=time.time_ns(),
+            now_ns=self.clock,
         )
         self.feed = UserFeed(
             self.running.user_ws,
@@ -106,9 +118,40 @@ class Trading:
             on_outcome=self.hear,
             on_trouble=self.troubles.append,
         )
+        self.lookout = Lookout(
+            blotter=self.blotter,
+            relayer="real",
+            look=self.look,
+            journal=self.journal,
+            inbox=self,
+            reports=self,
+            on_trouble=self.troubles.append,
+            resend=self.hands.resend,
+            now_ns=self.clock,
+        )
         running = [tasks.create_task(job) for job in (self.relayer.run(), self.feed.run(), self.hands.run())]
         await self.until(lambda: self.feed.trusted and self.relayer.chain.holds)
         return running
+
+    def clock(self) -> Nanos:
+        """Ours, for whoever waits: a test need not."""
+        return time.time_ns() + self.ahead_ns
+
+    async def look(self) -> Ok[Look] | Unavailable:
+        answer = await self.catch_up()
+        return Ok(answer.value.look) if isinstance(answer, Ok) else answer
+
+    # As an inbox, and as who keeps reports
+
+    waiting = 0
+    unavailable: tuple[type[Exception], ...] = ()
+
+    def push(self, item: Item) -> None:
+        assert isinstance(item, Outcome)
+        self.hear(item)
+
+    async def reconciled(self, source: str, relayer: str, corrections: Sequence[Correction]) -> None:
+        self.corrections += corrections
 
     def fees(self, condition_id: ConditionId) -> FeeSchedule:
         return self.markets[condition_id].fees

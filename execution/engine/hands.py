@@ -1,7 +1,7 @@
 """The hands: carry out what the trader decided. Sign, write down, send, and tell what came of it.
 
-Law: no order leaves before its row is committed, none is ever sent twice, and while the engine lives every order of a
-command gets an answer: Accepted, Rejected (proof that nothing rests) or Unknown.
+Law: no order leaves before its row is committed, none is ever signed twice, and while the engine lives every order of
+a command gets an answer: Accepted, Rejected (proof that nothing rests) or Unknown.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import msgspec
 
 from execution import metrics
 from execution.domain.commands import (
+    Accepted,
     Cancel,
     CancelFailed,
     CancelReason,
@@ -24,6 +25,7 @@ from execution.domain.commands import (
     Unknown,
 )
 from execution.domain.lease import LeaseLost
+from execution.engine.copies import Copies
 from execution.engine.report import Report
 from execution.engine.values import MustStop, NotSent, Pace, Stages, Trouble, micros
 from execution.journal import Action, AlreadyPlanned, Journal, JournalUnavailable, Terms
@@ -71,6 +73,7 @@ class Hands:
         self._places: asyncio.Queue[Place] = asyncio.Queue(self._pace.queue)
         self._cancels: asyncio.Queue[Cancel] = asyncio.Queue(self._pace.queue)
         self._closed = ""
+        self._copies = Copies()
         self._report = Report(
             journal=journal,
             terms=terms,
@@ -242,11 +245,31 @@ class Hands:
             )
             metrics.ACK_LATENCY.labels(self._terms.relayer, "place").observe(_seconds_since(started))
         call_us = micros(time.perf_counter_ns() - started)
+        self._copies.keep(batch, outcomes, place.decided_ns, self._now_ns())
         tally = self._report.deliver_all(outcomes)
         audit = self._report.audit_of(Action.PLACE, len(batch), stages, tally)
         await self._report.write_audit(
             msgspec.structs.replace(audit, plan_id=place.plan_id, call_us=call_us, answer=answer)
         )
+
+    async def resend(self, ids: Sequence[ClientOrderId]) -> None:
+        """Say lost orders once more in the same bytes: nothing is signed, nothing is new, at worst it is a duplicate.
+
+        Only an acceptance is told. A copy that is refused or lost says nothing about the order itself.
+        """
+        copies = self._copies.take(ids, self._now_ns())
+        if not copies or self._closed:
+            return
+        numbers = [each.order.client_order_id for each in copies]
+        started = time.perf_counter_ns()
+        outcomes, answer = await self._call(
+            self._relayer.submit(copies), numbers, lambda i, detail: Unknown(i, detail, self._now_ns())
+        )
+        call_us = micros(time.perf_counter_ns() - started)
+        tally = self._report.deliver_all([each for each in outcomes if isinstance(each, Accepted)])
+        audit = self._report.audit_of(Action.RESEND, len(copies), Stages(0, 0), tally)
+        unproved = len(copies) - tally.accepted
+        await self._report.write_audit(msgspec.structs.replace(audit, call_us=call_us, answer=answer, unknown=unproved))
 
     async def _call(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from execution.domain.budget import MAX_BATCH, Budget, Tier, Urgency
-from execution.domain.commands import CancelFailed, Cancelled, ClientOrderId, NewOrder, Outcome, Rejected
+from execution.domain.commands import CancelFailed, Cancelled, ClientOrderId, NewOrder, Outcome, Rejected, Unknown
 from execution.domain.decode import OrderWord, TradeWord
 from execution.domain.ours import NEVER_REST, OurOrders
 from execution.domain.reconcile import VenueOrder
@@ -132,6 +132,8 @@ class PolymarketRelayer:
     # Orders
 
     async def submit(self, orders: Sequence[Submission]) -> Sequence[Answer]:
+        """An order that was sent before is the same bytes again: what is said of the copy never ends the order."""
+        copies = {each.order_id for each in orders if self.orders.find(each.order_id) is not None}
         for each in orders:
             self.orders.note(each.order, each.order_id)  # a word about it may be faster than the answer
         urgency = min((self._urgency(each.order) for each in orders), default=Urgency.REQUOTE)
@@ -139,9 +141,13 @@ class PolymarketRelayer:
         given: list[Answer] = []
         for start in range(0, len(orders), size):
             given += await self._submit_batch(orders[start : start + size], urgency)
-        for each, answer in zip(orders, given, strict=True):
+        for at, (each, answer) in enumerate(zip(orders, given, strict=True)):
             if isinstance(answer, Rejected):
-                self.orders.end(each.order_id)
+                if each.order_id in copies:
+                    detail = f"the second copy was refused: {answer.code}: {answer.detail}"
+                    given[at] = Unknown(answer.client_order_id, detail[:300], answer.at_ns)
+                else:
+                    self.orders.end(each.order_id)
         return given
 
     async def _submit_batch(self, batch: Sequence[Submission], urgency: Urgency) -> list[Answer]:

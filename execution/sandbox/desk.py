@@ -120,6 +120,8 @@ class Desk:
             return Reply(200, self._reader.get(call.path, call.query))
         key = self._keys.requester(call.method, call.path, call.headers, call.body)
         usual = call.label in self._ordering
+        if self._mischief.strikes(Fault.LOSE_REQUEST, call.label, usual=usual):
+            return Reply(200, {}, dropped=True)
         self._strike_before(call.label, usual)
         if usual:
             self._venue.doors.admit(now_ms)

@@ -13,6 +13,7 @@ from random import Random
 class Fault(StrEnum):
     """Everything that can be asked for. The first group strikes by chance or count, the second once, at its time."""
 
+    LOSE_REQUEST = "lose_request"
     DROP_ANSWER = "drop_answer"
     DELAY_ANSWER = "delay_answer"
     ERROR_AFTER = "error_after"

@@ -14,6 +14,7 @@ import structlog
 
 from execution.domain.commands import Accepted, Ack, Outcome
 from execution.domain.decode import OrderWord, TradeWord, Word
+from execution.domain.doubts import Look
 from execution.domain.ours import OurOrders
 from execution.domain.reconcile import VenueOrder
 from execution.relayers.base import Ok, Unavailable
@@ -39,12 +40,20 @@ class AccountReads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """What reading again found. `missing` are ours, neither listed nor known; `foreign` are listed and not ours."""
+    """What reading again found, asked at `asked_ns`.
 
+    `missing` are ours (by venue id), neither listed nor known; `foreign` are listed and not ours.
+    """
+
+    asked_ns: Nanos
     trades: int
-    listed: int
+    listed: tuple[VenueOrder, ...]
     missing: tuple[str, ...]
-    foreign: tuple[str, ...]
+    foreign: tuple[VenueOrder, ...]
+
+    @property
+    def look(self) -> Look:
+        return Look(self.asked_ns, self.listed, frozenset(self.missing))
 
 
 class CatchUp:
@@ -96,9 +105,9 @@ class CatchUp:
             self._on_outcome(outcome)
         self._tell_resting(there)
         self._since_ns = began_ns
-        foreign = tuple(order_id for order_id in there if self._orders.find(order_id) is None)
-        found = CaughtUp(len(trades.value), len(there), missing, foreign)
-        log.info("caught_up", trades=found.trades, listed=found.listed, missing=len(missing), foreign=len(foreign))
+        foreign = tuple(order for order in listed.value if self._orders.find(order.order_id) is None)
+        found = CaughtUp(began_ns, len(trades.value), listed.value, missing, foreign)
+        log.info("caught_up", trades=found.trades, listed=len(there), missing=len(missing), foreign=len(foreign))
         return Ok(found)
 
     async def _look(self, order_ids: Sequence[str]) -> Ok[list[tuple[str, OrderWord | None]]] | Unavailable:

@@ -202,7 +202,7 @@ class UserFeed:
                 self._doubted.set()
                 await asyncio.sleep(self._retry_s)
             elif not self._doubted.is_set():
-                self._become(Trust.TRUSTED, f"{answer.value.listed} orders and {answer.value.trades} trades read")
+                self._become(Trust.TRUSTED, f"{len(answer.value.listed)} orders and {answer.value.trades} trades read")
 
     def _heard(self, frame: Frame) -> None:
         self._on_frame(frame)

@@ -31,7 +31,7 @@ from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Control, Hold
-from polyweb.runtime.lookout import Lookout
+from polyweb.runtime.lookout import Lookout, listing
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
 from polyweb.runtime.recipe_alarm import RecipeAlarm, Settled
@@ -103,8 +103,9 @@ class Engine:
         self._gauges = Gauges(parts.relayer.name)
         self._recipe_alarm = RecipeAlarm(self.trouble, self.settled)
         self._lookout = Lookout(
-            trader=parts.trader,
-            relayer=parts.relayer,
+            blotter=parts.trader.blotter,
+            relayer=parts.relayer.name,
+            look=listing(parts.relayer),
             journal=parts.journal,
             inbox=parts.turns,
             reports=parts.clerk,

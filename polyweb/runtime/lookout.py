@@ -6,21 +6,21 @@ other word of the venue, and is kept as a report.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias
 
 import structlog
 
 from execution.domain import doubts
-from execution.domain.blotter import LiveOrder
-from execution.domain.doubts import Doubts
+from execution.domain.blotter import Blotter, LiveOrder
+from execution.domain.commands import ClientOrderId
+from execution.domain.doubts import Doubts, Look
 from execution.domain.reconcile import Correction
 from execution.engine import Trouble
 from execution.journal import Journal, JournalUnavailable
-from execution.relayers.base import Ok, Relayer
+from execution.relayers.base import Ok, Relayer, Unavailable
 from markets.domain.units import Nanos
 from polyweb.runtime.inbox import Item
-from polyweb.runtime.trader import Trader
 
 log = structlog.get_logger(__name__)
 
@@ -44,20 +44,44 @@ class Inbox(Protocol):
     def push(self, item: Item) -> None: ...
 
 
+Looking: TypeAlias = Callable[[], Awaitable[Ok[Look] | Unavailable]]
+
+
+def listing(relayer: Relayer, now_ns: Callable[[], Nanos] = time.time_ns) -> Looking:
+    """Looking at a venue that can only list: what it does not list, it does not have."""
+
+    async def look() -> Ok[Look] | Unavailable:
+        asked_ns = now_ns()
+        answer = await relayer.open_orders()
+        return Ok(Look(asked_ns, answer.value)) if isinstance(answer, Ok) else answer
+
+    return look
+
+
+async def _never(_: Sequence[ClientOrderId]) -> None:
+    """For venues that lose nothing on the way: nothing is ever said twice there."""
+
+
 class Lookout:
+    """`look` asks the venue, `resend` says lost orders once more; `relayer` names whose orders they are."""
+
     def __init__(
         self,
         *,
-        trader: Trader,
-        relayer: Relayer,
+        blotter: Blotter,
+        relayer: str,
+        look: Looking,
         journal: Journal,
         inbox: Inbox,
         reports: Reports,
         on_trouble: Callable[[Trouble], None],
+        resend: Callable[[Sequence[ClientOrderId]], Awaitable[None]] = _never,
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
-        self._trader = trader
+        self._blotter = blotter
         self._relayer = relayer
+        self._look = look
+        self._resend = resend
         self._journal = journal
         self._inbox = inbox
         self._reports = reports
@@ -70,26 +94,33 @@ class Lookout:
             await asyncio.sleep(LOOK_S)
             await self.look()
 
+    def report(self, missing: Iterable[str]) -> None:
+        """Whoever else looked did not find these orders of ours, by venue id: look for them too."""
+        self._doubts.report(missing)
+
     async def look(self) -> tuple[Correction, ...]:
         """One look, when there is something to look for; returns what it proved."""
-        sought = self._doubts.doubtful(self._trader.blotter.all_live(), self._now_ns())
+        sought = self._doubts.doubtful(self._blotter.all_live(), self._now_ns())
         if not sought:
             return ()
         try:
-            records = await self._journal.open_orders(self._relayer.name)
+            records = await self._journal.open_orders(self._relayer)
         except JournalUnavailable as error:
             log.warning("lookout_waits", orders=len(sought), reason=str(error))
             return ()
-        asked_ns = self._now_ns()
-        answer = await self._relayer.open_orders()
+        answer = await self._look()
         if not isinstance(answer, Ok):
             log.warning("lookout_waits", orders=len(sought), reason=answer.reason)
             return ()
         if not await self._inbox_is_empty():
             return ()
         named = doubts.with_ids(self._unmoved(sought), {r.order.client_order_id: r.order_id for r in records})
-        proved = self._doubts.judge(named, answer.value, asked_ns)
+        again = self._doubts.again(named, answer.value, self._now_ns())
+        proved = self._doubts.judge(named, answer.value)
         await self._tell(proved)
+        if again:
+            log.warning("order_said_again", orders=len(again))
+            await self._resend(again)
         return proved
 
     async def _inbox_is_empty(self) -> bool:
@@ -102,7 +133,7 @@ class Lookout:
 
     def _unmoved(self, sought: Sequence[LiveOrder]) -> list[LiveOrder]:
         """Orders that nothing was heard of while we asked."""
-        now = [(order, self._trader.blotter.order(order.client_order_id)) for order in sought]
+        now = [(order, self._blotter.order(order.client_order_id)) for order in sought]
         return [newest for order, newest in now if newest is not None and newest.state is order.state]
 
     async def _tell(self, proved: Sequence[Correction]) -> None:
@@ -118,6 +149,6 @@ class Lookout:
                 text = f"{correction.kind.value}: {correction.detail}"
                 self._on_trouble(Trouble("reconciliation", correction.subject, text))
         try:
-            await self._reports.reconciled("engine", self._relayer.name, proved)
+            await self._reports.reconciled("engine", self._relayer, proved)
         except self._reports.unavailable as error:
             log.error("reconciliation_not_written", error=str(error))

@@ -11,7 +11,7 @@ from execution.journal import MemoryJournal, Terms
 from execution.relayers.base import Submission
 from execution.relayers.fake import FakeRelayer, Lose
 from polyweb.runtime.inbox import Item, TraderConfig
-from polyweb.runtime.lookout import Lookout
+from polyweb.runtime.lookout import Lookout, listing
 from polyweb.runtime.trader import Trader
 from tests.execution_builders import NOW, place
 
@@ -58,8 +58,9 @@ class Bench:
         self.inbox = Inbox(self.trader)
         self.troubles: list[Trouble] = []
         self.lookout = Lookout(
-            trader=self.trader,
-            relayer=self.relayer,
+            blotter=self.trader.blotter,
+            relayer="fake",
+            look=listing(self.relayer, lambda: self.time),
             journal=self.journal,
             inbox=self.inbox,
             reports=self.clerk,

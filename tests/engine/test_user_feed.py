@@ -120,7 +120,7 @@ class Rig:
 
     async def catch_up(self) -> Ok[CaughtUp] | Unavailable:
         self.catch_ups += 1
-        return self.answers.pop(0) if self.answers else Ok(CaughtUp(0, 0, (), ()))
+        return self.answers.pop(0) if self.answers else Ok(CaughtUp(0, 0, (), (), ()))
 
     async def until(self, true: Callable[[], Any]) -> None:
         async with asyncio.timeout(5):
@@ -326,7 +326,7 @@ async def test_orders_that_ended_while_nobody_listened_are_found_by_their_id() -
     at = Again(1, 2, 3)
     at.reads.listed = Ok((resting(1), resting(9)))
     at.reads.known = {order_id(2): Ok(ended(2, "CANCELED_EXPIRED_ORDER"))}
-    assert await at.catch_up() == Ok(CaughtUp(0, 2, (order_id(3),), (order_id(9),)))
+    assert await at.catch_up() == Ok(CaughtUp(NOW, 0, (resting(1), resting(9)), (order_id(3),), (resting(9),)))
     assert at.outcomes == [
         Cancelled(2, "CANCELED_EXPIRED_ORDER", NOW, expired=True),
         Accepted(1, order_id(1), Ack.LIVE, NOW),
