@@ -74,12 +74,12 @@ class Audit(msgspec.Struct, frozen=True, gc=False):
 Fact: TypeAlias = OrderMoved | Fill | Refusal
 
 
-_FINAL = (TradeStatus.CONFIRMED, TradeStatus.FAILED)
+SETTLED = (TradeStatus.CONFIRMED, TradeStatus.FAILED)
 
 
 def advances(seen: TradeStatus, told: TradeStatus) -> bool:
     """A settlement goes forward only: an old word that arrives late never undoes CONFIRMED or FAILED."""
-    return told is not seen and seen not in _FINAL and told is not TradeStatus.MATCHED
+    return told is not seen and seen not in SETTLED and told is not TradeStatus.MATCHED
 
 
 class Journal(Protocol):

@@ -4,7 +4,7 @@ Law: `intend` commits plan, orders and events in one transaction or writes nothi
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -50,12 +50,14 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 # SQLite's lock: shorter than the hands wait for a row, so that what they tell names the lock.
 LOCK_WAIT_S = 4.0
-_DETAIL = 500
-_LARGEST_DURATION = 2_147_483_647  # what the column holds, some 35 minutes
+DETAIL = 500
+LARGEST_DURATION = 2_147_483_647  # what the column holds, some 35 minutes
 
 
 class DjangoJournal:
-    """`timeout_s` bounds every wait, `waiting` how many writes may wait for the thread."""
+    """`timeout_s` bounds every wait, `waiting` how many writes may wait for their turn."""
+
+    errors: tuple[type[Exception], ...] = (Error,)
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class DjangoJournal:
         timeout_s: float = 30.0,
         waiting: int = 1_000,
     ) -> None:
+        self.lease = lease
         self._rows = _Rows(lease)
         self._timeout_s = timeout_s
         self._limit = waiting
@@ -98,6 +101,9 @@ class DjangoJournal:
         self._thread.shutdown(wait=False)
 
     async def _run(self, verb: str, work: Callable[[], T]) -> T:
+        return await self._bounded(verb, lambda: asyncio.wrap_future(self._thread.submit(self._attempt, work)))
+
+    async def _bounded(self, verb: str, begin: Callable[[], Awaitable[T]]) -> T:
         if self._waiting >= self._limit:
             metrics.JOURNAL_FAILURES.labels(verb).inc()
             raise JournalUnavailable(f"{self._limit} writes wait already")
@@ -105,11 +111,11 @@ class DjangoJournal:
         metrics.JOURNAL_WAITING.set(self._waiting)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await asyncio.wrap_future(self._thread.submit(self._attempt, work))
+                return await begin()
         except TimeoutError:
             metrics.JOURNAL_FAILURES.labels(verb).inc()
             raise JournalUnavailable(f"no answer from the database in {self._timeout_s:g} s") from None
-        except Error as error:
+        except self.errors as error:
             metrics.JOURNAL_FAILURES.labels(verb).inc()
             raise JournalUnavailable(f"{type(error).__name__}: {error}".strip()) from error
         finally:
@@ -231,7 +237,7 @@ class _Rows:
                 pk=self._orders[client_order_id],
                 state=moved.after.value,
                 filled=size_to_decimal(moved.filled),
-                detail=moved.detail[:_DETAIL],
+                detail=moved.detail[:DETAIL],
                 updated_at=at,
             )
             for client_order_id, moved in newest.items()
@@ -269,7 +275,7 @@ class _Rows:
                         event=moved.event.value,
                         before=before.value,
                         after=moved.after.value,
-                        detail=moved.detail[:_DETAIL],
+                        detail=moved.detail[:DETAIL],
                         at=at,
                     )
                 )
@@ -336,11 +342,11 @@ class _Rows:
             accepted=audit.accepted,
             rejected=audit.rejected,
             unknown=audit.unknown,
-            decision_us=min(audit.decision_us, _LARGEST_DURATION),
-            queue_us=min(audit.queue_us, _LARGEST_DURATION),
-            sign_us=min(audit.sign_us, _LARGEST_DURATION),
-            journal_us=min(audit.journal_us, _LARGEST_DURATION),
-            call_us=min(audit.call_us, _LARGEST_DURATION),
+            decision_us=min(audit.decision_us, LARGEST_DURATION),
+            queue_us=min(audit.queue_us, LARGEST_DURATION),
+            sign_us=min(audit.sign_us, LARGEST_DURATION),
+            journal_us=min(audit.journal_us, LARGEST_DURATION),
+            call_us=min(audit.call_us, LARGEST_DURATION),
             answer=audit.answer,
             error=audit.error,
             reason=audit.reason,

@@ -27,6 +27,7 @@ from execution.relayers.paper import PaperRelayer
 from execution.relayers.paper_exchange import PaperExchange
 from execution.signing import LocalSigner, SignatureType, sandbox_key
 from execution.store import DjangoJournal
+from execution.store_postgres import PostgresJournal
 from markets.domain.events import Frame, MarketEvent
 from markets.domain.market import Generation
 from markets.domain.units import Nanos, cash_from_decimal
@@ -110,6 +111,11 @@ def build_relayer(env: Env, wires: Wires, trader: Callable[[], Trader]) -> Relay
             raise RelayerUnavailable("POLYWEB_RELAYER=real is not available yet: choose paper or fake")
 
 
+def build_journal() -> Journal:
+    """PostgreSQL takes what orders wait for straight from the event loop; SQLite has a thread."""
+    return PostgresJournal() if connection.vendor == "postgresql" else DjangoJournal()
+
+
 async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelta = LEASE_TTL) -> Engine:
     """Take the lease, read the journal, wire everything. Raises LeaseHeld, RelayerUnavailable, RecordingError."""
     clerk = Clerk(lease_ttl)
@@ -164,7 +170,7 @@ def _hands(env: Env, trader: Trader, relayer: Relayer, journal: Journal, terms: 
 
 
 async def _assemble(env: Env, source: Source, send: Send, clerk: Clerk, lease: Lease) -> Engine:
-    journal, wires = DjangoJournal(), Wires()
+    journal, wires = build_journal(), Wires()
     dry_run = env.relayer == "real" and env.dry_run
     terms = Terms(env.relayer, dry_run, lease.token)
     trader, relayer, begin = await _take_over(

@@ -22,6 +22,7 @@ from execution.journal import Action, AlreadyPlanned, Audit, JournalUnavailable,
 from execution.relayers.base import Submission
 from execution.relayers.fake import FakeRelayer
 from execution.store import DjangoJournal
+from execution.store_postgres import PostgresJournal
 from markets.domain.events import Side
 from risk.models import Refusal as RefusalRow
 from strategies.domain.intents import OrderType
@@ -34,9 +35,14 @@ T = TypeVar("T")
 TERMS = Terms("fake", False, 1)
 
 
+def a_journal(**options: Any) -> DjangoJournal:
+    """The one the engine would choose on this database."""
+    return PostgresJournal(**options) if connection.vendor == "postgresql" else DjangoJournal(**options)
+
+
 def journaled(scenario: Callable[[DjangoJournal], Awaitable[T]], **options: Any) -> T:
     async def run() -> T:
-        journal = DjangoJournal(**options)
+        journal = a_journal(**options)
         try:
             return await scenario(journal)
         finally:
@@ -331,7 +337,7 @@ def test_a_full_journal_refuses_at_once_instead_of_growing() -> None:
             await journal.intend(place(), [submission()], TERMS, NOW)
 
     async def run() -> None:
-        journal = DjangoJournal(waiting=0)
+        journal = a_journal(waiting=0)
         await scenario(journal)
         journal._limit = 1
         await journal.close()
