@@ -55,6 +55,7 @@ class Market(models.Model):
     active = models.BooleanField(default=False)
     closed = models.BooleanField(default=False)
     accepting_orders = models.BooleanField(default=False)
+    delayed = models.BooleanField(default=False, help_text="The venue holds takers back before it matches them.")
     fee_rate = models.DecimalField(max_digits=6, decimal_places=4, default=0)
     fee_exponent = models.PositiveSmallIntegerField(default=1)
     fee_rebate = models.DecimalField(max_digits=6, decimal_places=4, default=0)

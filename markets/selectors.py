@@ -116,6 +116,8 @@ def to_domain(row: Market, *, set_size: int | None = None) -> domain.Market:
         # Whatever blocks a market also stops it for everyone who only asks whether it takes orders.
         accepting_orders=row.accepting_orders and not blocked,
         blocked=blocked,
+        delayed=row.delayed or bool(row.clob_terms and row.clob_terms.get("delayed")),
+        rule_hash=row.rule_hash,
     )
 
 

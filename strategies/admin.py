@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, TabularInline, operator
 from markets.models import Market
 from strategies import selectors, services
+from strategies.domain.arb_params import ARB_BY_NAME
 from strategies.domain.params import BY_NAME, DEFINITIONS
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
@@ -173,8 +174,8 @@ class ParamRevisionAdmin(ReadOnly, ModelAdmin[ParamRevision]):
 
 @admin.register(ArbSettings)
 class ArbSettingsAdmin(ModelAdmin[ArbSettings]):
-    list_display = ("__str__", "enabled", "min_edge", "max_size")
-    fields = ("enabled", "min_edge", "max_size")
+    list_display = ("__str__", "enabled", "min_edge", "max_size", "max_cost")
+    fields = tuple(ARB_BY_NAME)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not ArbSettings.objects.exists()
@@ -184,9 +185,7 @@ class ArbSettingsAdmin(ModelAdmin[ArbSettings]):
 
     def save_model(self, request: HttpRequest, obj: ArbSettings, form: Any, change: bool) -> None:
         services.set_arb(
-            enabled=obj.enabled,
-            min_edge=obj.min_edge,
-            max_size=obj.max_size,
+            values={name: getattr(obj, name) for name in ARB_BY_NAME},
             author=operator(request),
             source="admin",
             reason="admin page edit",

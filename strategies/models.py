@@ -1,7 +1,7 @@
 """Rows for parameters: one `StrategyConfig` per scope, one append-only `ParamRevision` per change.
 
 Law: the parameter columns and their bounds are generated from `strategies.domain.params.DEFINITIONS`; an
-empty column inherits from the wider scope.
+empty column inherits from the wider scope. The Dutch book's one row comes from `ARB_DEFINITIONS`.
 """
 
 from decimal import Decimal
@@ -14,7 +14,8 @@ from django.db.models.functions import Now
 from django.utils.deconstruct import deconstructible
 
 from markets.models import Event, Market
-from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
+from strategies.domain.arb_params import ARB_DEFINITIONS
+from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError, Unit
 
 
 @deconstructible
@@ -109,29 +110,39 @@ class ParamRevision(models.Model):
         return f"{self.config} r{self.number}"
 
 
+def _arb_column(definition: Definition) -> models.Field:  # type: ignore[type-arg]  # django-stubs generics
+    """Nothing is inherited here: a row that says nothing says the default."""
+    if definition.unit is Unit.SWITCH:
+        return models.BooleanField(default=bool(definition.default), help_text=definition.help)
+    return models.DecimalField(
+        max_digits=18,
+        decimal_places=definition.decimals,
+        default=definition.default,
+        validators=[MinValueValidator(definition.minimum), MaxValueValidator(definition.maximum)],
+        help_text=f"{definition.help} Unit: {definition.unit.value}.",
+    )
+
+
+def _arb_bounds(definition: Definition) -> models.CheckConstraint:
+    within = {f"{definition.name}__gte": definition.minimum, f"{definition.name}__lte": definition.maximum}
+    return models.CheckConstraint(condition=models.Q(**within), name=f"arb_{definition.name}_bounds")
+
+
 class ArbSettings(models.Model):
-    """One row: the Dutch-book switch and its thresholds."""
+    """One row: the Dutch-book switch and its thresholds, generated from `ARB_DEFINITIONS`."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    enabled = models.BooleanField(default=False)
-    min_edge = models.DecimalField(
-        max_digits=6,
-        decimal_places=4,
-        default=Decimal("0.005"),
-        validators=[MinValueValidator(0), MaxValueValidator(Decimal("0.5"))],
-        help_text="Least profit per share after fees, in pUSD.",
-    )
-    max_size = models.DecimalField(
-        max_digits=18,
-        decimal_places=2,
-        default=Decimal("100"),
-        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
-        help_text="Largest set bought at once, in shares.",
-    )
 
     class Meta:
         verbose_name_plural = "arb settings"
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_arb_settings")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_arb_settings"),
+            *(_arb_bounds(definition) for definition in ARB_DEFINITIONS if definition.unit is not Unit.SWITCH),
+        ]
 
     def __str__(self) -> str:
         return "Dutch-book settings"
+
+
+for _definition in ARB_DEFINITIONS:
+    ArbSettings.add_to_class(_definition.name, _arb_column(_definition))

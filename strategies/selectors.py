@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db.models import Q, QuerySet
 
 from markets.models import Event, Market
-from strategies.domain.arb_params import ArbParams, resolve_arb
+from strategies.domain.arb_params import ARB_DEFINITIONS, ArbParams, resolve_arb
 from strategies.domain.params import DEFINITIONS, Definition, SpreadParams, resolve
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
@@ -112,9 +112,18 @@ def arb_settings() -> ArbSettings:
 
 def arb_params() -> ArbParams:
     """The Dutch-book settings in domain units."""
-    row = arb_settings()
-    values = {"enabled": Decimal(row.enabled), "min_edge": row.min_edge, "max_size": row.max_size}
-    return resolve_arb(values)
+    return resolve_arb(arb_values(arb_settings()))
+
+
+def arb_values(row: ArbSettings) -> dict[str, Decimal]:
+    """Every Dutch-book setting of the row by name; switches are 1 or 0."""
+    return {item.name: Decimal(getattr(row, item.name)) for item in ARB_DEFINITIONS}
+
+
+def arb_lines() -> list[tuple[Definition, Decimal]]:
+    """Every Dutch-book setting with its value, for forms."""
+    values = arb_values(arb_settings())
+    return [(item, values[item.name]) for item in ARB_DEFINITIONS]
 
 
 def inherited_texts(market: Market | None = None) -> Callable[[StrategyConfig], dict[str, str]]:

@@ -16,6 +16,7 @@ from markets.models import Event, Market
 from markets.selectors import SUBSCRIBED, find_event, find_market
 from markets.services import record_change
 from strategies import selectors
+from strategies.domain.arb_params import ARB_BY_NAME, SWITCHES
 from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
@@ -236,28 +237,30 @@ def read_value(definition: Definition, value: Any, path: str = "") -> Decimal | 
 # The Dutch book -----------------------------------------------------------------------------------------
 
 
-def set_arb(
-    *, enabled: bool, min_edge: Decimal, max_size: Decimal, author: User | None, source: str, reason: str = ""
-) -> ArbSettings:
-    """Raises django.core.exceptions.ValidationError naming the field that is out of bounds."""
+def set_arb(*, values: Mapping[str, Decimal | bool], author: User | None, source: str, reason: str = "") -> ArbSettings:
+    """Change the settings named, leave the others. Raises ParamError for a name that is none, and
+    django.core.exceptions.ValidationError naming the field that is out of bounds.
+    """
+    for name in values:
+        if name not in ARB_BY_NAME:
+            raise ParamError(name, "is not a setting; known are " + ", ".join(ARB_BY_NAME))
     with transaction.atomic():
         row = selectors.arb_settings()
         before = _arb_texts(row)
-        row.enabled, row.min_edge, row.max_size = enabled, min_edge, max_size
+        for name, value in values.items():
+            setattr(row, name, value)
         row.clean_fields()
         row.save()
         after = _arb_texts(row)
         if after != before:
             record_change(
                 author=author, source=source, action="arb", subject="dutch book",
-                before=before, after=after, reason=reason,
+                before={name: text for name, text in before.items() if after[name] != text},
+                after={name: text for name, text in after.items() if before[name] != text}, reason=reason,
             )  # fmt: skip
     return row
 
 
 def _arb_texts(row: ArbSettings) -> dict[str, Any]:
-    return {
-        "enabled": row.enabled,
-        "min_edge": plain(Decimal(row.min_edge)),
-        "max_size": plain(Decimal(row.max_size)),
-    }
+    values = selectors.arb_values(row)
+    return {name: bool(value) if name in SWITCHES else plain(value) for name, value in values.items()}

@@ -29,7 +29,8 @@ class Market:
 
     `event_id` is Gamma's event id; `set_size` is the number of markets in a neg-risk event when the set is
     proved complete, else 0. `rewards_max_spread` is in price units, `rewards_min_size` in sizes. `blocked` says
-    why nobody may trade it although the venue would take orders ("" when nothing stands against it).
+    why nobody may trade it although the venue would take orders ("" when nothing stands against it). `delayed`:
+    the venue holds takers back before it matches them. `rule_hash` is that of the rules in force, "" when not known.
     """
 
     condition_id: ConditionId
@@ -52,6 +53,8 @@ class Market:
     game_start_ms: Millis = 0
     accepting_orders: bool = True
     blocked: str = ""
+    delayed: bool = False
+    rule_hash: str = ""
 
     def asset(self, yes: bool) -> AssetId:
         return self.yes if yes else self.no

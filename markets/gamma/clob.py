@@ -45,6 +45,7 @@ class ClobTerms:
     fee_exponent: int
     taker_only: bool
     assets: tuple[str, ...]
+    delayed: bool = False
 
 
 def parse_terms(raw: Any) -> ClobTerms:
@@ -67,6 +68,7 @@ def parse_terms(raw: Any) -> ClobTerms:
         fee_exponent=exponent,
         taker_only=schedule is None or schedule.get("to") is not False,
         assets=tuple(str(token.get("t")) for token in fields.objects(raw, "t")),
+        delayed=fields.flag(raw, "itode"),
     )
 
 

@@ -53,6 +53,8 @@ def _to_domain(market: GammaMarket, event: GammaEvent | None) -> Market:
         game_start_ms=_millis(market.game_start),
         accepting_orders=market.accepting_orders and market.fees_known,
         blocked="" if market.fees_known else "fee schedule unknown",
+        delayed=market.delayed,
+        rule_hash=market.rule_hash,
     )
 
 

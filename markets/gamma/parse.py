@@ -95,6 +95,7 @@ def parse_market(raw: Raw, event: GammaEvent | None = None) -> GammaMarket:
         active=fields.flag(raw, "active"),
         closed=fields.flag(raw, "closed") or fields.flag(raw, "archived"),
         accepting_orders=fields.flag(raw, "acceptingOrders") and raw.get("enableOrderBook") is not False,
+        delayed=bool(fields.amount(raw, "secondsDelay")),
         fee_rate=fees[0],
         fee_exponent=fees[1],
         fee_rebate=fees[2],

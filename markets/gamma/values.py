@@ -83,6 +83,7 @@ class GammaMarket:
     active: bool
     closed: bool
     accepting_orders: bool
+    delayed: bool
     fee_rate: Decimal
     fee_exponent: int
     fee_rebate: Decimal

@@ -89,8 +89,10 @@ def store_terms(*, condition_id: str, terms: "ClobTerms") -> bool:
 
 
 def _fills_in(row: Market, had: Any) -> bool:
-    """Whether a fee schedule that Gamma does not state comes from here: the engine must hear of it."""
-    return not row.fees_known and (had or {}).get("fee_rate") != (row.clob_terms or {}).get("fee_rate")
+    """Whether a fee schedule that Gamma leaves out, or a taker delay, comes from here: the engine must hear of it."""
+    before, after = had or {}, row.clob_terms or {}
+    fees = not row.fees_known and before.get("fee_rate") != after.get("fee_rate")
+    return fees or bool(before.get("delayed")) != bool(after.get("delayed"))
 
 
 def _as_json(terms: "ClobTerms") -> dict[str, Any]:
@@ -102,4 +104,5 @@ def _as_json(terms: "ClobTerms") -> dict[str, Any]:
         "fee_exponent": terms.fee_exponent,
         "taker_only": terms.taker_only,
         "assets": list(terms.assets),
+        "delayed": terms.delayed,
     }

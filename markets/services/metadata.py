@@ -29,13 +29,14 @@ SHRINKS_BY = 20  # so few may go at once whatever their share
 EVENT_NAMES = ["slug", "title", "neg_risk", "augmented", "closed", "vanished_at", "updated_at"]
 MARKET_FACTS = [
     "gamma_id", "slug", "question", "group_title", "generation", "tick_size", "min_size", "neg_risk", "other",
-    "active", "closed", "accepting_orders", "fee_rate", "fee_exponent", "fee_rebate", "fees_known", "rewards_min_size",
-    "rewards_max_spread", "rewards_daily", "volume_24h", "liquidity", "best_bid", "best_ask", "game_start",
+    "active", "closed", "accepting_orders", "delayed", "fee_rate", "fee_exponent", "fee_rebate", "fees_known",
+    "rewards_min_size", "rewards_max_spread", "rewards_daily", "volume_24h", "liquidity", "best_bid", "best_ask",
+    "game_start",
     "end_date", "resolution_status", "rule_hash",
 ]  # fmt: skip
 # What the engine must hear about when it changes in a market it is subscribed to.
 MATERIAL = [
-    "generation", "tick_size", "min_size", "neg_risk", "other", "closed", "accepting_orders", "fee_rate",
+    "generation", "tick_size", "min_size", "neg_risk", "other", "closed", "accepting_orders", "delayed", "fee_rate",
     "fee_exponent", "fee_rebate", "fees_known", "rewards_min_size", "rewards_max_spread", "rewards_daily",
     "game_start", "end_date", "resolution_status", "rule_hash", "rules_pending", "vanished_at",
 ]  # fmt: skip

@@ -294,7 +294,9 @@ class ArbView(PageAccess, View):
         problems = [] if form.is_valid() else form.messages()
         if not problems:
             try:
-                strategies.set_arb(author=_author(request), source=PAGE, **form.cleaned_data)
+                strategies.set_arb(
+                    values=form.values, author=_author(request), source=PAGE, reason=form.cleaned_data["reason"]
+                )
             except ValidationError as error:
                 problems = sentences(error)
         for problem in problems:

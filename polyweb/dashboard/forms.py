@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 
 from markets.models import Event, Market
 from risk.domain.stops import StopLevel, StopScope
-from strategies.domain.params import DEFINITIONS, ParamError
+from strategies.domain.arb_params import ARB_DEFINITIONS
+from strategies.domain.params import DEFINITIONS, Definition, ParamError, Unit
 from strategies.services import read_value
 
 
@@ -109,13 +110,34 @@ class ParamsForm:
 
 
 class ArbForm(forms.Form):
-    enabled = forms.BooleanField(required=False)
-    min_edge = forms.DecimalField(max_digits=6, decimal_places=4, min_value=Decimal(0), max_value=Decimal(1))
-    max_size = forms.DecimalField(max_digits=18, decimal_places=2, min_value=Decimal(1), max_value=Decimal(1_000_000))
+    """One field per Dutch-book setting. A number that is not there stays as it is; a box that is not there is off."""
+
     reason = Reason()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for item in ARB_DEFINITIONS:
+            self.fields[item.name] = _arb_field(item)
+
+    @property
+    def values(self) -> dict[str, Decimal | bool]:
+        named = {item.name: self.cleaned_data[item.name] for item in ARB_DEFINITIONS}
+        return {name: value for name, value in named.items() if value is not None}
 
     def messages(self) -> list[str]:
         return [f"{field}: {text}" for field, texts in self.errors.items() for text in texts]
+
+
+def _arb_field(item: Definition) -> forms.Field:
+    if item.unit is Unit.SWITCH:
+        return forms.BooleanField(required=False)
+    return forms.DecimalField(
+        required=False,
+        max_digits=18,
+        decimal_places=item.decimals,
+        min_value=item.minimum,
+        max_value=item.maximum,
+    )
 
 
 def sentences(error: ValidationError) -> list[str]:

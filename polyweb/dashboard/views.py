@@ -18,7 +18,7 @@ from execution.models import MarketState, Order, Plan
 from markets import selectors as markets
 from markets.models import Change, Market
 from polyweb.access import PageAccess
-from polyweb.dashboard import charts, figures, market_page, reasons, rules_page, selectors, system_page
+from polyweb.dashboard import arb_page, charts, figures, market_page, reasons, rules_page, selectors, system_page
 from polyweb.dashboard.forms import StopForm
 from risk import selectors as risk
 from risk.models import Refusal, Stop
@@ -243,6 +243,7 @@ class ArbitrageView(Page):
             plans=plans.prefetch_related("orders__market", "orders__fills")[:30],
             refusals=risk.refusals().filter(strategy=DUTCH_BOOK)[:50],
             settings=strategies.arb_settings(),
+            lines=arb_page.settings_lines(),
             sets=Market.objects.filter(markets.SUBSCRIBED, event__complete=True, event__augmented=False)
             .values("event").distinct().count(),
             may_edit=self.request.user.has_perm("strategies.change_arbsettings"),

@@ -13,9 +13,10 @@ from polyweb.runtime.state import TradingState
 from risk.domain import gate, stops
 from risk.domain.gate import Guard, Refused
 from strategies.domain import dutch_book
-from strategies.domain.dutch_book import DutchWatch
+from strategies.domain.dutch_watch import DutchWatch
 from strategies.domain.inputs import BookView
 from strategies.domain.intents import Basket
+from strategies.domain.routes import Moment
 
 DEPTH = 10
 REMEMBERED_PLANS = 10_000
@@ -37,7 +38,7 @@ class Arbitrageur:
         self._events = {event_id: tuple(members) for event_id, members in events.items()}
 
     def decide(self, changed: Iterable[ConditionId], now_ns: Nanos) -> list[Command]:
-        fired: dict[str, ConditionId] = {}
+        fired: dict[str, None] = {}
         if self._state.hold:
             return []
         for condition_id in changed:
@@ -47,13 +48,13 @@ class Arbitrageur:
                 continue
             yes, no = book.top(yes=True), book.top(yes=False)
             if self._watch.update(condition_id, yes.ask, no.ask, now_ns):
-                fired.setdefault(market.event_id, condition_id)
+                fired[market.event_id] = None
         commands: list[Command] = []
-        for event_id, condition_id in fired.items():
-            commands += self._event(event_id, self._watch.opened_ns(condition_id), now_ns)
+        for event_id in fired:
+            commands += self._event(event_id, now_ns)
         return commands
 
-    def _event(self, event_id: str, since_ns: Nanos, now_ns: Nanos) -> list[Command]:
+    def _event(self, event_id: str, now_ns: Nanos) -> list[Command]:
         state = self._state
         books: dict[ConditionId, tuple[Market, BookView]] = {}
         for member in self._events.get(event_id, ()):
@@ -62,7 +63,7 @@ class Arbitrageur:
                 books[market.condition_id] = (market, state.view(market.condition_id, DEPTH))
         if not books or any(state.blotter.live(condition_id, Strategy.DUTCH_BOOK) for condition_id in books):
             return []  # legs on their way take depth that the books still show: look again when they have ended
-        found = dutch_book.scan(books, state.control.arb, since_ns)
+        found = dutch_book.scan(books, state.control.arb, Moment(self._watch.opened_ns(event_id), now_ns))
         commands: list[Command] = []
         for basket in found.baskets:
             if basket.plan_id not in self._taken:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import Cash, ConditionId, Price, Size, cash_ceil, cash_floor
-from strategies.domain.dutch_book import is_complete_set
+from strategies.domain.completeness import is_complete_set
 
 
 class UnknownMarket(KeyError):

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from markets.api.fields import ToldDecimal
 from strategies import services
+from strategies.domain.arb_params import ARB_BY_NAME
 from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
 from strategies.models import ArbSettings, ParamRevision
 from strategies.selectors import Effective
@@ -115,4 +116,4 @@ class ArbSerializer(serializers.ModelSerializer[ArbSettings]):
 
     class Meta:
         model = ArbSettings
-        fields = ("enabled", "min_edge", "max_size", "reason")
+        fields = (*ARB_BY_NAME, "reason")

@@ -208,13 +208,7 @@ class ArbView(generics.GenericAPIView[ArbSettings]):
         row = selectors.arb_settings()
         body = ArbSerializer(row, data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        given = body.validated_data
-        stored = services.set_arb(
-            enabled=given.get("enabled", row.enabled),
-            min_edge=given.get("min_edge", row.min_edge),
-            max_size=given.get("max_size", row.max_size),
-            author=author_of(request),
-            source="api",
-            reason=given.get("reason", ""),
-        )
+        given = dict(body.validated_data)
+        reason = given.pop("reason", "")
+        stored = services.set_arb(values=given, author=author_of(request), source="api", reason=reason)
         return Response(ArbSerializer(stored).data)

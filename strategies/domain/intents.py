@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from markets.domain.events import Side
-from markets.domain.units import AssetId, Cash, ConditionId, Price, Size
+from markets.domain.units import AssetId, Cash, ConditionId, Nanos, Price, Size
 
 
 class OrderType(StrEnum):
@@ -62,8 +62,22 @@ class Route(StrEnum):
     """How a full set turns into cash."""
 
     BUY_BOTH_AND_MERGE = "buy YES and NO, merge"
+    BUY_BOTH_AND_HOLD = "buy YES and NO, hold to resolution"
+    SPLIT_AND_SELL_BOTH = "split, sell YES and NO"
     BUY_ALL_YES = "buy every YES, hold to resolution"
     BUY_ALL_NO_AND_CONVERT = "buy every NO, convert"
+    BUY_ALL_NO_AND_HOLD = "buy every NO, hold to resolution"
+    SPLIT_AND_SELL_ALL_YES = "split, convert, sell every YES"
+
+
+class Conversion(StrEnum):
+    """What the chain does to shares and cash. The two last are protocol V2's for a whole event."""
+
+    SPLIT = "split"
+    MERGE = "merge"
+    CONVERT = "convert"
+    SPLIT_EVENT = "split event"
+    CONVERT_ONE = "convert one NO"
 
 
 class NotTaken(StrEnum):
@@ -71,19 +85,28 @@ class NotTaken(StrEnum):
 
     DISABLED = "off by operator"
     AUGMENTED = "augmented event: outcomes may be added"
-    OTHER_OUTCOME = "includes the Other outcome"
+    OTHER_OUTCOME = "includes Other or a placeholder"
+    SYNTHETIC_OTHER = "the protocol keeps an outcome that is not listed"
     INCOMPLETE_SET = "not every outcome is known"
+    UNHYDRATED = "a market's data are not complete"
+    BLOCKED = "a market is blocked"
     NOT_ACCEPTING = "a market is not accepting orders"
+    DELAYED = "a market holds takers back"
+    NEEDS_CHAIN = "needs shares split first, and nothing here can split"
+    LOCKED_TOO_LONG = "capital would be locked too long"
     NO_OFFER = "a leg has no offer"
     NO_EDGE = "prices leave no edge"
     EATEN_BY_FEES = "fees eat the edge"
+    EATEN_BY_COSTS = "slippage, conversion or locked capital eat the edge"
     BELOW_MARGIN = "edge below the safety margin"
     BELOW_MINIMUM = "no size with an edge reaches the venue's minimum"
     DEPTH_SHARED = "needs depth a better set takes"
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False):
-    """A marketable order of a basket. `price` is its limit; `fee` the taker fee planned for."""
+    """An order of a basket. `price` is its limit, `cost` what it gives up at most (a SELL: minus what it brings at
+    least), `fee` the taker fee planned for.
+    """
 
     condition_id: ConditionId
     asset: AssetId
@@ -94,8 +117,20 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
     fee: Cash
 
 
+class ChainStep(msgspec.Struct, frozen=True, gc=False):
+    """One call to the chain: what is done with `size` of which markets."""
+
+    what: Conversion
+    condition_ids: tuple[ConditionId, ...]
+    size: Size
+
+
 class Basket(msgspec.Struct, frozen=True, gc=False):
-    """A Dutch-book set judged and sent as one plan; `edge` is the profit after fees if all legs fill."""
+    """A Dutch-book set judged and sent as one plan; `edge` is the profit after all costs if all legs fill.
+
+    Legs stand in the order of their fill risk, the riskiest first. `payout` is what one set becomes, in 1e-12 pUSD,
+    after its costs of conversion and locked capital; below zero for sets that are sold, which cost that much first.
+    """
 
     plan_id: str
     event_id: str
@@ -104,12 +139,23 @@ class Basket(msgspec.Struct, frozen=True, gc=False):
     legs: tuple[Leg, ...]
     edge: Cash
     order_type: OrderType = OrderType.FOK
+    payout: int = 0
+    since_ns: Nanos = 0
+    before: tuple[ChainStep, ...] = ()
+    after: tuple[ChainStep, ...] = ()
 
 
 class Missed(msgspec.Struct, frozen=True, gc=False):
-    """A set that was not bought. `condition_id` is empty when the whole event is meant."""
+    """A set that was not taken. `condition_id` is empty when the whole event is meant.
+
+    `gross` is what one set would earn at the best prices before any cost, in price units, and `depth` how many sets
+    those prices are good for: both 0 when a leg has no price.
+    """
 
     event_id: str
-    route: Route | None
+    route: Route
     reason: NotTaken
     condition_id: ConditionId = ""
+    gross: int = 0
+    depth: Size = 0
+    detail: str = ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
 
-from markets.domain.units import Price, Size, price_from_decimal, size_from_decimal
+from markets.domain.units import Price, Size, cash_from_decimal, price_from_decimal, size_from_decimal
 
 
 class Unit(StrEnum):
@@ -20,6 +20,8 @@ class Unit(StrEnum):
     MILLIS = "ms"
     PER_MINUTE = "per minute"
     BIPS = "basis points"
+    CASH = "pUSD"
+    DAYS = "days"
     SWITCH = "on (1) or off (0)"
 
 
@@ -34,7 +36,7 @@ class Definition:
 
     @property
     def decimals(self) -> int:
-        return {Unit.PRICE: 4, Unit.SHARES: 2}.get(self.unit, 0)
+        return {Unit.PRICE: 4, Unit.SHARES: 2, Unit.CASH: 2}.get(self.unit, 0)
 
     def to_internal(self, value: Decimal) -> int:
         """Check bounds and precision, then convert to the integer unit of the domain. Raises ParamError."""
@@ -46,6 +48,8 @@ class Definition:
             return price_from_decimal(value, self.name)
         if self.unit is Unit.SHARES:
             return size_from_decimal(value, self.name)
+        if self.unit is Unit.CASH:
+            return cash_from_decimal(value, self.name)
         return int(value)
 
 

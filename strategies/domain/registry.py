@@ -8,16 +8,17 @@ from typing import TypeAlias
 
 from strategies.domain import dutch_book, spread
 from strategies.domain.arb_params import ArbParams
-from strategies.domain.dutch_book import Books, Scan
+from strategies.domain.dutch_book import Scan
 from strategies.domain.inputs import MarketInput
 from strategies.domain.intents import QuoteSet
 from strategies.domain.params import SpreadParams
+from strategies.domain.routes import Books, Moment
 
 SPREAD = "spread"
 DUTCH_BOOK = "dutch_book"
 
 MarketPlanner: TypeAlias = Callable[[MarketInput, SpreadParams], QuoteSet]
-EventPlanner: TypeAlias = Callable[[Books, ArbParams, int], Scan]
+EventPlanner: TypeAlias = Callable[[Books, ArbParams, Moment], Scan]
 
 MARKET_PLANNERS: Mapping[str, MarketPlanner] = {SPREAD: spread.plan}
 EVENT_PLANNERS: Mapping[str, EventPlanner] = {DUTCH_BOOK: dutch_book.scan}

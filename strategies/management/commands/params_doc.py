@@ -5,18 +5,15 @@ Law: the page says nothing about a parameter that its definition does not; `--ch
 
 from argparse import ArgumentParser
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Field
 
 from strategies.domain.arb_params import ARB_DEFINITIONS
 from strategies.domain.params import DEFINITIONS, Definition
-from strategies.models import ArbSettings
 
 PAGE = Path("docs") / "parameters.md"
 
@@ -50,9 +47,25 @@ refusal or a book that lost its trust takes quotes down at once.
 
 ## Dutch book
 
-It buys full sets that cost less than they pay: YES and NO of one market, or one side of every market of a complete
-neg-risk event. Never the Other outcome, never an augmented event. One setting for everything, off until you turn it
-on.
+It trades full sets that cost less than they pay: YES and NO of one market, or one side of every market of a complete
+neg-risk event. Never Other or a placeholder, never an augmented event, never a market that holds takers back, is
+disputed or whose rules wait for approval. One setting for everything, off until you turn it on.
+"""
+
+AFTER_ARB = """\
+| route | pays | what it needs |
+|---|---|---|
+| buy YES and NO, merge | 1 pUSD at once | a merge |
+| buy YES and NO, hold | 1 pUSD at resolution | `max_lock_days` |
+| split, sell YES and NO | what the bids pay, for 1 pUSD | a split first |
+| buy every YES, hold | 1 pUSD at resolution; never in V2, where an outcome of its own may win | `max_lock_days` |
+| buy every NO, convert | a pUSD for all but one of them | a conversion; in V2 one, and a merge for each other market |
+| buy every NO, hold | the same, at resolution | `max_lock_days` |
+| split, convert, sell every YES | what the bids pay, for 1 pUSD | a split first |
+
+What needs the chain is told and not traded while nothing here can call it. Every leg pays by its own market's fee
+schedule; the edge is what is left after fees, slippage, conversions and the price of locked capital, each rounded
+against us.
 """
 
 TAIL = """\
@@ -87,11 +100,7 @@ def render() -> str:
     after_spread = AFTER_SPREAD.format(
         skew=_plain(skew), most=_plain(most), half=_plain(most / 2), lean=_plain(skew / 2)
     )
-    stored = {field.name for field in ArbSettings._meta.get_fields()}
-    fixed = [item.name for item in ARB_DEFINITIONS if item.name not in stored]
-    note = f"Not settable yet, the default always holds: {', '.join(f'`{name}`' for name in fixed)}.\n" if fixed else ""
-    parts = (HEAD, _table(DEFINITIONS), after_spread, _table(_as_stored(item) for item in ARB_DEFINITIONS), note, TAIL)
-    return "\n".join(part for part in parts if part)
+    return "\n".join((HEAD, _table(DEFINITIONS), after_spread, _table(ARB_DEFINITIONS), AFTER_ARB, TAIL))
 
 
 def _table(items: Iterable[Definition]) -> str:
@@ -101,14 +110,6 @@ def _table(items: Iterable[Definition]) -> str:
         cells = (f"`{item.name}`", item.unit.value, bounds, str(item.decimals), _plain(item.default), item.help)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _as_stored(item: Definition) -> Definition:
-    """The row's default wins: an engine reads the row, which is there from the start."""
-    for field in ArbSettings._meta.get_fields():
-        if field.name == item.name and isinstance(field, Field):
-            return replace(item, default=Decimal(field.default))
-    return item
 
 
 def _plain(value: Decimal) -> str:

@@ -11,7 +11,9 @@ from execution.models import Order, OrderEvent
 from markets.models import Change, Market
 from risk.models import Incident, Stop
 from risk.services import open_incident
+from strategies.domain.arb_params import ArbParams
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
+from strategies.selectors import arb_params
 from tests.control_builders import a_market, a_user, an_administrator, an_event
 from tests.execution_rows import order_row
 
@@ -213,8 +215,7 @@ def test_arbitrage_settings_out_of_bounds_are_refused_by_name() -> None:
 
 def test_arbitrage_is_switched_on() -> None:
     an_administrator().post("/arbitrage/settings/", {"enabled": "on", "min_edge": "0.01", "max_size": "10"})
-    row = ArbSettings.objects.get()
-    assert (row.enabled, row.min_edge, row.max_size) == (True, Decimal("0.01"), Decimal("10"))
+    assert arb_params() == ArbParams(enabled=True, min_edge=100, max_size=10_000_000)
 
 
 def test_the_theme_is_kept_in_a_cookie_and_rendered_by_the_server() -> None:

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from markets.models import Change
 from strategies import selectors
+from strategies.domain.arb_params import SWITCHES
 from strategies.domain.params import BY_NAME
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 from tests.control_builders import a_market, an_administrator
@@ -92,6 +93,8 @@ def test_a_scope_is_added_with_its_target_and_refused_without() -> None:
 
 def test_the_dutch_book_is_switched_in_the_admin() -> None:
     address = reverse("admin:strategies_arbsettings_change", args=[1])
-    an_administrator().post(address, {"enabled": "on", "min_edge": "0.02", "max_size": "10"})
-    assert ArbSettings.objects.get().enabled
+    values = selectors.arb_values(ArbSettings.objects.get())
+    row = {name: value for name, value in values.items() if name not in SWITCHES}
+    an_administrator().post(address, {**row, "enabled": "on", "min_edge": "0.02"})
+    assert selectors.arb_params().enabled
     assert Change.objects.get().action == "arb"

@@ -7,6 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from strategies import services
+from strategies.domain.arb_params import ARB_BY_NAME
 from strategies.models import ParamRevision
 from tests.control_builders import a_caller, a_market, a_user, an_event
 
@@ -103,5 +104,6 @@ def test_export_and_import_over_rest() -> None:
 def test_the_dutch_book_is_switched_over_rest() -> None:
     caller = a_caller("strategies.view_arbsettings", "strategies.change_arbsettings")
     body = caller.patch("/api/v1/arb/", {"enabled": True, "min_edge": "0.01"}, format="json").json()
-    assert body == {"enabled": True, "min_edge": "0.0100", "max_size": "100.00"}
+    assert tuple(body) == tuple(ARB_BY_NAME)
+    assert (body["enabled"], body["min_edge"], body["max_size"]) == (True, "0.0100", "100.00")
     assert caller.patch("/api/v1/arb/", {"min_edge": "2"}, format="json").json().keys() == {"min_edge"}

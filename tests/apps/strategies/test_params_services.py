@@ -3,11 +3,13 @@
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from markets.models import Change
 from markets.selectors import UnknownMarket
 from strategies import selectors, services
+from strategies.domain.arb_params import ArbParams
 from strategies.domain.params import BY_NAME, ParamError
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 from tests.control_builders import a_market, a_user, an_event
@@ -160,11 +162,28 @@ def test_empty_rows_appear_for_subscribed_markets_and_change_nothing() -> None:
 
 
 def test_the_dutch_book_switch_is_one_row_with_a_journal() -> None:
-    services.set_arb(
-        enabled=True, min_edge=Decimal("0.01"), max_size=Decimal(50), author=None, source="api", reason="try"
-    )
-    assert (ArbSettings.objects.count(), selectors.arb_settings().enabled) == (1, True)
+    values: dict[str, Decimal | bool] = {
+        "enabled": True,
+        "min_edge": Decimal("0.01"),
+        "max_size": Decimal(50),
+        "max_cost": Decimal(1000),
+    }
+    services.set_arb(values=values, author=None, source="api", reason="try")
+    assert (ArbSettings.objects.count(), selectors.arb_params().enabled) == (1, True)
     assert Change.objects.get().after == {"enabled": True, "min_edge": "0.01", "max_size": "50"}
+
+
+def test_a_dutch_book_setting_that_is_none_or_out_of_bounds_is_refused_by_name() -> None:
+    with pytest.raises(ParamError, match="edge: is not a setting; known are enabled, min_edge"):
+        services.set_arb(values={"edge": Decimal(1)}, author=None, source="api")
+    with pytest.raises(ValidationError, match="slippage_ticks"):
+        services.set_arb(values={"slippage_ticks": Decimal(101)}, author=None, source="api")
+    assert not Change.objects.exists()
+
+
+def test_every_dutch_book_setting_is_stored_and_reaches_the_planner() -> None:
+    services.set_arb(values={"convert_fee_bps": Decimal(20), "partial_fills": True}, author=None, source="api")
+    assert selectors.arb_params() == ArbParams(convert_fee_bps=20, partial_fills=True)
 
 
 def test_every_parameter_has_a_column_with_its_precision() -> None:

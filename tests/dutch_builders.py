@@ -1,0 +1,43 @@
+"""Invented markets of one event, and their books, for tests of the Dutch book."""
+
+from collections.abc import Sequence
+
+from markets.domain.events import Level
+from markets.domain.fees import NO_FEES, FeeSchedule
+from markets.domain.market import Generation, Market
+from markets.domain.units import SIZE_ONE
+from strategies.domain.arb_params import ArbParams
+from strategies.domain.inputs import BookView
+from strategies.domain.routes import Moment
+
+SHARES = SIZE_ONE
+FREE = ArbParams(enabled=True, min_edge=0, max_size=1000 * SHARES, conversion_cost=0, lock_rate_bps=0)
+CHAIN = Moment(chain=True)
+FEES = FeeSchedule(rate=500)
+
+
+def market(name: str, fees: FeeSchedule = NO_FEES, set_size: int = 0, generation: Generation = Generation.V1) -> Market:
+    return Market(
+        name, "ev", name, f"{name}-yes", f"{name}-no", generation, fees=fees, neg_risk=set_size > 0, set_size=set_size
+    )
+
+
+def view(bids: Sequence[Level], asks: Sequence[Level]) -> BookView:
+    return BookView(tuple(bids), tuple(asks), 0)
+
+
+def crossed(
+    bid: int = 5200, ask: int = 5000, size: int = 100 * SHARES, fees: FeeSchedule = NO_FEES
+) -> dict[str, tuple[Market, BookView]]:
+    """One market whose asks for YES and NO add up to less than one."""
+    return {"m": (market("m", fees), view([(bid, size)], [(ask, size)]))}
+
+
+def neg_risk(
+    tops: Sequence[tuple[int, int]], size: int = 100 * SHARES, generation: Generation = Generation.V1
+) -> dict[str, tuple[Market, BookView]]:
+    """An event of markets with one (best bid, best ask) each."""
+    return {
+        f"m{at}": (market(f"m{at}", NO_FEES, len(tops), generation), view([(bid, size)], [(ask, size)]))
+        for at, (bid, ask) in enumerate(tops)
+    }
