@@ -46,7 +46,7 @@ class StopAdmin(ModelAdmin[Stop]):
     """Adding one puts it in force at once; it is released by an action, never edited or deleted."""
 
     list_display = (
-        "created_at", "level", "scope", "event", "market", "reason", "author", "source", "expires_at",
+        "created_at", "level", "scope", "where", "reason", "author", "source", "expires_at",
         "released_at", "released_by",
     )  # fmt: skip
     list_filter = ("level", "scope", ("released_at", admin.EmptyFieldListFilter), "source")
@@ -59,7 +59,7 @@ class StopAdmin(ModelAdmin[Stop]):
     def get_fields(self, request: HttpRequest, obj: Stop | None = None) -> Any:
         if obj is not None:
             return columns_of(Stop, "id")
-        return ["level", "scope", "event", "market", "reason", "expires_at"]
+        return ["level", "scope", "event", "market", "strategy", "wallet", "slippage", "reason", "expires_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Stop | None = None) -> list[str]:
         return columns_of(Stop, "id") if obj is not None else []
@@ -71,8 +71,9 @@ class StopAdmin(ModelAdmin[Stop]):
         if change:
             return
         stored = services.stop(
-            level=obj.level, scope=obj.scope, event=obj.event, market=obj.market, reason=obj.reason,
-            expires_at=obj.expires_at, author=operator(request), source="admin",
+            level=obj.level, scope=obj.scope, event=obj.event, market=obj.market, strategy=obj.strategy or None,
+            wallet=obj.wallet or None, slippage=obj.slippage, reason=obj.reason, expires_at=obj.expires_at,
+            author=operator(request), source="admin",
         )  # fmt: skip
         obj.pk = stored.pk
 

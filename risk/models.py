@@ -3,15 +3,23 @@
 Law: a cap or stop is changed only through `risk.services`, with author and reason; history is append-only.
 """
 
+import re
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from markets.models import Event, Market
-from risk.domain.stops import StopLevel, StopScope
+from markets.domain.units import price_to_decimal
+from markets.models import PRICE, Event, Market
+from risk.domain.stops import DEFAULT_SLIPPAGE, StopLevel, StopScope
 from risk.domain.thresholds import DEFINITIONS, ThresholdError, check
+from strategies.domain.registry import NAMES as STRATEGIES
+
+OWN_TARGET = "The scope needs exactly its own target: event, market, strategy, wallet, or none."
+NO_FLATTEN = "Positions belong to no strategy: flatten everything, a wallet, an event or a market."
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 class Limit(models.Model):
@@ -88,6 +96,13 @@ class Stop(models.Model):
     scope = models.CharField(max_length=8, choices=[(s.value, s.value) for s in StopScope])
     event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.PROTECT)
     market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.PROTECT)
+    strategy = models.CharField(max_length=16, blank=True, choices=[(name, name) for name in STRATEGIES])
+    wallet = models.CharField(max_length=42, blank=True, help_text="Address that trades, 0x and 40 hex digits.")
+    slippage = models.DecimalField(
+        **PRICE, default=price_to_decimal(DEFAULT_SLIPPAGE),
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Flatten only: how far below the best bid inventory may be sold (pUSD per share).",
+    )  # fmt: skip
     reason = models.CharField(max_length=500)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="stops"
@@ -104,16 +119,43 @@ class Stop(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(scope="all", event=None, market=None)
-                | models.Q(scope="event", event__isnull=False, market=None)
-                | models.Q(scope="market", event=None, market__isnull=False),
+                condition=models.Q(scope="all", event=None, market=None, strategy="", wallet="")
+                | models.Q(scope="event", event__isnull=False, market=None, strategy="", wallet="")
+                | models.Q(scope="market", event=None, market__isnull=False, strategy="", wallet="")
+                | models.Q(~models.Q(strategy=""), scope="strategy", event=None, market=None, wallet="")
+                | models.Q(~models.Q(wallet=""), scope="wallet", event=None, market=None, strategy=""),
                 name="stop_scope_matches_target",
-                violation_error_message="The scope needs exactly its own target: event, market, or none.",
-            )
+                violation_error_message=OWN_TARGET,
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(scope="strategy", level=StopLevel.FLATTEN.value),
+                name="positions_belong_to_no_strategy",
+                violation_error_message=NO_FLATTEN,
+            ),
         ]
         indexes = [
             models.Index(fields=["created_at"], name="stop_in_force", condition=models.Q(released_at__isnull=True))
         ]
+
+    def clean(self) -> None:
+        if self.wallet and not _ADDRESS.fullmatch(self.wallet):
+            raise ValidationError({"wallet": f"{self.wallet}: an address is 0x and 40 hex digits"})
+
+    @property
+    def where(self) -> str:
+        """What it covers, in words."""
+        if self.market is not None:
+            return self.market.question
+        if self.event is not None:
+            return self.event.title
+        if self.strategy:
+            return f"strategy {self.strategy.replace('_', ' ')}"
+        return f"wallet {self.wallet}" if self.wallet else "everything"
+
+    @property
+    def release_rule(self) -> str:
+        """The only ways it ends."""
+        return "until released, or until it expires" if self.expires_at else "until released"
 
     def __str__(self) -> str:
         return f"stop {self.pk}: {self.get_level_display()} {self.scope}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from markets.domain.units import NANOS_PER_SECOND, Nanos, cash_from_decimal
+from markets.domain.units import NANOS_PER_SECOND, Nanos, cash_from_decimal, price_from_decimal
 from risk.domain.breakers import BreakerKind, BreakerState
 from risk.domain.limits import Limits
 from risk.domain.panel import Release
@@ -69,13 +69,14 @@ def stops_in_force(now: datetime) -> tuple[DomainStop, ...]:
 
 
 def _to_domain(row: Stop) -> DomainStop:
-    target = ""
+    target = row.strategy or row.wallet
     if row.market is not None:
         target = row.market.condition_id
     elif row.event is not None:
         target = row.event.gamma_id
     expires_ns = 0 if row.expires_at is None else _nanos(row.expires_at)
-    return DomainStop(StopLevel(row.level), StopScope(row.scope), target, row.reason, expires_ns)
+    slippage = price_from_decimal(row.slippage, "slippage")
+    return DomainStop(StopLevel(row.level), StopScope(row.scope), target, row.reason, expires_ns, slippage)
 
 
 def _nanos(at: datetime) -> Nanos:

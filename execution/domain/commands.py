@@ -18,6 +18,7 @@ ClientOrderId: TypeAlias = int
 class Strategy(StrEnum):
     SPREAD = "spread"
     DUTCH_BOOK = "dutch_book"
+    EXIT = "exit"
 
 
 class NewOrder(msgspec.Struct, frozen=True, gc=False, tag=True):

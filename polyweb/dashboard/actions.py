@@ -66,7 +66,8 @@ class StopView(Page):
         asked = form.cleaned_data
         row = risk.stop(
             level=asked["level"], scope=asked["scope"], reason=asked["reason"] or "stop button",
-            author=_author(request), source=PAGE, **asked["target"],
+            author=_author(request), source=PAGE, expires_at=asked["expires_at"], slippage=asked["slippage"],
+            **asked["target"],
         )  # fmt: skip
         address = reverse("dashboard:stop-report", args=[row.pk])
         if _wants_json(request):

@@ -3,16 +3,20 @@
 Law: an error names the field, the bound and the value.
 """
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from markets.models import Event, Market
 from risk.domain.stops import StopLevel, StopScope
+from risk.models import NO_FLATTEN
 from strategies.domain.arb_params import ARB_DEFINITIONS
 from strategies.domain.params import DEFINITIONS, Definition, ParamError, Unit
+from strategies.domain.registry import NAMES as STRATEGIES
 from strategies.services import read_value
 
 
@@ -28,12 +32,18 @@ class StopForm(forms.Form):
 
     level = forms.TypedChoiceField(
         coerce=lambda text: StopLevel(int(text)),
-        choices=[(StopLevel.CANCEL.value, "cancel"), (StopLevel.PAUSE.value, "pause")],
+        choices=[(level.value, level.name.lower()) for level in StopLevel if level],
         initial=StopLevel.CANCEL.value,
     )
     scope = forms.ChoiceField(choices=[(item.value, item.value) for item in StopScope], initial=StopScope.ALL.value)
     market = forms.CharField(required=False, max_length=80)
     event = forms.CharField(required=False, max_length=32)
+    strategy = forms.ChoiceField(required=False, choices=[("", ""), *((name, name) for name in STRATEGIES)])
+    wallet = forms.RegexField(r"^0x[0-9a-fA-F]{40}$", required=False)
+    minutes = forms.IntegerField(required=False, min_value=1, max_value=43_200)
+    slippage = forms.DecimalField(
+        required=False, max_digits=6, decimal_places=4, min_value=Decimal(0), max_value=Decimal(1)
+    )
     reason = Reason()
 
     def clean(self) -> dict[str, Any]:
@@ -44,6 +54,15 @@ class StopForm(forms.Form):
             cleaned["target"] = {"market": self._row(Market, "market", "condition_id")}
         elif scope == StopScope.EVENT.value:
             cleaned["target"] = {"event": self._row(Event, "event", "gamma_id")}
+        elif scope in (StopScope.STRATEGY.value, StopScope.WALLET.value):
+            named = cleaned.get(scope)
+            if not named and scope not in self.errors:
+                self.add_error(scope, f"{scope}: name one")
+            cleaned["target"] = {scope: named}
+        if scope == StopScope.STRATEGY.value and cleaned.get("level") is StopLevel.FLATTEN:
+            self.add_error("level", f"level: {NO_FLATTEN}")
+        minutes = cleaned.get("minutes")
+        cleaned["expires_at"] = timezone.now() + timedelta(minutes=minutes) if minutes else None
         return cleaned
 
     def _row(self, model: type[Market] | type[Event], field: str, key: str) -> Market | Event | None:

@@ -256,9 +256,7 @@ def _stop_needs() -> list[Need]:
 
 
 def stop_target(stop: Stop) -> str:
-    if stop.market is not None:
-        return stop.market.question
-    return stop.event.title if stop.event is not None else "everything"
+    return stop.where
 
 
 def _order_needs() -> list[Need]:

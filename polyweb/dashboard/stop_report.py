@@ -6,10 +6,10 @@ Law: counted from rows, so the page, a reload and a second browser say the same.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from execution.models import Order, OrderEvent
+from execution.models import Order, OrderEvent, PositionSnapshot
 from execution.selectors import ENDED_STATES
 from polyweb.dashboard.selectors import engine
 from risk.domain.stops import StopLevel
@@ -28,13 +28,42 @@ def report(stop: Stop) -> Report:
     if stop.level == StopLevel.PAUSE:
         count = _resting(stop).count()
         return Report(True, f"Nothing new is placed. {count} resting {_orders(count)} left as they were.")
+    if stop.level == StopLevel.REDUCE:
+        count = _resting(stop).count()
+        return Report(True, f"Only what brings positions down is left. {count} {_orders(count)} resting.")
     caught = _caught(stop)
     total = caught.count()
     ended = caught.filter(state__in=ENDED_STATES).count()
-    if total == 0:
-        return Report(True, "No order was resting; nothing new is placed.")
-    if ended == total:
-        return Report(True, f"{ended} of {total} {_orders(total)} cancelled or ended{_took(stop, caught)}.")
+    if ended < total:
+        return _unfinished(stop, ended, total)
+    told = "No order was resting; nothing new is placed."
+    if total:
+        told = f"{ended} of {total} {_orders(total)} cancelled or ended{_took(stop, caught)}."
+    return _flattened(stop, told) if stop.level == StopLevel.FLATTEN else Report(True, told)
+
+
+def _flattened(stop: Stop, told: str) -> Report:
+    """What is held beyond pairs, as the engine last wrote it down."""
+    held = _positions(stop).exclude(yes=F("no")).count()
+    if not held:
+        return Report(True, f"{told} Nothing is held beyond pairs.")
+    if stop.released_at is not None:
+        return Report(True, f"{told} Released while {held} {_positions_word(held)} held.")
+    return Report(False, f"{told} {held} {_positions_word(held)} held; each market says what it waits for.")
+
+
+def _positions_word(count: int) -> str:
+    return "position is still" if count == 1 else "positions are still"
+
+
+def _positions(stop: Stop) -> QuerySet[PositionSnapshot]:
+    rows = PositionSnapshot.objects.all()
+    if stop.market_id is not None:
+        return rows.filter(market=stop.market_id)
+    return rows.filter(market__event=stop.event_id) if stop.event_id is not None else rows
+
+
+def _unfinished(stop: Stop, ended: int, total: int) -> Report:
     return Report(False, f"{ended} of {total} {_orders(total)} ended{_waiting(stop)}")
 
 
@@ -44,6 +73,8 @@ def _orders(count: int) -> str:
 
 def _in_scope(stop: Stop) -> QuerySet[Order]:
     rows = Order.objects.filter(dry_run=False)
+    if stop.strategy:
+        return rows.filter(plan__strategy=stop.strategy)
     if stop.market_id is not None:
         return rows.filter(market=stop.market_id)
     return rows.filter(market__event=stop.event_id) if stop.event_id is not None else rows

@@ -10,7 +10,7 @@ from markets.domain.integrity import Trust
 from markets.domain.market import Market
 from markets.domain.units import ConditionId, Nanos
 from polyweb.runtime.state import TradingState
-from risk.domain import gate, stops
+from risk.domain import gate
 from risk.domain.gate import Guard, Refused
 from strategies.domain import dutch_book
 from strategies.domain.dutch_watch import DutchWatch
@@ -106,7 +106,8 @@ class Arbitrageur:
         in_force = [
             stop
             for leg in legs
-            if (stop := stops.strongest(state.control.stops, leg, basket.event_id, now_ns)) is not None
+            if (market := state.market(leg)) is not None
+            and (stop := state.stop(market, Strategy.DUTCH_BOOK, now_ns)) is not None
         ]
         return Guard(
             stop=max(in_force, key=lambda stop: stop.level, default=None),

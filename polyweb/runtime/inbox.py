@@ -27,13 +27,17 @@ from strategies.domain.params import SpreadParams
 
 @dataclass(frozen=True, slots=True)
 class TraderConfig:
-    """What is fixed for one run. `first_id` numbers its orders; `auto_track` quotes whatever the frames name."""
+    """What is fixed for one run. `first_id` numbers its orders; `auto_track` quotes whatever the frames name.
+
+    `wallet` is the address that trades, for stops of one wallet; empty is covered by all of them.
+    """
 
     first_id: int
     starting_cash: Cash
     live_money: bool = False
     auto_track: bool = False
     hash_every: int = 32
+    wallet: str = ""
 
 
 class FeedUp(msgspec.Struct, frozen=True, tag=True):

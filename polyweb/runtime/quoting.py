@@ -16,7 +16,7 @@ from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import Desk, TradingState
-from risk.domain import gate, stops
+from risk.domain import exits, gate
 from risk.domain.breakers import BreakerKind
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused
 from risk.domain.stops import StopLevel
@@ -71,7 +71,7 @@ class Quoter:
             return Down(CancelReason.STOPPED, state.hold)
         if not state.trades(market.condition_id):
             return Down(CancelReason.DISABLED, NoQuote.DISABLED.value)
-        stop = stops.strongest(state.control.stops, market.condition_id, market.event_id, now_ns)
+        stop = state.stop(market, Strategy.SPREAD, now_ns)
         if stop is not None and stop.level >= StopLevel.CANCEL:
             return Down(CancelReason.STOPPED, f"stopped: {stop.reason}")
         if market.blocked:
@@ -117,6 +117,13 @@ class Quoter:
         if wanted.reason is not None or not wanted.quotes:
             reason = wanted.reason.value if wanted.reason else "nothing to quote"
             return self._take_down(desk, live, Down(CancelReason.NO_QUOTE, reason), now_ns)
+        stop = state.stop(market, Strategy.SPREAD, now_ns)
+        if stop is not None and stop.level is StopLevel.REDUCE:
+            less = exits.reducing(market, wanted.quotes, state.inventory(market))
+            if not less:
+                down = Down(CancelReason.STOPPED, f"stopped, reducing only, nothing to reduce: {stop.reason}")
+                return self._take_down(desk, live, down, now_ns)
+            wanted = msgspec.structs.replace(wanted, quotes=less)
         verdict = gate.evaluate_quotes(
             wanted, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
         )
@@ -159,12 +166,13 @@ class Quoter:
         state = self._state
         condition_id = market.condition_id
         return Guard(
-            stop=stops.strongest(state.control.stops, condition_id, market.event_id, now_ns),
+            stop=state.stop(market, Strategy.SPREAD, now_ns),
             book_verified=state.books.trust(condition_id) is Trust.VERIFIED,
             book_age_ns=self._age_ns(condition_id, now_ns),
             order_room=state.rate.room(now_ns),
             live_money=state.config.live_money,
             breaker=state.panel.standing(condition_id),
+            inventory=state.inventory(market),
         )
 
     def _refused(self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos) -> list[Command]:

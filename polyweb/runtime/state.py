@@ -20,6 +20,7 @@ from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
 from risk.domain.panel import Panel
 from risk.domain.rate import OrderRate
+from risk.domain.stops import Stop, strongest
 from strategies.domain.inputs import BookView, Inventory
 from strategies.domain.intents import QuoteSet
 from strategies.domain.params import SpreadParams
@@ -46,7 +47,7 @@ class Desk:
     """What the engine last thought about one market; screens read it, decisions read only `cancels`.
 
     `proved` is whether its book was verified once; `changes` counts decisions about a changed book, `resyncs` the
-    doubts that asked for a snapshot.
+    doubts that asked for a snapshot. `exit_from` is the best bid when flattening began.
     """
 
     market: Market
@@ -59,6 +60,8 @@ class Desk:
     asked_ns: Nanos = 0
     proved: bool = False
     noted: Refusal | None = None
+    exit_from: Price | None = None
+    exit_tried_ns: Nanos = 0
     changes: int = 0
     resyncs: int = 0
 
@@ -90,6 +93,13 @@ class TradingState:
     def trades(self, condition_id: ConditionId) -> bool:
         """Whether an operator lets the engine quote this market."""
         return self.config.auto_track or condition_id in self.control.trading
+
+    def stop(self, market: Market, strategy: Strategy, now_ns: Nanos) -> Stop | None:
+        """The strongest stop of this market for whoever asks."""
+        in_force = self.control.stops
+        if not in_force:
+            return None
+        return strongest(in_force, market.condition_id, market.event_id, now_ns, strategy, self.config.wallet)
 
     def params(self, condition_id: ConditionId) -> SpreadParams:
         return self.control.params.get(condition_id, self.control.defaults)
@@ -182,6 +192,6 @@ class TradingState:
             order.price,
             remaining,
             # A basket's legs take, and whoever takes pays; quotes are post-only.
-            fee=taker_fee_ceil(market.fees, order.price, remaining) if order.strategy is Strategy.DUTCH_BOOK else 0,
+            fee=taker_fee_ceil(market.fees, order.price, remaining) if order.strategy is not Strategy.SPREAD else 0,
             is_quote=order.strategy is Strategy.SPREAD,
         )

@@ -16,6 +16,7 @@ from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.arbitrage import Arbitrageur
 from polyweb.runtime.inbox import Control, Doubted, FeedDown, FeedUp, Hold, Item, Sensed, Shown, Tick, TraderConfig
+from polyweb.runtime.ladder import Ladder
 from polyweb.runtime.quoting import Quoter
 from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import TradingState
@@ -42,6 +43,7 @@ class Trader(TradingState):
         self._timed: dict[ConditionId, None] = {}
         self._sentry = Sentry(self)
         self._quoter = Quoter(self, self._sentry)
+        self._ladder = Ladder(self)
         self._arbitrageur = Arbitrageur(self)
 
     # What comes in
@@ -221,7 +223,7 @@ class Trader(TradingState):
         self._dirty.clear()
         self._timed.clear()
         for condition_id in dirty:
-            commands += self._quoter.decide(condition_id, now_ns)
+            commands += self._judge(condition_id, now_ns)
         self._touched.update(dict.fromkeys(dirty))
         for condition_id in timed:
             commands += self._at_time(condition_id, now_ns)
@@ -244,11 +246,14 @@ class Trader(TradingState):
                 self._touched[wish.condition_id] = None  # a wish may leave the book as it was, its count is news
         return [Resync(wish.assets, wish.reason.value, wish.condition_id, wish.request_id) for wish in wishes]
 
+    def _judge(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
+        return self._quoter.decide(condition_id, now_ns) + self._ladder.decide(condition_id, now_ns)
+
     def _at_time(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
         """Decide because time passed: screens hear of it only when it made a difference."""
         desk = self.desks.get(condition_id)
         before = (desk.quoting, desk.reason) if desk else None
-        commands = self._quoter.decide(condition_id, now_ns)
+        commands = self._judge(condition_id, now_ns)
         if commands or (desk and before != (desk.quoting, desk.reason)):
             self._touched[condition_id] = None
         return commands

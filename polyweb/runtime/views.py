@@ -23,6 +23,7 @@ from markets.domain.units import (
 )
 from polyweb.runtime.trader import Trader
 from risk.domain import stops
+from risk.domain.stops import StopScope
 
 Json: TypeAlias = dict[str, Any]
 LADDER_DEPTH = 10
@@ -141,7 +142,8 @@ def summary(trader: Trader, now_ns: Nanos) -> Json:
     counters = trader.counters
     books = trader.books.counters
     total = account_pnl(trader)
-    stop = stops.strongest(trader.control.stops, "", "", now_ns)
+    general = tuple(stop for stop in trader.control.stops if stop.scope in (StopScope.ALL, StopScope.WALLET))
+    stop = stops.strongest(general, "", "", now_ns, wallet=trader.config.wallet)
     limits = trader.control.limits
     return {
         "at_ms": now_ns // NANOS_PER_MILLI,

@@ -7,7 +7,9 @@ from rest_framework import serializers
 from markets.api.fields import ToldDecimal
 from risk.domain.stops import StopLevel, StopScope
 from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from strategies.domain.registry import NAMES as STRATEGIES
 
+TARGETS = ("market", "event", "strategy", "wallet")
 LEVELS = [level.name.lower() for level in StopLevel if level]
 
 
@@ -46,8 +48,8 @@ class StopSerializer(_Targeted, serializers.ModelSerializer[Stop]):
     class Meta:
         model = Stop
         fields = (
-            "id", "level", "scope", "event", "market", "reason", "author", "source", "created_at",
-            "expires_at", "released_at", "released_by", "release_reason",
+            "id", "level", "scope", "event", "market", "strategy", "wallet", "slippage", "reason", "author", "source",
+            "created_at", "expires_at", "release_rule", "released_at", "released_by", "release_reason",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -57,16 +59,25 @@ class StopSerializer(_Targeted, serializers.ModelSerializer[Stop]):
 
 class StopWriteSerializer(serializers.Serializer[Any]):
     level = serializers.ChoiceField(
-        choices=LEVELS, default="cancel", help_text="pause places nothing new; cancel also takes orders down."
-    )
+        choices=LEVELS, default="cancel",
+        help_text="pause: nothing new. reduce: only what brings positions down. cancel: every order down. flatten: "
+        "also sell what is held.",
+    )  # fmt: skip
     market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
     event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
+    strategy = serializers.ChoiceField(required=False, choices=STRATEGIES)
+    wallet = serializers.RegexField(r"^0x[0-9a-fA-F]{40}$", required=False, help_text="The address that trades.")
+    slippage = ToldDecimal(
+        max_digits=6, decimal_places=4, min_value=0, max_value=1, required=False,
+        help_text="Flatten only: how far below the best bid inventory may be sold, pUSD per share.",
+    )  # fmt: skip
     reason = serializers.CharField(max_length=500)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "market" in attrs and "event" in attrs:
-            raise serializers.ValidationError({"market": ["Name a market or an event, not both."]})
+        named = [name for name in TARGETS if name in attrs]
+        if len(named) > 1:
+            raise serializers.ValidationError({named[0]: [f"Name one of {', '.join(TARGETS)}, not both."]})
         return attrs
 
 
@@ -74,6 +85,8 @@ class ResumeSerializer(serializers.Serializer[Any]):
     stop = serializers.IntegerField(required=False, help_text="One stop by id.")
     market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
     event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
+    strategy = serializers.ChoiceField(required=False, choices=STRATEGIES)
+    wallet = serializers.CharField(required=False, max_length=42)
     scope = serializers.ChoiceField(
         choices=[(item.value, item.value) for item in StopScope],
         required=False,

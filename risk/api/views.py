@@ -24,6 +24,7 @@ from markets.api.permissions import ChangePermissions, ModelPermissions, author_
 from markets.selectors import UnknownEvent, UnknownMarket
 from risk import selectors, services
 from risk.api.serializers import (
+    TARGETS,
     BreakerSerializer,
     IncidentSerializer,
     LimitSerializer,
@@ -103,13 +104,9 @@ class StopViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     @extend_schema(request=StopWriteSerializer, responses={201: StopSerializer})
     def create(self, request: Request) -> Response:
-        """Stop a market, an event, or with neither named everything."""
+        """Stop a market, an event, a strategy, a wallet, or with none named everything."""
         body = _validated(StopWriteSerializer(data=request.data))
-        scope = StopScope.ALL
-        if "market" in body:
-            scope = StopScope.MARKET
-        elif "event" in body:
-            scope = StopScope.EVENT
+        scope = next((StopScope(name) for name in TARGETS if name in body), StopScope.ALL)
         level = StopLevel[body.pop("level").upper()]
         with named_fields():
             stored = services.stop(level=level, scope=scope, author=author_of(request), source="api", **body)

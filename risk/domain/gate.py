@@ -24,10 +24,12 @@ from markets.domain.units import (
     cash_to_decimal,
     complement,
 )
-from risk.domain.breakers import Breaker
+from risk.domain.breakers import Breaker, BreakerKind
+from risk.domain.exits import Exit, reducing
 from risk.domain.exposure import ExposureBook, Outlook, ProposedOrder, RestingOrder
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel
+from strategies.domain.inputs import FLAT, Inventory
 from strategies.domain.intents import Basket, Leg, Quote, QuoteSet
 
 
@@ -35,6 +37,7 @@ class RefusalCode(StrEnum):
     """Stable words: they are in the journal, the API and the metrics."""
 
     STOPPED = "stopped"
+    NOT_HELD = "not_held"
     BREAKER = "breaker"
     BOOK_NOT_VERIFIED = "book_not_verified"
     BOOK_STALE = "book_stale"
@@ -53,7 +56,8 @@ class RefusalCode(StrEnum):
 class Guard(msgspec.Struct, frozen=True, gc=False):
     """What the trader knows about this moment. For a basket: the oldest book, and whether all are verified.
 
-    `order_room` is how many orders may be placed now; `live_money` is false for paper, fakes and dry runs.
+    `order_room` is how many orders may be placed now; `live_money` is false for paper, fakes and dry runs;
+    `inventory` is what is held of the market, and what of it may be sold.
     """
 
     stop: Stop | None
@@ -62,10 +66,23 @@ class Guard(msgspec.Struct, frozen=True, gc=False):
     order_room: int
     live_money: bool
     breaker: Breaker | None = None
+    inventory: Inventory = FLAT
 
 
-Proposal = TypeVar("Proposal", QuoteSet, Basket)
+Proposal = TypeVar("Proposal", QuoteSet, Basket, Exit)
 _TOKEN = object()
+# Breakers about us: a reason to place nothing new, none to keep what is held.
+NO_HINDRANCE = frozenset(
+    {
+        BreakerKind.LOSS,
+        BreakerKind.REJECTS,
+        BreakerKind.ERROR_RATE,
+        BreakerKind.ACK_LATENCY,
+        BreakerKind.LOOP_LAG,
+        BreakerKind.RULES,
+        BreakerKind.RESOLUTION,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,7 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 
 QuoteVerdict: TypeAlias = Approved[QuoteSet] | Refused
 BasketVerdict: TypeAlias = Approved[Basket] | Refused
+ExitVerdict: TypeAlias = Approved[Exit] | Refused
 _Found: TypeAlias = list[tuple[RefusalCode, str]]
 
 
@@ -107,7 +125,9 @@ def evaluate_quotes(
     found: _Found = []
     resting = exposure.resting(market.condition_id)
     orders = [_post_only(quote, market) for quote in quote_set.quotes]
-    _check_moment(market, limits, guard, now_ns, found)
+    if not _only_reduces(quote_set, market, guard):
+        _check_stop(market, guard, now_ns, found)
+    _check_moment(limits, guard, found)
     _check_market(market, guard, found)
     _check_room(_not_resting_yet(orders, resting), guard, found)
     for quote in quote_set.quotes:
@@ -134,7 +154,8 @@ def evaluate_basket(
     concerned = tuple(dict.fromkeys(markets[leg.condition_id] for leg in basket.legs))
     orders = [_marketable(leg, markets[leg.condition_id]) for leg in basket.legs]
     for market in concerned:
-        _check_moment(market, limits, guard, now_ns, found)
+        _check_stop(market, guard, now_ns, found)
+        _check_moment(limits, guard, found)
         _check_market(market, guard, found)
     _check_room(len(orders), guard, found)
     for leg in basket.legs:
@@ -177,10 +198,44 @@ def _marketable(leg: Leg, market: Market) -> ProposedOrder:
     return ProposedOrder(leg.condition_id, leg.asset == market.yes, leg.side, leg.price, leg.size, max(fee, leg.fee))
 
 
-def _check_moment(market: Market, limits: Limits, guard: Guard, now_ns: Nanos, found: _Found) -> None:
+def evaluate_exit(
+    leaving: Exit, market: Market, exposure: ExposureBook, limits: Limits, guard: Guard, now_ns: Nanos
+) -> ExitVerdict:
+    """Judge the sale of held inventory. Only a flatten in force allows one, and never more than is held beyond pairs.
+
+    Only breakers that doubt what the market shows or takes forbid it; a loss, say, is a reason to get out.
+    """
+    found: _Found = []
+    order, stop = leaving.quote, guard.stop
+    if stop is None or stop.level is not StopLevel.FLATTEN:
+        found.append((RefusalCode.STOPPED, "inventory is sold only while a flatten is in force"))
+    if guard.breaker is not None and guard.breaker.kind not in NO_HINDRANCE:
+        found.append((RefusalCode.BREAKER, f"{guard.breaker.kind} breaker: {guard.breaker.reason}"))
+    _check_moment(limits, msgspec.structs.replace(guard, breaker=None), found)
+    _check_market(market, guard, found)
+    _check_room(1, guard, found)
+    _check_grid(order, market, found)
+    if reducing(market, (order,), guard.inventory) != (order,) or order.side is not Side.SELL:
+        found.append((RefusalCode.NOT_HELD, f"{_decimal(order.size, 6)} shares are not held beyond pairs"))
+    resting = exposure.resting(market.condition_id)
+    _check_own_cross([_post_only(order, market)], resting, market, found)
+    return _refused(found) if found else Approved(leaving, exposure.worst_total(), _TOKEN)
+
+
+def _only_reduces(quote_set: QuoteSet, market: Market, guard: Guard) -> bool:
+    """Whether a stop that only reduces may let these through."""
+    if guard.stop is None or guard.stop.level is not StopLevel.REDUCE:
+        return False
+    return reducing(market, quote_set.quotes, guard.inventory) == quote_set.quotes
+
+
+def _check_stop(market: Market, guard: Guard, now_ns: Nanos, found: _Found) -> None:
     stop = guard.stop
     if stop is not None and stop.level > StopLevel.NONE and stop.covers(market.condition_id, market.event_id, now_ns):
         found.append((RefusalCode.STOPPED, f"stopped ({stop.level.name}, {stop.scope}): {stop.reason}"))
+
+
+def _check_moment(limits: Limits, guard: Guard, found: _Found) -> None:
     if guard.breaker is not None:
         found.append((RefusalCode.BREAKER, f"{guard.breaker.kind} breaker: {guard.breaker.reason}"))
     if not guard.book_verified:

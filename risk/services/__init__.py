@@ -18,7 +18,7 @@ from markets.models import Event, Market
 from markets.selectors import find_event, find_market
 from markets.services import record_change
 from risk.domain.stops import StopLevel, StopScope
-from risk.models import Limit, Refusal, Stop
+from risk.models import NO_FLATTEN, Limit, Refusal, Stop
 from risk.selectors import unreleased
 from risk.services.breakers import (
     BreakerReport,
@@ -72,18 +72,30 @@ def stop(
     source: str,
     market: Market | str | None = None,
     event: Event | str | None = None,
+    strategy: str | None = None,
+    wallet: str | None = None,
     expires_at: datetime | None = None,
+    slippage: Decimal | None = None,
 ) -> Stop:
-    """Put a stop in force. Raises ValueError for an unknown level or scope, TargetError, UnknownMarket."""
+    """Put a stop in force. Raises ValueError for an unknown level or scope, TargetError, UnknownMarket or UnknownEvent,
+    and django.core.exceptions.ValidationError naming the field for what cannot be a strategy, wallet or slippage.
+    """
     chosen = StopLevel(level)
     if chosen is StopLevel.NONE:
         raise ValueError("level: 0 stops nothing; use resume to release a stop")
-    target = _stop_target(StopScope(scope), market=market, event=event)
+    target = _stop_target(StopScope(scope), market=market, event=event, strategy=strategy, wallet=wallet)
+    if chosen is StopLevel.FLATTEN and strategy:
+        raise TargetError(f"level: {NO_FLATTEN}")
+    row = Stop(
+        level=chosen.value, scope=StopScope(scope).value, reason=reason[:500], author=author, source=source,
+        expires_at=expires_at, **target,
+    )  # fmt: skip
+    if slippage is not None:
+        row.slippage = slippage
+    row.clean_fields(exclude=["reason", "created_at", "source", "author"])
+    row.clean()
     with transaction.atomic():
-        row = Stop.objects.create(
-            level=chosen.value, scope=StopScope(scope).value, reason=reason[:500], author=author,
-            source=source, expires_at=expires_at, **target,
-        )  # fmt: skip
+        row.save(force_insert=True)
         row.refresh_from_db()  # created_at is the database's
         record_change(
             author=author, source=source, action="stop", subject=stop_subject(row),
@@ -92,17 +104,21 @@ def stop(
     return row
 
 
-def _stop_target(
-    scope: StopScope, *, market: Market | str | None, event: Event | str | None
-) -> dict[str, Market | Event]:
-    match scope, market, event:
-        case StopScope.ALL, None, None:
-            return {}
-        case StopScope.EVENT, None, event if event is not None:
-            return {"event": find_event(event)}
-        case StopScope.MARKET, market, None if market is not None:
-            return {"market": find_market(market)}
-    raise TargetError(f"scope: {scope.value!r} needs exactly its own target (all none, event one, market one)")
+def _stop_target(scope: StopScope, **named: Market | Event | str | None) -> dict[str, Market | Event | str]:
+    """The one target its scope needs, looked up where it is a row."""
+    given = {name: value for name, value in named.items() if value is not None}
+    needed = set() if scope is StopScope.ALL else {scope.value}
+    if set(given) != needed:
+        told = "all none; market, event, strategy and wallet one of that name"
+        raise TargetError(f"scope: {scope.value!r} needs exactly its own target ({told})")
+    match scope, given.get(scope.value):
+        case StopScope.MARKET, market if market is not None:
+            return {"market": find_market(market)}  # type: ignore[arg-type]  # named by its own keyword
+        case StopScope.EVENT, event if event is not None:
+            return {"event": find_event(event)}  # type: ignore[arg-type]  # named by its own keyword
+        case ((StopScope.STRATEGY | StopScope.WALLET), text) if text is not None:
+            return {scope.value: text}
+    return {}
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -112,7 +128,9 @@ def _iso(moment: datetime | None) -> str | None:
 def stop_subject(row: Stop | Limit) -> str:
     if row.market is not None:
         return row.market.condition_id
-    return f"event {row.event.gamma_id}" if row.event is not None else "everything"
+    if row.event is not None:
+        return f"event {row.event.gamma_id}"
+    return row.where if isinstance(row, Stop) else "everything"
 
 
 def resume(
@@ -124,13 +142,18 @@ def resume(
     scope: StopScope | str | None = None,
     market: Market | str | None = None,
     event: Event | str | None = None,
+    strategy: str | None = None,
+    wallet: str | None = None,
     everything: bool = False,
 ) -> int:
     """Release one stop, every stop of a target, or everything; returns how many were released.
 
     Expired stops are released too, so that the list empties. Raises TargetError when nothing was named.
     """
-    chosen = _chosen_stops(stop=stop, scope=scope, market=market, event=event, everything=everything)
+    if strategy is not None or wallet is not None:
+        chosen = unreleased().filter(strategy=strategy or "", wallet__iexact=wallet or "")
+    else:
+        chosen = _chosen_stops(stop=stop, scope=scope, market=market, event=event, everything=everything)
     released = 0
     with transaction.atomic():
         for row in chosen.select_related("market", "event").order_by("pk"):
@@ -173,7 +196,7 @@ def _chosen_stops(
         return unreleased().filter(event=find_event(event))
     if scope is not None:
         return unreleased().filter(scope=StopScope(scope).value)
-    raise TargetError("name a stop, a market, an event, a scope, or everything")
+    raise TargetError("name a stop, a market, an event, a strategy, a wallet, a scope, or everything")
 
 
 # Caps -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
-"""Stop quoting: everything, one event or one market."""
+"""Stop quoting: everything, a wallet, a strategy, one event or one market."""
 
 import json
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
@@ -11,42 +14,39 @@ from markets.selectors import UnknownEvent, UnknownMarket
 from markets.services.patience import waiting_at_most
 from risk import selectors, services
 from risk.domain.stops import StopLevel, StopScope
+from risk.models import Stop
+from strategies.domain.registry import NAMES
 
 LOCK_WAIT_S = 4.0
 OTHER_WAY = "SIGTERM to the engine cancels its orders without the database"
 LEVELS = [level.name.lower() for level in StopLevel if level]
+TARGETS = ("market", "event", "strategy", "wallet")
 
 
 class Command(BaseCommand):
     help = (
-        "Put a stop in force for everything, or for one event or market. pause places nothing new; cancel also takes "
-        "resting orders down. The engine obeys within a second and until resume."
+        "Put a stop in force for everything, or for one wallet, strategy, event or market. pause places nothing new; "
+        "reduce leaves only orders that bring positions down; cancel takes every resting order down; flatten also "
+        "sells what is held beyond pairs. The engine obeys within a second and until resume."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         target = parser.add_mutually_exclusive_group()
         target.add_argument("--market", help="condition id or slug")
         target.add_argument("--event", help="Gamma id or slug")
+        target.add_argument("--strategy", choices=NAMES)
+        target.add_argument("--wallet", help="address, 0x and 40 hex digits")
         parser.add_argument("--level", choices=LEVELS, default="cancel")
+        parser.add_argument("--for", dest="minutes", type=int, help="minutes until it expires; without, until resume")
+        parser.add_argument(
+            "--slippage", help="flatten: how far below the best bid to sell, pUSD per share (default 0.05)"
+        )
         parser.add_argument("--reason", default="stopped from the command line")
         parser.add_argument("--json", action="store_true", help="print the stop as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        market, event = options["market"], options["event"]
-        scope = StopScope.MARKET if market else StopScope.EVENT if event else StopScope.ALL
-        try:
-            with waiting_at_most(LOCK_WAIT_S):
-                row = services.stop(
-                    level=StopLevel[options["level"].upper()], scope=scope, market=market or None,
-                    event=event or None, reason=options["reason"], author=None, source="cli",
-                )  # fmt: skip
-        except (UnknownMarket, UnknownEvent) as error:
-            raise CommandError(str(error)) from error
-        except (OperationalError, InterfaceError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            if "no such" in reason:
-                raise  # a database that was never set up has no engine to stop
-            raise CommandError(f"NOT stopped: {reason}. {OTHER_WAY}") from error
+        scope = next((StopScope(name) for name in TARGETS if options[name]), StopScope.ALL)
+        row = self._put(scope, options)
         subject = services.stop_subject(row)
         if options["json"]:
             summary = {
@@ -58,4 +58,36 @@ class Command(BaseCommand):
             }
             self.stdout.write(json.dumps(summary))
         else:
-            self.stdout.write(f"stop {row.pk} ({options['level']}) holds for {subject} until resume")
+            self.stdout.write(f"stop {row.pk} ({options['level']}) holds for {subject} {row.release_rule}")
+
+    def _put(self, scope: StopScope, options: dict[str, Any]) -> Stop:
+        minutes = options["minutes"]
+        if minutes is not None and minutes < 1:
+            raise CommandError(f"--for: {minutes} minutes; at least 1")
+        try:
+            with waiting_at_most(LOCK_WAIT_S):
+                return services.stop(
+                    level=StopLevel[options["level"].upper()], scope=scope, reason=options["reason"], author=None,
+                    source="cli", slippage=_slippage(options["slippage"]),
+                    expires_at=timezone.now() + timedelta(minutes=minutes) if minutes else None,
+                    **{name: options[name] or None for name in TARGETS},
+                )  # fmt: skip
+        except (UnknownMarket, UnknownEvent, services.TargetError) as error:
+            raise CommandError(str(error)) from error
+        except ValidationError as error:
+            told = [f"{field}: {text}" for field, texts in error.message_dict.items() for text in texts]
+            raise CommandError("; ".join(told)) from error
+        except (OperationalError, InterfaceError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            if "no such" in reason:
+                raise  # a database that was never set up has no engine to stop
+            raise CommandError(f"NOT stopped: {reason}. {OTHER_WAY}") from error
+
+
+def _slippage(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise CommandError(f"--slippage: {text!r} is not a number") from None

@@ -7,8 +7,9 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.utils import timezone
 
-from execution.models import Order, OrderEvent
+from execution.models import Order, OrderEvent, PositionSnapshot
 from markets.models import Change, Market
+from risk.domain.stops import StopLevel
 from risk.models import Incident, Stop
 from risk.services import open_incident
 from strategies.domain.arb_params import ArbParams
@@ -78,6 +79,41 @@ def test_the_report_counts_the_orders_the_stop_caught() -> None:
     done = client.get(address, headers=JSON).json()
     assert done["done"]
     assert done["text"].startswith("2 of 2 orders cancelled or ended in 0.")
+
+
+def test_a_strategy_is_reduced_for_some_minutes_from_the_page() -> None:
+    body = {"level": "2", "scope": "strategy", "strategy": "spread", "minutes": "15"}
+    answer = an_administrator().post("/stop/", body, headers=JSON)
+    assert answer.status_code == 201
+    row = Stop.objects.get()
+    assert (row.strategy, row.level) == ("spread", StopLevel.REDUCE)
+    assert row.expires_at is not None
+    assert row.release_rule == "until released, or until it expires"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"level": "4", "scope": "strategy", "strategy": "spread"}, "level"),
+        ({"level": "3", "scope": "wallet"}, "wallet"),
+        ({"level": "3", "scope": "all", "minutes": "0"}, "minutes"),
+        ({"level": "4", "scope": "all", "slippage": "2"}, "slippage"),
+    ],
+)
+def test_a_stop_form_that_makes_no_sense_names_its_field(body: dict[str, str], field: str) -> None:
+    answer = an_administrator().post("/stop/", body, headers=JSON)
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert not Stop.objects.exists()
+
+
+def test_a_flatten_is_done_when_nothing_is_held_beyond_pairs() -> None:
+    market, client = a_market(1), an_administrator()
+    PositionSnapshot.objects.create(market=market, yes=20, no=5)
+    address = client.post("/stop/", {"level": "4", "scope": "all"}, headers=JSON).json()["report"]
+    waiting = client.get(address, headers=JSON).json()
+    assert (waiting["done"], "1 position is still held" in waiting["text"]) == (False, True)
+    PositionSnapshot.objects.update(yes=5)
+    assert client.get(address, headers=JSON).json()["done"]
 
 
 def test_resume_releases_the_stop_and_says_who() -> None:

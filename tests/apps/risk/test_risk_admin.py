@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 def test_a_stop_is_added_and_released_by_an_action() -> None:
     client, market = an_administrator(), a_market()
-    body = {"level": 3, "scope": "market", "market": market.pk, "reason": "odd"}
+    body = {"level": 3, "scope": "market", "market": market.pk, "reason": "odd", "slippage": "0.05"}
     assert client.post(reverse("admin:risk_stop_add"), body).status_code == 302
     row = Stop.objects.get()
     assert (row.source, row.author and row.author.username) == ("admin", "root")

@@ -259,3 +259,38 @@ def test_the_same_trouble_is_one_incident_until_it_is_closed() -> None:
     assert services.open_incident(kind="drift", key="drift:1", text="7 shares").pk != first.pk
     assert services.close_incident_by_key(key="drift:1")
     assert not Incident.objects.filter(closed_at=None).exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "scope"),
+    [({"strategy": "dutch_book"}, StopScope.STRATEGY), ({"wallet": "0x" + "ab" * 20}, StopScope.WALLET)],
+)
+def test_a_strategy_or_a_wallet_is_stopped_and_released_by_name(target: dict[str, str], scope: StopScope) -> None:
+    row = stop(scope=scope, level=StopLevel.REDUCE, **target)
+    (name,) = target.values()
+    assert selectors.stops_in_force(timezone.now()) == (DomainStop(StopLevel.REDUCE, scope, name, "test"),)
+    assert row.where.endswith(name.replace("_", " "))
+    assert services.resume(author=None, source="cli", **target) == 1  # type: ignore[arg-type]
+
+
+def test_a_flatten_keeps_the_slippage_it_was_given() -> None:
+    stop(level=StopLevel.FLATTEN, slippage=Decimal("0.02"))
+    (found,) = selectors.stops_in_force(timezone.now())
+    assert (found.level, found.slippage) == (StopLevel.FLATTEN, 200)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"scope": "strategy", "strategy": "dutch_book", "level": 4}, "Positions belong to no strategy"),
+        ({"scope": "strategy"}, "needs exactly its own target"),
+        ({"strategy": "spread"}, "needs exactly its own target"),
+        ({"scope": "strategy", "strategy": "momentum"}, "not a valid choice"),
+        ({"scope": "wallet", "wallet": "0x12"}, "40 hex digits"),
+        ({"level": 4, "slippage": Decimal(2)}, "less than or equal to 1"),
+    ],
+)
+def test_a_stop_that_makes_no_sense_is_refused_and_not_stored(values: dict[str, object], said: str) -> None:
+    with pytest.raises((TargetError, ValidationError), match=said):
+        stop(**values)
+    assert not Stop.objects.exists()

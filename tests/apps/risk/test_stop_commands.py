@@ -8,6 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from execution.domain.moments import nanos
+from markets.domain.units import NANOS_PER_SECOND
 from risk import selectors
 from risk.domain.stops import StopLevel
 from tests.control_builders import a_market, an_event
@@ -57,3 +59,32 @@ def test_an_unknown_stop_is_an_error_and_a_released_one_is_not() -> None:
         run("resume", "--stop", "0")
     assert run("resume", "--stop", number) == {"released": 1, "in_force": 0}
     assert run("resume", "--stop", number) == {"released": 0, "in_force": 0}
+
+
+def test_a_strategy_is_stopped_for_some_minutes_and_resumed_by_name() -> None:
+    body = run("stop", "--strategy", "dutch_book", "--level", "reduce", "--for", "30")
+    assert (body["scope"], body["target"]) == ("strategy", "strategy dutch book")
+    (stop,) = selectors.stops_in_force(timezone.now())
+    assert 1_790 * NANOS_PER_SECOND < stop.expires_ns - nanos(timezone.now()) <= 1_800 * NANOS_PER_SECOND
+    assert run("resume", "--strategy", "dutch_book") == {"released": 1, "in_force": 0}
+
+
+def test_flattening_takes_its_bound_along() -> None:
+    run("stop", "--level", "flatten", "--slippage", "0.01")
+    assert selectors.stops_in_force(timezone.now())[0].slippage == 100
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--slippage", "much"), "--slippage: 'much' is not a number"),
+        (("--slippage", "1.5"), "slippage: .*less than or equal to 1"),
+        (("--for", "0"), "--for: 0 minutes; at least 1"),
+        (("--wallet", "0x1"), "wallet: 0x1: an address is 0x and 40 hex digits"),
+        (("--strategy", "spread", "--level", "flatten"), "level: Positions belong to no strategy"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line_and_stops_nothing(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        run("stop", *words)
+    assert selectors.stops_in_force(timezone.now()) == ()

@@ -493,4 +493,4 @@ def test_with_one_quote_a_side_the_gate_counts_exactly_the_worst_that_can_happen
 
 def test_the_gates_module_offers_no_other_way_to_approve() -> None:
     makers = [name for name in dir(gate) if name.startswith("evaluate")]
-    assert makers == ["evaluate_basket", "evaluate_quotes"]
+    assert makers == ["evaluate_basket", "evaluate_exit", "evaluate_quotes"]
