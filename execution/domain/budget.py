@@ -5,7 +5,8 @@ cancel is never held back, it only runs its own bucket into debt.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -116,12 +117,24 @@ class Bucket:
             self._at_ns = now_ns
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What is left now, and the most there can be. Negative is debt: cancels are sent all the same."""
+
+    tier: Tier
+    orders: int
+    order_burst: int
+    cancels: int
+    cancel_burst: int
+
+
 class Budget:
     """The order and the cancel bucket of one signer, as we believe the venue counts them."""
 
     def __init__(self, tier: Tier = Tier.STANDARD) -> None:
         rates = TIERS[tier]
         self.tier = tier
+        self._wanted = dict.fromkeys(Urgency, 0)
         self.orders = Bucket(rates.orders, rates.order_burst)
         self.cancels = Bucket(rates.cancels, rates.cancel_burst)
 
@@ -134,11 +147,29 @@ class Budget:
         return min(MAX_BATCH, self.orders.burst - self.reserved(urgency))
 
     def admit(self, orders: int, urgency: Urgency, now_ns: Nanos) -> Nanos:
-        """Take the tokens for one batch and return 0, or take none and return how long to wait before asking again."""
-        wait_ns = self.orders.wait_ns(orders, self.reserved(urgency), now_ns)
+        """Take the tokens for one batch and return 0, or take none and return how long to wait before asking again.
+
+        What more urgent batches wait for is left to them.
+        """
+        before = sum(wanted for other, wanted in self._wanted.items() if other < urgency)
+        keep = min(self.reserved(urgency) + before, self.orders.burst - orders)
+        wait_ns = self.orders.wait_ns(orders, keep, now_ns)
         if not wait_ns:
             self.orders.take(orders, now_ns)
         return wait_ns
+
+    @contextmanager
+    def waiting(self, orders: int, urgency: Urgency) -> Iterator[None]:
+        """Inside, the less urgent leave these tokens alone."""
+        self._wanted[urgency] += orders
+        try:
+            yield
+        finally:
+            self._wanted[urgency] -= orders
+
+    def tokens(self, now_ns: Nanos) -> Tokens:
+        orders, cancels = self.orders, self.cancels
+        return Tokens(self.tier, orders.left(now_ns), orders.burst, cancels.left(now_ns), cancels.burst)
 
     def cancel_batch(self) -> int:
         """Cancels in one request at most."""

@@ -18,8 +18,9 @@ from execution.domain.commands import (
     Rejected,
     Unknown,
 )
+from execution.domain.decode import OrderWord, TradeWord
 from execution.domain.reconcile import VenueOrder
-from markets.domain.units import AssetId, Cash, Size
+from markets.domain.units import AssetId, Cash, ConditionId, Size
 
 T = TypeVar("T")
 
@@ -66,10 +67,24 @@ class Relayer(Protocol):
     async def cancel(self, ids: Sequence[ClientOrderId]) -> Sequence[CancelAnswer]: ...
 
     async def cancel_all(self) -> Sequence[CancelAnswer]:
-        """Cancel every order of this wallet; raises when the venue could not be asked."""
+        """Cancel every order of this wallet; raises OSError when the venue could not be asked."""
+
+    async def cancel_market(self, condition_id: ConditionId = "", asset: AssetId = "") -> Sequence[CancelAnswer]:
+        """Cancel every order of one market or of one token; raises OSError when the venue could not be asked,
+        ValueError when neither is named.
+        """
 
     async def open_orders(self) -> Ok[tuple[VenueOrder, ...]] | Unavailable: ...
 
+    async def order(self, client_order_id: ClientOrderId) -> Ok[OrderWord | None] | Unavailable:
+        """One order in whatever state; None when the venue does not (or no longer) know it, which proves nothing."""
+
+    async def trades(self, after_s: int = 0) -> Ok[tuple[TradeWord, ...]] | Unavailable:
+        """Our trades that matched in that second (epoch) or later."""
+
     async def balances(self) -> Ok[Balances] | Unavailable: ...
+
+    async def heartbeat(self) -> Ok[None] | Unavailable:
+        """Tell the venue that we live. Ok: its dead-man's switch holds, or it has none."""
 
     async def close(self) -> None: ...

@@ -24,10 +24,12 @@ from execution.domain.commands import (
     TradeStatus,
     Unknown,
 )
+from execution.domain.decode import OrderWord, TradeWord
 from execution.domain.reconcile import VenueOrder
 from execution.relayers.base import Answer, Balances, CancelAnswer, Ok, Submission, Unavailable
+from execution.relayers.recall import Recall
 from markets.domain.events import Side
-from markets.domain.units import AssetId, Cash, Nanos, Price, Size, cash_ceil, cash_floor
+from markets.domain.units import AssetId, Cash, ConditionId, Nanos, Price, Size, cash_ceil, cash_floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class FakeRelayer:
         self._before_ack = before_ack
         self._clock = clock
         self._resting: dict[ClientOrderId, _Resting] = {}
+        self._recall = Recall()
         self._trades = 0
 
     async def submit(self, orders: Sequence[Submission]) -> Sequence[Answer]:
@@ -121,6 +124,7 @@ class FakeRelayer:
         client_order_id = submission.order.client_order_id
         if not isinstance(step, Reject) and (isinstance(step, Accept) or step.rests):
             self._resting[client_order_id] = _Resting(submission)
+            self._recall.arrived(submission.order, submission.order_id, self._clock())
         if step.delay_s:
             await asyncio.sleep(step.delay_s)
         match step:
@@ -142,22 +146,39 @@ class FakeRelayer:
     def _cancel(self, client_order_id: ClientOrderId) -> CancelAnswer:
         if self._resting.pop(client_order_id, None) is None:
             return CancelFailed(client_order_id, "order not found or already ended", self._clock())
-        return Cancelled(client_order_id, "cancelled", self._clock())
+        gone = Cancelled(client_order_id, "cancelled", self._clock())
+        self._recall.cancelled(gone)
+        return gone
 
     async def cancel_all(self) -> Sequence[CancelAnswer]:
         if self.unavailable:
             raise ConnectionError(self.unavailable)
         return await self.cancel(tuple(self._resting))
 
+    async def cancel_market(self, condition_id: ConditionId = "", asset: AssetId = "") -> Sequence[CancelAnswer]:
+        ids = self._recall.resting_in(condition_id, asset)
+        if self.unavailable:
+            raise ConnectionError(self.unavailable)
+        return await self.cancel(ids)
+
     async def open_orders(self) -> Ok[tuple[VenueOrder, ...]] | Unavailable:
         if self.unavailable:
             return Unavailable(self.unavailable)
         return Ok(tuple(_listed(each) for each in self._resting.values()))
 
+    async def order(self, client_order_id: ClientOrderId) -> Ok[OrderWord | None] | Unavailable:
+        return Unavailable(self.unavailable) if self.unavailable else Ok(self._recall.order(client_order_id))
+
+    async def trades(self, after_s: int = 0) -> Ok[tuple[TradeWord, ...]] | Unavailable:
+        return Unavailable(self.unavailable) if self.unavailable else Ok(self._recall.trades(after_s))
+
     async def balances(self) -> Ok[Balances] | Unavailable:
         if self.unavailable:
             return Unavailable(self.unavailable)
         return Ok(Balances(self.cash, {asset: size for asset, size in self.shares.items() if size}))
+
+    async def heartbeat(self) -> Ok[None] | Unavailable:
+        return Unavailable(self.unavailable) if self.unavailable else Ok(None)
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -203,13 +224,16 @@ class FakeRelayer:
             status,
             self._clock(),
         )
+        self._recall.filled(fill)
         self._on_outcome(fill)
         return fill
 
     def drop(self, client_order_id: ClientOrderId, detail: str = "cancelled by the venue") -> None:
         """The venue takes an order down unasked."""
         del self._resting[client_order_id]
-        self._on_outcome(Cancelled(client_order_id, detail, self._clock()))
+        gone = Cancelled(client_order_id, detail, self._clock())
+        self._recall.cancelled(gone)
+        self._on_outcome(gone)
 
     def say(self, outcome: Outcome) -> None:
         """Anything else the venue may come up with: late acceptances, repeated fills, failed settlements."""

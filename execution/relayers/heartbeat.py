@@ -53,6 +53,7 @@ class HeartbeatChain:
         self._id = ""
         self._good_s: float | None = None
         self._missed = False
+        self.problem = ""  # why the last beat did not do; empty when it did
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -82,11 +83,12 @@ class HeartbeatChain:
                 reply = await self._post(expected)
             heard = _next_id(reply)
             if heard is None:
-                log.warning("heartbeat_failed", reason=_why(reply))
-                self._lapse(f"the last beat was not answered: {_why(reply)}")
+                self.problem = _why(reply)
+                log.warning("heartbeat_failed", reason=self.problem)
+                self._lapse(f"the last beat was not answered: {self.problem}")
                 return False
             self._lapse("the beat was answered too late")
-            self._id, self._good_s = heard, self._now_s()
+            self._id, self._good_s, self.problem = heard, self._now_s(), ""
             if self._missed:
                 self._missed = False
                 self._on_kept()

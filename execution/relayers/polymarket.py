@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from execution.domain.budget import MAX_BATCH, Budget, Tier, Urgency
+from execution.domain.budget import MAX_BATCH, Budget, Tier, Tokens, Urgency
 from execution.domain.commands import CancelFailed, Cancelled, ClientOrderId, NewOrder, Outcome, Rejected, Unknown
 from execution.domain.decode import OrderWord, TradeWord
 from execution.domain.ours import NEVER_REST, OurOrders
@@ -23,6 +23,7 @@ from execution.relayers.errors import judge, shortened
 from execution.relayers.heartbeat import Beats, HeartbeatChain, beat_body
 from execution.relayers.http import Answered, ClobHttp, Lost, Reply, Transport
 from execution.relayers.reads import ClobReads
+from execution.relayers.recall import check_named
 from execution.relayers.watch import Alarm, Watch
 from execution.signing import ApiCredentials, SignatureType
 from markets.domain.events import Side
@@ -107,9 +108,7 @@ class PolymarketRelayer:
         )
         self.reads = ClobReads(self.http, orders, config.signature_type)
         self.watch = Watch(self.budget, on_venue=on_venue, on_alarm=on_alarm, now_ns=now_ns)
-        self.chain = HeartbeatChain(
-            self.heartbeat, on_missed=on_orders_gone, on_kept=on_chain_kept, beats=config.heartbeat
-        )
+        self.chain = HeartbeatChain(self._beat, on_missed=on_orders_gone, on_kept=on_chain_kept, beats=config.heartbeat)
         self._assets = assets
         self._on_outcome = on_outcome
         self._urgency = urgency
@@ -173,11 +172,18 @@ class PolymarketRelayer:
     async def _wait_for_tokens(self, orders: int, urgency: Urgency) -> tuple[str, str] | None:
         """Wait for the budget; code and text when the wait would outlive the decision."""
         until_ns = self._now_ns() + int(self.config.wait_s * NANOS_PER_SECOND)
-        while wait_ns := self.budget.admit(orders, urgency, self._now_ns()):
-            if self._now_ns() + wait_ns > until_ns:
-                return "order_budget", f"the signer's order budget has no room for {wait_ns / NANOS_PER_SECOND:.2f} s"
-            await asyncio.sleep(wait_ns / NANOS_PER_SECOND)
+        with self.budget.waiting(orders, urgency):
+            while wait_ns := self.budget.admit(orders, urgency, self._now_ns()):
+                wait_s = wait_ns / NANOS_PER_SECOND
+                if self._now_ns() + wait_ns > until_ns:
+                    return "order_budget", f"the signer's order budget has no room for {wait_s:.2f} s"
+                await asyncio.sleep(wait_s)
         return None
+
+    @property
+    def tokens(self) -> Tokens:
+        """What the signer's budget at the venue has left, as we count it."""
+        return self.budget.tokens(self._now_ns())
 
     async def _post(self, batch: Sequence[Submission]) -> list[Judged]:
         bodies = [_envelope(each, self.http.owner) for each in batch]
@@ -227,6 +233,7 @@ class PolymarketRelayer:
 
     async def cancel_market(self, condition_id: ConditionId = "", asset: AssetId = "") -> Sequence[CancelAnswer]:
         """Every order of one market, or of one token, which works whatever the venue's width of condition ids."""
+        check_named(condition_id, asset)
         wanted = {"market": condition_id, "asset_id": asset}
         return await self._sweep("/cancel-market-orders", _json({key: value for key, value in wanted.items() if value}))
 
@@ -277,8 +284,11 @@ class PolymarketRelayer:
     async def balances(self) -> Ok[Balances] | Unavailable:
         return await self.reads.balances(self._assets())
 
-    async def heartbeat(self, heartbeat_id: str) -> Answered:
-        """One raw beat; the chain is who sends them."""
+    async def heartbeat(self) -> Ok[None] | Unavailable:
+        """One more beat of the chain, which `run` keeps by itself; with the first one the venue's switch is armed."""
+        return Ok(None) if await self.chain.beat() else Unavailable(self.chain.problem)
+
+    async def _beat(self, heartbeat_id: str) -> Answered:
         return await self.http.call("POST", "/v1/heartbeats", beat_body(heartbeat_id))
 
     # Whether we may trade at all
