@@ -140,6 +140,14 @@ class _Account:
             self.held = _fold(self.held, move)
         self._settle()
 
+    @property
+    def confirmed(self) -> Holding:
+        held = self.base
+        for move in self.open.values():
+            if move.final:
+                held = _fold(held, move)
+        return held
+
     def _settle(self) -> None:
         while self.open:
             key = next(iter(self.open))
@@ -259,6 +267,17 @@ class Ledger:
     def holding(self, asset: AssetId) -> Holding:
         account = self._accounts.get(asset)
         return account.held if account else _EMPTY
+
+    def confirmed(self, asset: AssetId) -> Holding:
+        """What is held of an asset when nothing that may still fail is counted."""
+        account = self._accounts.get(asset)
+        return account.confirmed if account else _EMPTY
+
+    def unconfirmed(self, asset: AssetId) -> tuple[tuple[Size, Cash], ...]:
+        """What may still fail, oldest first: shares that came in and what they cost, both below 0 for a sale."""
+        account = self._accounts.get(asset)
+        moves = account.open.values() if account else ()
+        return tuple((move.shares, move.paid) for move in moves if not move.final)
 
     @property
     def positions(self) -> Mapping[AssetId, Size]:

@@ -19,6 +19,7 @@ from polyweb.runtime.inbox import NO_CONTROL, Control, TraderConfig
 from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
 from risk.domain.panel import Panel
+from risk.domain.payoff import Unsettled
 from risk.domain.rate import OrderRate
 from risk.domain.stops import Stop, strongest
 from strategies.domain.inputs import BookView, Inventory
@@ -175,8 +176,15 @@ class TradingState:
             self.position_changed(market)
 
     def position_changed(self, market: Market) -> None:
-        held = self.ledger.inventory(market)
-        self.exposure.set_position(market.condition_id, held.yes, held.no, held.yes_cost, held.no_cost)
+        """Fills that may still be taken back count where they hurt, like the order they filled."""
+        condition_id = market.condition_id
+        yes, no = self.ledger.confirmed(market.yes), self.ledger.confirmed(market.no)
+        unsettled = [
+            Unsettled(asset == market.yes, shares, paid)
+            for asset in (market.yes, market.no)
+            for shares, paid in self.ledger.unconfirmed(asset)
+        ]
+        self.exposure.set_position(condition_id, yes.shares, no.shares, yes.cost, no.cost, unsettled)
 
     def order_changed(self, client_order_id: int) -> None:
         order = self.blotter.order(client_order_id)

@@ -1,17 +1,19 @@
 """What could be lost: per event the payoff "if outcome k wins" over positions, resting orders and a proposal.
 
-Law: every subset of our orders may fill, so an order counts where its fill would hurt and nowhere else. Quotes of
-one side are replaced, never added to: what rests and what is wanted there never stand beside each other
+Law: every subset of our orders may fill, and every subset of fills that are not confirmed may still be taken back, so
+both count where they would hurt and nowhere else. A sale's profit is banked: it pays for no loss of what is left.
+Quotes of one side are replaced, never added to: what rests and what is wanted there never stand beside each other
 (`execution.domain.converge`), so only the worse of the two counts. The trader alone owns an `ExposureBook`; a
 change costs O(outcomes of its event), whatever else we hold.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from markets.domain.events import Side
 from markets.domain.market import Market
-from markets.domain.units import Cash, ConditionId, Price, Size, cash_ceil, cash_floor
+from markets.domain.units import Cash, ConditionId, Price, Size, cash_floor
+from risk.domain.payoff import Outlook, Payoff, ProposedOrder, RestingOrder, Unsettled, adverse, filled, is_bid
 from strategies.domain.completeness import is_complete_set
 
 
@@ -20,59 +22,6 @@ class UnknownMarket(KeyError):
 
     def __str__(self) -> str:
         return f"no exposure can be computed for {self.args[0]}: it was not in set_markets"
-
-
-class ProposedOrder(NamedTuple):
-    """An order that may be placed; `fee` the most it may pay on top."""
-
-    condition_id: ConditionId
-    is_yes: bool
-    side: Side
-    price: Price
-    size: Size
-    fee: Cash = 0
-
-
-class RestingOrder(NamedTuple):
-    """`is_quote`: replaced side by side when the strategy wants something else, and never added to."""
-
-    is_yes: bool
-    side: Side
-    price: Price
-    size: Size
-    is_quote: bool = False
-
-
-# Profit of one order or position if the market's YES wins, and if it loses. A bare tuple: made on every change.
-Payoff: TypeAlias = tuple[Cash, Cash]
-
-
-class Outlook(NamedTuple):
-    """Losses possible once a proposal rests: of each market it names, of its event, of everything."""
-
-    markets: list[tuple[ConditionId, Cash]]
-    event: Cash
-    total: Cash
-
-
-def filled(is_yes: bool, side: Side, price: Price, size: Size, fee: Cash = 0) -> Payoff:
-    """Payoff of the whole fill: a share pays one pUSD or nothing, cash is rounded against us."""
-    if side is Side.BUY:
-        cash, shares = -cash_ceil(price, size) - fee, size
-    else:
-        cash, shares = cash_floor(price, size) - fee, -size
-    return (cash + shares, cash) if is_yes else (cash, cash + shares)
-
-
-def adverse(payoff: Payoff) -> Payoff:
-    """What the fill may cost where it hurts; where it helps it may as well not happen."""
-    win, lose = payoff
-    return (win if win < 0 else 0, lose if lose < 0 else 0)
-
-
-def is_bid(order: ProposedOrder | RestingOrder) -> bool:
-    """The side of the one mirrored book: buying YES and selling NO bid, the others offer."""
-    return (order.side is Side.BUY) is order.is_yes
 
 
 class _Group:
@@ -106,10 +55,21 @@ class _Event:
         self.worst: Cash = 0
 
 
-class _Row:
-    """One market's part: `win` and `lose` over its position and the adverse side of its resting orders."""
+class _Standing(NamedTuple):
+    """An order of ours and what it may cost where it hurts."""
 
-    __slots__ = ("group", "held", "index", "lose", "market", "orders", "win")
+    order: RestingOrder
+    hurts: Payoff
+    fee: Cash
+
+
+class _Row:
+    """One market's part: `win` and `lose` over its confirmed position and the adverse side of all that may still be.
+
+    `yes` and `no` are confirmed shares with what was paid for them.
+    """
+
+    __slots__ = ("group", "index", "lose", "market", "no", "orders", "unsettled", "win", "yes")
 
     def __init__(self, market: Market, group: _Group) -> None:
         self.market = market
@@ -117,9 +77,46 @@ class _Row:
         self.index = len(group.diffs)
         self.win: Cash = 0
         self.lose: Cash = 0
-        self.held: Payoff = (0, 0)
-        self.orders: dict[int, tuple[RestingOrder, Payoff]] = {}
+        self.yes: tuple[Size, Cash] = (0, 0)
+        self.no: tuple[Size, Cash] = (0, 0)
+        self.unsettled: tuple[Unsettled, ...] = ()
+        self.orders: dict[int, _Standing] = {}
         group.diffs.append(0)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.orders or self.unsettled or any(self.yes) or any(self.no))
+
+    def position(self) -> Payoff:
+        """Of what is confirmed, and of what is not where it hurts."""
+        cost = self.yes[1] + self.no[1]
+        win, lose = self.yes[0] - cost, self.no[0] - cost
+        for is_yes, shares, paid in self.unsettled:
+            pays = shares - paid - self._earned(is_yes, shares, paid)
+            costs = pays - shares
+            more_win, more_lose = adverse((pays, costs) if is_yes else (costs, pays))
+            win += more_win
+            lose += more_lose
+        return win, lose
+
+    def payoff(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Payoff:
+        """Of a whole fill beside what is held; what a sale earns over its cost is banked and no longer cushions."""
+        win, lose = filled(is_yes, side, price, size, fee)
+        if side is Side.SELL:
+            earned = self._earned(is_yes, -size, -cash_floor(price, size))
+            return win - earned, lose - earned
+        return win, lose
+
+    def _earned(self, is_yes: bool, shares: Size, paid: Cash) -> Cash:
+        """What a sale of confirmed shares brings over their average cost; 0 for a purchase or a sale at a loss."""
+        held, cost = self.yes if is_yes else self.no
+        if shares >= 0 or held <= 0:
+            return 0
+        sold = min(-shares, held)
+        return max(0, paid * sold // shares - cost * sold // held)
+
+    def hurt(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Payoff:
+        return adverse(self.payoff(is_yes, side, price, size, fee))
 
 
 class ExposureBook:
@@ -137,7 +134,7 @@ class ExposureBook:
         old = self._rows
         known = {one.condition_id: one for one in markets}
         for condition_id, row in old.items():
-            if row.orders or row.held != (0, 0):
+            if not row.is_empty:
                 known.setdefault(condition_id, row.market)
         by_event: dict[str, list[Market]] = {}
         for market in known.values():
@@ -173,7 +170,7 @@ class ExposureBook:
         return event
 
     def _carry_over(self, old: _Row, new: _Row) -> None:
-        new.held, new.orders = old.held, old.orders
+        new.yes, new.no, new.unsettled, new.orders = old.yes, old.no, old.unsettled, old.orders
         for order_id in new.orders:
             self._where[order_id] = new
         self._change(new, old.win, old.lose)
@@ -196,13 +193,32 @@ class ExposureBook:
         group.event.worst += moved
         self._total += moved
 
-    def set_position(self, condition_id: ConditionId, yes: Size, no: Size, yes_cost: Cash, no_cost: Cash) -> None:
-        """Replace what is held; costs are what was paid for it, less what sales brought back."""
+    def set_position(
+        self,
+        condition_id: ConditionId,
+        yes: Size,
+        no: Size,
+        yes_cost: Cash,
+        no_cost: Cash,
+        unsettled: Iterable[Unsettled] = (),
+    ) -> None:
+        """Replace what is held: confirmed shares, what was paid for them less what sales brought back, and the fills
+        that may still be taken back.
+        """
         row = self._row(condition_id)
-        cost = yes_cost + no_cost
-        was_win, was_lose = row.held
-        row.held = (yes - cost, no - cost)
-        self._change(row, yes - cost - was_win, no - cost - was_lose)
+        was_win, was_lose = row.position()
+        row.yes, row.no, row.unsettled = (yes, yes_cost), (no, no_cost), tuple(unsettled)
+        win, lose = row.position()
+        self._change(row, win - was_win, lose - was_lose)
+        self._judge_sales_again(row)
+
+    def _judge_sales_again(self, row: _Row) -> None:
+        """What a resting sale would bank depends on what the shares have cost."""
+        for order_id, (order, (win, lose), fee) in row.orders.items():
+            if order.side is Side.SELL:
+                hurts = row.hurt(order.is_yes, order.side, order.price, order.size, fee)
+                row.orders[order_id] = _Standing(order, hurts, fee)
+                self._change(row, hurts[0] - win, hurts[1] - lose)
 
     def set_order(
         self,
@@ -220,16 +236,16 @@ class ExposureBook:
         row = self._row(condition_id)
         was = self._where.pop(order_id, None)
         if was is not None:
-            _, (win, lose) = was.orders.pop(order_id)
+            win, lose = was.orders.pop(order_id).hurts
             self._change(was, -win, -lose)
         if remaining:
-            hurts = adverse(filled(is_yes, side, price, remaining, fee))
-            row.orders[order_id] = (RestingOrder(is_yes, side, price, remaining, is_quote), hurts)
+            hurts = row.hurt(is_yes, side, price, remaining, fee)
+            row.orders[order_id] = _Standing(RestingOrder(is_yes, side, price, remaining, is_quote), hurts, fee)
             self._where[order_id] = row
             self._change(row, *hurts)
 
     def resting(self, condition_id: ConditionId) -> list[RestingOrder]:
-        return [order for order, _ in self._row(condition_id).orders.values()]
+        return [standing.order for standing in self._row(condition_id).orders.values()]
 
     def worst_event(self, event_id: str) -> Cash:
         event = self._events.get(event_id)
@@ -277,7 +293,8 @@ class ExposureBook:
         """As `worst_event`, had all these orders filled."""
         changes: dict[_Row, Payoff] = {}
         for order in orders:
-            self._add(changes, order, filled(order.is_yes, order.side, order.price, order.size, order.fee))
+            row = self._row(order.condition_id)
+            _add(changes, row, row.payoff(order.is_yes, order.side, order.price, order.size, order.fee))
         return self.worst_event(event_id) + self._more(_within(event_id, changes))
 
     def worst_total_with(self, orders: Iterable[ProposedOrder]) -> Cash:
@@ -286,14 +303,9 @@ class ExposureBook:
     def _adverse(self, orders: Iterable[ProposedOrder]) -> dict[_Row, Payoff]:
         changes: dict[_Row, Payoff] = {}
         for order in orders:
-            payoff = filled(order.is_yes, order.side, order.price, order.size, order.fee)
-            self._add(changes, order, adverse(payoff))
+            row = self._row(order.condition_id)
+            _add(changes, row, row.hurt(order.is_yes, order.side, order.price, order.size, order.fee))
         return changes
-
-    def _add(self, changes: dict[_Row, Payoff], order: ProposedOrder, payoff: Payoff) -> None:
-        row = self._row(order.condition_id)
-        win, lose = changes.get(row, (0, 0))
-        changes[row] = (win + payoff[0], lose + payoff[1])
 
     def _more(self, changes: dict[_Row, Payoff]) -> Cash:
         """How much worse (or, below 0, better) these changes make the sum of all groups they touch."""
@@ -308,30 +320,35 @@ class ExposureBook:
         return sum(group.loss(lose, vectors[group]) - group.worst for group, lose in sums.items())
 
 
+def _add(changes: dict[_Row, Payoff], row: _Row, payoff: Payoff) -> None:
+    win, lose = changes.get(row, (0, 0))
+    changes[row] = (win + payoff[0], lose + payoff[1])
+
+
 def _replacing(row: _Row, quotes: Sequence[ProposedOrder]) -> Payoff:
     """How much worse a market's row may become on the way from the quotes that rest to those wanted."""
     win = lose = 0
     for side in (True, False):
         wanted = [quote for quote in quotes if is_bid(quote) is side]
         if wanted:
-            old = [pair for pair in row.orders.values() if pair[0].is_quote and is_bid(pair[0]) is side]
-            more_win, more_lose = _replacing_side(old, wanted)
+            old = [each for each in row.orders.values() if each.order.is_quote and is_bid(each.order) is side]
+            more_win, more_lose = _replacing_side(row, old, wanted)
             win += more_win
             lose += more_lose
     return win, lose
 
 
-def _replacing_side(old: Sequence[tuple[RestingOrder, Payoff]], wanted: Sequence[ProposedOrder]) -> Payoff:
+def _replacing_side(row: _Row, old: Sequence[_Standing], wanted: Sequence[ProposedOrder]) -> Payoff:
     """Either all old quotes of a side rest or at most one order per target: the target or an old one kept for it."""
-    rests = [hurts for _, hurts in old]
-    spare = [order for order, _ in old]
+    rests = [each.hurts for each in old]
+    spare = [each.order for each in old]
     each = list(rests)
     for quote in wanted:
         same = RestingOrder(quote.is_yes, quote.side, quote.price, quote.size, True)
         if same in spare:
             spare.remove(same)
         else:
-            each.append(adverse(filled(quote.is_yes, quote.side, quote.price, quote.size, quote.fee)))
+            each.append(row.hurt(quote.is_yes, quote.side, quote.price, quote.size, quote.fee))
     most = len(wanted)
     win = sum(sorted(win for win, _ in each)[:most]) - sum(win for win, _ in rests)
     lose = sum(sorted(lose for _, lose in each)[:most]) - sum(lose for _, lose in rests)

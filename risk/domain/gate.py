@@ -26,8 +26,9 @@ from markets.domain.units import (
 )
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.exits import Exit, reducing
-from risk.domain.exposure import ExposureBook, Outlook, ProposedOrder, RestingOrder
+from risk.domain.exposure import ExposureBook
 from risk.domain.limits import Limits
+from risk.domain.payoff import Outlook, ProposedOrder, RestingOrder
 from risk.domain.stops import Stop, StopLevel
 from strategies.domain.inputs import FLAT, Inventory
 from strategies.domain.intents import Basket, Leg, Quote, QuoteSet

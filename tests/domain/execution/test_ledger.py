@@ -331,3 +331,15 @@ def test_the_order_of_confirmations_does_not_matter() -> None:
             made.apply(fill(trade, was.side, was.price, was.size / SHARE))
         ends.append((made.cash, made.holding("yes")))
     assert all(end == ends[0] for end in ends)
+
+
+def test_what_may_still_fail_is_told_apart_from_what_is_confirmed() -> None:
+    waiting = fill("b", price=6000, status=MATCHED)
+    made = ledger(fill("a", price=4000), waiting, fill("c", Side.SELL, 7000, 5))
+    assert made.holding("yes").shares == 15 * SHARE
+    assert (made.confirmed("yes").shares, made.confirmed("yes").cost) == (5 * SHARE, 2 * SHARE)
+    assert made.unconfirmed("yes") == ((10 * SHARE, 6 * SHARE),)
+    made.apply(fill("b", price=6000))
+    assert made.confirmed("yes") == made.holding("yes")
+    assert made.unconfirmed("yes") == made.unconfirmed("an asset never held") == ()
+    assert made.confirmed("an asset never held").shares == 0

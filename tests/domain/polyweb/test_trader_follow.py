@@ -232,3 +232,29 @@ def test_screens_hear_of_a_market_only_when_something_was_decided_about_it() -> 
     assert stage.trader.drain_touched() == []
     stage.turn(book(first, stage.now))
     assert stage.trader.drain_touched() == [first.condition_id]
+
+
+def test_a_fill_frees_no_cap_before_it_is_confirmed() -> None:
+    stage = Stage().quoting()
+    bid, ask = stage.live()
+    before = stage.trader.exposure.worst_total()
+    stage.apply(replace_status(fill_of(bid, stage.now), TradeStatus.MATCHED))
+    stage.apply(replace_status(fill_of(ask, stage.now, trade_id="trade-2"), TradeStatus.MATCHED))
+    assert stage.trader.exposure.worst_total() == before
+    stage.apply(fill_of(bid, stage.now), fill_of(ask, stage.now, trade_id="trade-2"))
+    assert stage.trader.exposure.worst_total() == 0  # YES and NO of the pair: one of them pays
+
+
+def test_a_failed_fill_leaves_the_count_with_its_cost() -> None:
+    stage = Stage().quoting()
+    bid, _ = stage.live()
+    stage.operator(stops=(STOP_ALL,))
+    stage.apply(replace_status(fill_of(bid, stage.now), TradeStatus.MATCHED))
+    stage.turn()
+    assert stage.trader.exposure.worst_total() == 98 * PUSD // 10
+    stage.apply(replace_status(fill_of(bid, stage.now), TradeStatus.FAILED))
+    assert stage.trader.exposure.worst_total() == 0
+
+
+def replace_status(fill: Fill, status: TradeStatus) -> Fill:
+    return msgspec.structs.replace(fill, status=status)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import CASH_ONE, PRICE_ONE, SIZE_ONE
-from risk.domain.exposure import ExposureBook, ProposedOrder, UnknownMarket
+from risk.domain.exposure import ExposureBook, UnknownMarket
+from risk.domain.payoff import ProposedOrder, Unsettled
 
 SHARES = SIZE_ONE
 PUSD = CASH_ONE
@@ -50,9 +51,51 @@ def test_a_resting_sell_gives_up_the_payout_it_would_have_had() -> None:
     book = ExposureBook([binary("a")])
     book.set_position("a", 100 * SHARES, 0, 0, 0)
     book.set_order(1, "a", True, Side.SELL, 6000, 150 * SHARES)
-    assert book.worst_market("a") == 0  # YES wins: 100 held, 60 of 150 given up; NO wins: nothing was paid
+    assert book.worst_market("a") == 20 * PUSD  # YES wins: 50 sold short; the 60 earned by the 100 held are banked
     book.set_order(1, "a", True, Side.SELL, 6000, 300 * SHARES)
-    assert book.worst_market("a") == 20 * PUSD
+    assert book.worst_market("a") == 80 * PUSD
+
+
+def test_a_profitable_sale_of_half_a_pair_leaves_the_other_half_at_its_cost() -> None:
+    book = ExposureBook([binary("a")])
+    book.set_position("a", 100 * SHARES, 100 * SHARES, 40 * PUSD, 60 * PUSD)
+    assert book.worst_total() == 0
+    book.set_order(1, "a", True, Side.SELL, 9000, 100 * SHARES)
+    assert book.worst_total() == 60 * PUSD  # as it is once the sale has filled: NO for 60, and 50 earned
+    book.set_order(1, "a", True, Side.SELL, 9000, 0)
+    book.set_position("a", 0, 100 * SHARES, 0, 60 * PUSD)
+    assert book.worst_total() == 60 * PUSD
+
+
+def test_what_a_resting_sale_gives_up_follows_what_the_shares_have_cost() -> None:
+    book = ExposureBook([binary("a")])
+    book.set_position("a", 100 * SHARES, 100 * SHARES, 40 * PUSD, 60 * PUSD)
+    book.set_order(1, "a", True, Side.SELL, 5000, 100 * SHARES, PUSD)
+    assert book.worst_market("a") == 61 * PUSD
+    book.set_position("a", 100 * SHARES, 100 * SHARES, 50 * PUSD, 50 * PUSD)
+    assert book.worst_market("a") == 51 * PUSD
+    book.set_order(1, "a", True, Side.SELL, 5000, 0)
+    assert book.worst_market("a") == 0
+
+
+def test_a_fill_that_may_be_taken_back_counts_like_the_order_it_filled() -> None:
+    book = ExposureBook([binary("a")])
+    book.set_position("a", 100 * SHARES, 0, 40 * PUSD, 0)
+    bought = ProposedOrder("a", False, Side.BUY, 5000, 100 * SHARES)
+    book.set_order(1, *bought)
+    assert book.worst_total() == 40 * PUSD
+    book.set_order(1, "a", False, Side.BUY, 5000, 0)
+    book.set_position("a", 100 * SHARES, 0, 40 * PUSD, 0, [Unsettled(False, 100 * SHARES, 50 * PUSD)])
+    assert book.worst_total() == 40 * PUSD  # without it the YES shares may still lose what they cost
+    book.set_position("a", 100 * SHARES, 100 * SHARES, 40 * PUSD, 50 * PUSD)
+    assert book.worst_total() == 0
+
+
+def test_a_market_with_nothing_but_unsettled_fills_is_not_forgotten() -> None:
+    book = ExposureBook([binary("a")])
+    book.set_position("a", 0, 0, 0, 0, [Unsettled(True, 100 * SHARES, 40 * PUSD)])
+    book.set_markets([])
+    assert book.worst_total() == 40 * PUSD
 
 
 def test_an_order_that_is_gone_counts_no_more() -> None:
@@ -173,14 +216,19 @@ def outcomes_of(kind: str) -> list[dict[str, bool]]:
     return [{**{n: n == winner for n in NAMES[:3]}, "d": d} for winner in winners for d in (True, False)]
 
 
-def profit(order: ProposedOrder, yes_wins: bool) -> int:
+Positions = dict[str, tuple[int, int, int, int]]
+FLAT = (0, 0, 0, 0)
+
+
+def profit(order: ProposedOrder, yes_wins: bool, held: tuple[int, int, int, int] = FLAT) -> int:
+    """Of one fill; what a sale of held shares earns over their average cost is banked."""
     pays = order.size if order.is_yes == yes_wins else 0
     if order.side is Side.BUY:
         return pays - -(-order.price * order.size // PRICE_ONE) - order.fee
-    return order.price * order.size // PRICE_ONE - order.fee - pays
-
-
-Positions = dict[str, tuple[int, int, int, int]]
+    shares, cost = (held[0], held[2]) if order.is_yes else (held[1], held[3])
+    of_ours = min(order.size, shares)
+    banked = order.price * order.size // PRICE_ONE * of_ours // order.size - of_ours * cost // shares if shares else 0
+    return order.price * order.size // PRICE_ONE - order.fee - pays - max(banked, 0)
 
 
 def brute(kind: str, positions: Positions, may_fill: list[ProposedOrder], names: str) -> int:
@@ -188,6 +236,10 @@ def brute(kind: str, positions: Positions, may_fill: list[ProposedOrder], names:
     orders = [order for order in may_fill if order.condition_id in names]
     subsets = list(chain.from_iterable(combinations(orders, count) for count in range(len(orders) + 1)))
     worst = 0
+
+    def gains(order: ProposedOrder, wins: dict[str, bool]) -> int:
+        return profit(order, wins[order.condition_id], positions.get(order.condition_id, FLAT))
+
     for wins in outcomes_of(kind):
         held = sum(
             (yes if wins[name] else no) - yes_cost - no_cost
@@ -195,7 +247,7 @@ def brute(kind: str, positions: Positions, may_fill: list[ProposedOrder], names:
             if name in names
         )
         for subset in subsets:
-            worst = max(worst, -held - sum(profit(order, wins[order.condition_id]) for order in subset))
+            worst = max(worst, -held - sum(gains(order, wins) for order in subset))
     return worst
 
 

@@ -14,9 +14,10 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
 from markets.domain.units import CASH_ONE, NANOS_PER_SECOND, SIZE_ONE
 from risk.domain import gate
-from risk.domain.exposure import ExposureBook, ProposedOrder
+from risk.domain.exposure import ExposureBook
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused, evaluate_basket, evaluate_quotes
 from risk.domain.limits import Limits
+from risk.domain.payoff import ProposedOrder
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.intents import Basket, Leg, Quote, QuoteSet, Route
 

@@ -1,0 +1,70 @@
+"""What an order or a fill may bring, as values: its payoff if YES wins and if it loses.
+
+Law: cash is rounded against us, and nothing here knows what else we hold.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+from markets.domain.events import Side
+from markets.domain.units import Cash, ConditionId, Price, Size, cash_ceil, cash_floor
+
+
+class ProposedOrder(NamedTuple):
+    """An order that may be placed; `fee` the most it may pay on top."""
+
+    condition_id: ConditionId
+    is_yes: bool
+    side: Side
+    price: Price
+    size: Size
+    fee: Cash = 0
+
+
+class RestingOrder(NamedTuple):
+    """`is_quote`: replaced side by side when the strategy wants something else, and never added to."""
+
+    is_yes: bool
+    side: Side
+    price: Price
+    size: Size
+    is_quote: bool = False
+
+
+class Unsettled(NamedTuple):
+    """A fill that may still be taken back: shares that came in, cash that left for them; both below 0 for a sale."""
+
+    is_yes: bool
+    shares: Size
+    paid: Cash
+
+
+# Profit of one order or position if the market's YES wins, and if it loses. A bare tuple: made on every change.
+Payoff: TypeAlias = tuple[Cash, Cash]
+
+
+class Outlook(NamedTuple):
+    """Losses possible once a proposal rests: of each market it names, of its event, of everything."""
+
+    markets: list[tuple[ConditionId, Cash]]
+    event: Cash
+    total: Cash
+
+
+def filled(is_yes: bool, side: Side, price: Price, size: Size, fee: Cash = 0) -> Payoff:
+    """Payoff of the whole fill: a share pays one pUSD or nothing, cash is rounded against us."""
+    if side is Side.BUY:
+        cash, shares = -cash_ceil(price, size) - fee, size
+    else:
+        cash, shares = cash_floor(price, size) - fee, -size
+    return (cash + shares, cash) if is_yes else (cash, cash + shares)
+
+
+def adverse(payoff: Payoff) -> Payoff:
+    """What the fill may cost where it hurts; where it helps it may as well not happen."""
+    win, lose = payoff
+    return (win if win < 0 else 0, lose if lose < 0 else 0)
+
+
+def is_bid(order: ProposedOrder | RestingOrder) -> bool:
+    """The side of the one mirrored book: buying YES and selling NO bid, the others offer."""
+    return (order.side is Side.BUY) is order.is_yes
