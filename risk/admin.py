@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from markets.admin import ModelAdmin, ReadOnly, ReasonForm, columns_of, operator, reason_of
 from risk import services
-from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from risk.models import Breaker, BreakerEvent, Incident, Limit, Refusal, Stop, Threshold
 
 
 @admin.register(Limit)
@@ -93,10 +93,58 @@ class StopAdmin(ModelAdmin[Stop]):
 
 @admin.register(Breaker)
 class BreakerAdmin(ReadOnly, ModelAdmin[Breaker]):
-    list_display = ("kind", "market", "state", "reason", "since")
+    list_display = ("kind", "market", "state", "reason", "since", "until", "released_at", "released_by")
+    list_filter = ("kind", "state")
+    list_select_related = ("market", "released_by")
+    ordering = ("-since",)
+    action_form = ReasonForm
+    actions = ("release",)
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("risk.change_breaker")
+
+    @admin.action(description="Release", permissions=["release"])
+    def release(self, request: HttpRequest, queryset: QuerySet[Breaker]) -> None:
+        for row in queryset.select_related("market"):
+            try:
+                services.release_breaker(
+                    kind=row.kind, market=row.market, author=operator(request), source="admin",
+                    reason=reason_of(request, "released in the admin"),
+                )  # fmt: skip
+            except services.NotReleasable as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"{row.kind} released.", messages.SUCCESS)
+
+
+@admin.register(BreakerEvent)
+class BreakerEventAdmin(ReadOnly, ModelAdmin[BreakerEvent]):
+    list_display = ("at", "kind", "market", "state", "reason")
     list_filter = ("kind", "state")
     list_select_related = ("market",)
-    ordering = ("-since",)
+    ordering = ("-pk",)
+
+
+@admin.register(Threshold)
+class ThresholdAdmin(ModelAdmin[Threshold]):
+    """Deleting one brings its default back."""
+
+    list_display = ("name", "value", "updated_at")
+    ordering = ("name",)
+    actions = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Threshold | None = None) -> tuple[str, ...]:
+        return ("name",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Threshold, form: Any, change: bool) -> None:
+        services.set_threshold(
+            name=obj.name, value=obj.value, author=operator(request), source="admin", reason="admin page edit"
+        )
+
+    def delete_model(self, request: HttpRequest, obj: Threshold) -> None:
+        services.set_threshold(
+            name=obj.name, value=None, author=operator(request), source="admin", reason="removed in the admin"
+        )
 
 
 @admin.register(Refusal)

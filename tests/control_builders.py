@@ -30,10 +30,10 @@ def a_user(*permissions: str, name: str = "ana", staff: bool = False) -> User:
     return user
 
 
-def a_caller(*permissions: str) -> APIClient:
+def a_caller(*permissions: str, name: str = "ana") -> APIClient:
     """A client of the REST API signed in with these permissions."""
     client = APIClient()
-    client.force_authenticate(a_user(*permissions))
+    client.force_authenticate(a_user(*permissions, name=name))
     return client
 
 

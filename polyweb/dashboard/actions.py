@@ -30,7 +30,7 @@ from strategies.domain.params import ParamError
 PAGE = "page"
 
 
-def _author(request: HttpRequest) -> User:
+def author_of(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
@@ -38,7 +38,7 @@ def _wants_json(request: HttpRequest) -> bool:
     return "application/json" in request.headers.get("Accept", "")
 
 
-def _back(request: HttpRequest, fallback: str) -> HttpResponseRedirect:
+def back_to(request: HttpRequest, fallback: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(next_address(request, fallback))
 
 
@@ -66,7 +66,7 @@ class StopView(Page):
         asked = form.cleaned_data
         row = risk.stop(
             level=asked["level"], scope=asked["scope"], reason=asked["reason"] or "stop button",
-            author=_author(request), source=PAGE, expires_at=asked["expires_at"], slippage=asked["slippage"],
+            author=author_of(request), source=PAGE, expires_at=asked["expires_at"], slippage=asked["slippage"],
             **asked["target"],
         )  # fmt: skip
         address = reverse("dashboard:stop-report", args=[row.pk])
@@ -103,11 +103,11 @@ class ReleaseView(PageAccess, View):
             messages.error(request, "reason: at most 500 characters")
         elif not Stop.objects.filter(pk=pk).exists():
             messages.info(request, f"There is no stop {pk}.")
-        elif risk.resume(stop=pk, author=_author(request), source=PAGE, reason=form.cleaned_data["reason"]):
+        elif risk.resume(stop=pk, author=author_of(request), source=PAGE, reason=form.cleaned_data["reason"]):
             messages.success(request, f"Stop {pk} is released. Quotes come back as books and limits allow.")
         else:
             messages.info(request, f"Stop {pk} was not in force any more.")
-        return _back(request, reverse("dashboard:incidents"))
+        return back_to(request, reverse("dashboard:incidents"))
 
 
 class ParamsView(PageAccess, View):
@@ -122,7 +122,7 @@ class ParamsView(PageAccess, View):
         if not form.errors:
             try:
                 revision = strategies.set_params(
-                    scope="market", market=market, values=form.values, author=_author(request), source=PAGE,
+                    scope="market", market=market, values=form.values, author=author_of(request), source=PAGE,
                     reason=form.reason, expected_revision=form.expected_revision,
                 )  # fmt: skip
             except ParamError as error:
@@ -185,10 +185,10 @@ class SwitchView(PageAccess, View):
         if not form.is_valid():
             for field, texts in form.errors.items():
                 messages.error(request, f"{field}: {' '.join(map(str, texts))}")
-            return _back(request, back)
+            return back_to(request, back)
         action, chosen = form.cleaned_data["action"], form.cleaned_data["markets"]
         who: dict[str, Any] = {
-            "author": _author(request), "source": PAGE, "reason": form.cleaned_data["reason"],
+            "author": author_of(request), "source": PAGE, "reason": form.cleaned_data["reason"],
         }  # fmt: skip
         try:
             if request.POST.get("matching"):
@@ -199,7 +199,7 @@ class SwitchView(PageAccess, View):
             messages.error(request, str(error))
         else:
             messages.success(request, _told(action, changed))
-        return _back(request, back)
+        return back_to(request, back)
 
     @staticmethod
     def _switch(action: str, chosen: list[str], who: dict[str, Any]) -> int:
@@ -236,7 +236,7 @@ class RulesView(PageAccess, View):
             return _to_market(market)
         try:
             markets.approve_rules(
-                market=market, author=_author(request), source=PAGE, reason=form.cleaned_data["reason"],
+                market=market, author=author_of(request), source=PAGE, reason=form.cleaned_data["reason"],
                 rule_hash=form.cleaned_data["rule_hash"],
             )  # fmt: skip
         except markets.RulesMoved as error:
@@ -258,7 +258,7 @@ class OtherView(PageAccess, View):
         on = request.POST.get("on") == "yes"
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
         try:
-            changed = markets.allow_other(market=market, on=on, author=_author(request), source=PAGE, reason=reason)
+            changed = markets.allow_other(market=market, on=on, author=author_of(request), source=PAGE, reason=reason)
         except ValueError as error:
             messages.error(request, f"reason: {error}")
         else:
@@ -281,9 +281,9 @@ class AcknowledgeView(PageAccess, View):
             raise Http404
         form = ReasonForm(request.POST)
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
-        if risk.acknowledge_incident(incident=incident, author=_author(request), source=PAGE, reason=reason):
+        if risk.acknowledge_incident(incident=incident, author=author_of(request), source=PAGE, reason=reason):
             messages.success(request, f"Incident {pk} acknowledged.")
-        return _back(request, reverse("dashboard:incidents"))
+        return back_to(request, reverse("dashboard:incidents"))
 
 
 class ArbView(PageAccess, View):
@@ -296,7 +296,7 @@ class ArbView(PageAccess, View):
         if not problems:
             try:
                 strategies.set_arb(
-                    values=form.values, author=_author(request), source=PAGE, reason=form.cleaned_data["reason"]
+                    values=form.values, author=author_of(request), source=PAGE, reason=form.cleaned_data["reason"]
                 )
             except ValidationError as error:
                 problems = sentences(error)
@@ -304,4 +304,4 @@ class ArbView(PageAccess, View):
             messages.error(request, problem)
         if not problems:
             messages.success(request, "Arbitrage settings applied.")
-        return _back(request, reverse("dashboard:arbitrage"))
+        return back_to(request, reverse("dashboard:arbitrage"))

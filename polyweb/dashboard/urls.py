@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from polyweb.dashboard import actions, views
+from polyweb.dashboard import actions, breaker_actions, views
 
 app_name = "dashboard"
 urlpatterns: list[URLPattern] = [
@@ -20,6 +20,8 @@ urlpatterns: list[URLPattern] = [
     path("arbitrage/settings/", actions.ArbView.as_view(), name="arb-settings"),
     path("incidents/", views.IncidentsView.as_view(), name="incidents"),
     path("incidents/<int:pk>/acknowledge/", actions.AcknowledgeView.as_view(), name="acknowledge"),
+    path("breakers/thresholds/", breaker_actions.ThresholdsView.as_view(), name="thresholds"),
+    path("breakers/<str:kind>/release/", breaker_actions.ReleaseBreakerView.as_view(), name="release-breaker"),
     path("system/", views.SystemView.as_view(), name="system"),
     path("stop/", actions.StopView.as_view(), name="stop"),
     path("stop/<int:pk>/", actions.StopReportView.as_view(), name="stop-report"),

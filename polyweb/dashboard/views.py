@@ -18,7 +18,17 @@ from execution.models import MarketState, Order, Plan
 from markets import selectors as markets
 from markets.models import Change, Market
 from polyweb.access import PageAccess
-from polyweb.dashboard import arb_page, charts, figures, market_page, reasons, rules_page, selectors, system_page
+from polyweb.dashboard import (
+    arb_page,
+    breakers_page,
+    charts,
+    figures,
+    market_page,
+    reasons,
+    rules_page,
+    selectors,
+    system_page,
+)
 from polyweb.dashboard.forms import StopForm
 from risk import selectors as risk
 from risk.models import Refusal, Stop
@@ -261,7 +271,7 @@ class IncidentsView(Page):
         since = timezone.now() - timedelta(hours=24)
         context.update(
             incidents=risk.open_incidents().select_related("acknowledged_by"),
-            breakers=risk.breakers(),
+            **breakers_page.context(),
             refusals=risk.refusals().filter(minute__gte=since)[:60],
             released=Stop.objects.exclude(released_at=None)
             .select_related("market", "event", "author", "released_by").order_by("-released_at")[:10],

@@ -4,6 +4,7 @@ Law: totals are counted once, by whoever owns them, and only copied here. Labels
 """
 
 import time
+from collections import Counter
 
 from prometheus_client import Gauge
 
@@ -13,6 +14,7 @@ from markets.domain.integrity import Trust
 from polyweb.runtime.feed_gauges import FeedGauges
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
+from risk.domain.breakers import BreakerKind
 
 BEAT = Gauge("polyweb_engine_beat_timestamp_seconds", "When the engine last published, Unix time.")
 RUNNING = Gauge("polyweb_engine_running", "1 while the engine trades, else 0.")
@@ -23,6 +25,9 @@ INBOX = Gauge("polyweb_inbox_waiting", "Items waiting to be folded in.")
 FACTS = Gauge("polyweb_facts_waiting", "Facts waiting for the journal.")
 LAG = Gauge("polyweb_loop_lag_seconds", "How late the event loop woke the last time.")
 DECIDE = Gauge("polyweb_turn_seconds", "Duration of the newest turns.", ["quantile"])
+
+BREAKERS = Gauge("polyweb_breakers_open", "Breakers that keep orders down, by kind.", ["kind"])
+TRIPS = Gauge("polyweb_breaker_trips", "How often breakers tripped since the engine started.")
 
 
 class Gauges:
@@ -38,6 +43,7 @@ class Gauges:
         BEAT.set(time.time())
         RUNNING.set(overview["state"] == "running")
         self._publish_markets(trader, overview)
+        self._publish_breakers(trader)
         self._feed.publish(overview)
         execution.OPEN_ORDERS.labels(self._relayer).set(trader.blotter.open_count)
         execution.UNKNOWN_ORDERS.labels(self._relayer).set(overview["orders"]["unknown"])
@@ -50,6 +56,12 @@ class Gauges:
         for quantile, key in (("0.5", "decide_us_p50"), ("0.99", "decide_us_p99")):
             if loop[key] is not None:
                 DECIDE.labels(quantile).set(loop[key] / 1_000_000)
+
+    def _publish_breakers(self, trader: Trader) -> None:
+        tripped = Counter(breaker.kind for breaker in trader.panel.tripped)
+        for kind in BreakerKind:
+            BREAKERS.labels(kind.value).set(tripped[kind])
+        TRIPS.set(trader.panel.trips)
 
     def _publish_markets(self, trader: Trader, overview: Json) -> None:
         self._markets.publish(

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from markets.api.fields import ToldDecimal
 from risk.domain.stops import StopLevel, StopScope
-from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from risk.models import Incident, Limit, Refusal, Stop
 from strategies.domain.registry import NAMES as STRATEGIES
 
 TARGETS = ("market", "event", "strategy", "wallet")
@@ -99,15 +99,6 @@ class ResumeSerializer(serializers.Serializer[Any]):
 class ReleasedSerializer(serializers.Serializer[Any]):
     released = serializers.IntegerField()
     in_force = serializers.IntegerField(help_text="Stops that still hold.")
-
-
-class BreakerSerializer(_Targeted, serializers.ModelSerializer[Breaker]):
-    event = None  # type: ignore[assignment]  # a breaker has no event
-
-    class Meta:
-        model = Breaker
-        fields = ("kind", "market", "state", "reason", "since")
-        read_only_fields = fields
 
 
 class RefusalSerializer(serializers.ModelSerializer[Refusal]):

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from risk.api import views
+from risk.api import breakers, views
 
 router = SimpleRouter()
 router.register("stops", views.StopViewSet, basename="stop")
@@ -12,6 +12,9 @@ urlpatterns = [
     *router.urls,
     path("resume/", views.ResumeView.as_view(), name="resume"),
     path("limits/", views.LimitView.as_view(), name="limits"),
-    path("breakers/", views.BreakerView.as_view(), name="breakers"),
+    path("breakers/", breakers.BreakerView.as_view(), name="breakers"),
+    path("breakers/release/", breakers.BreakerReleaseView.as_view(), name="release-breaker"),
+    path("breaker-events/", breakers.BreakerEventView.as_view(), name="breaker-events"),
+    path("thresholds/", breakers.ThresholdView.as_view(), name="thresholds"),
     path("refusals/", views.RefusalView.as_view(), name="refusals"),
 ]

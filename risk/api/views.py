@@ -25,7 +25,6 @@ from markets.selectors import UnknownEvent, UnknownMarket
 from risk import selectors, services
 from risk.api.serializers import (
     TARGETS,
-    BreakerSerializer,
     IncidentSerializer,
     LimitSerializer,
     LimitWriteSerializer,
@@ -37,7 +36,7 @@ from risk.api.serializers import (
     StopWriteSerializer,
 )
 from risk.domain.stops import StopLevel, StopScope
-from risk.models import Breaker, Incident, Limit, Refusal, Stop
+from risk.models import Incident, Limit, Refusal, Stop
 
 
 @contextmanager
@@ -131,16 +130,6 @@ class ResumeView(generics.GenericAPIView[Stop]):
             released = services.resume(author=author_of(request), source="api", **body)
         left = selectors.in_force(timezone.now()).count()
         return Response(ReleasedSerializer({"released": released, "in_force": left}).data)
-
-
-class BreakerView(generics.ListAPIView[Breaker]):
-    """Automatic breakers as the engine last reported them."""
-
-    queryset = Breaker.objects.select_related("market").order_by("kind", "pk")
-    serializer_class = BreakerSerializer
-    permission_classes = (ModelPermissions,)
-    pagination_class = Pages
-    filterset_fields = ("kind", "state")
 
 
 class RefusalFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped library
