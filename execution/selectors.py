@@ -60,11 +60,11 @@ def order_records(relayer: str) -> list[OrderRecord]:
     return [_record(row) for row in rows]
 
 
-def _record(row: Order) -> OrderRecord:
-    state = OrderState(row.state)
+def order_value(row: Order) -> NewOrder:
+    """The order as it was decided; `row.market` is read."""
     # The expiry is not a column: it stands in the signed request, which is what the venue goes by.
     expiration_s = int(json.loads(row.payload)["expiration"])
-    order = NewOrder(
+    return NewOrder(
         client_order_id=row.client_order_id,
         condition_id=row.market.condition_id,
         asset=row.asset_id,
@@ -76,8 +76,12 @@ def _record(row: Order) -> OrderRecord:
         post_only=row.post_only,
         expires_ms=expiration_s * 1_000,
     )
+
+
+def _record(row: Order) -> OrderRecord:
+    state = OrderState(row.state)
     return OrderRecord(
-        order=order,
+        order=order_value(row),
         plan_id=row.plan.plan_id,
         strategy=Strategy(row.plan.strategy),
         state=state,

@@ -100,6 +100,13 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
+def headers_of(
+    credentials: ApiCredentials, address: str, timestamp_s: int, method: str, path: str, body: bytes
+) -> dict[str, str]:
+    """Every header we set ourselves."""
+    return {**_HEADERS, **l2_headers(credentials, address, timestamp_s, method, path, body)}
+
+
 class ClobHttp:
     """One session to one CLOB for one signer. `address` is the signing key's own."""
 
@@ -136,7 +143,7 @@ class ClobHttp:
         headers = dict(_HEADERS)
         if self._credentials is not None:
             timestamp_s = self._now_ns() // NANOS_PER_SECOND + self.skew_s
-            headers |= l2_headers(self._credentials, self.address, timestamp_s, method, path, body)
+            headers = headers_of(self._credentials, self.address, timestamp_s, method, path, body)
         url = f"{self.url}{path}?{query}" if query else self.url + path
         return await self.fetch(method, url, body, headers, timeout_s=timeout_s)
 

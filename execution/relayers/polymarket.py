@@ -16,7 +16,7 @@ from execution.domain.decode import OrderWord, TradeWord
 from execution.domain.ours import NEVER_REST, OurOrders
 from execution.domain.reconcile import VenueOrder
 from execution.domain.venue import Venue, VenueMode, VenueSignal
-from execution.relayers import answers
+from execution.relayers import answers, requests
 from execution.relayers.answers import Judged
 from execution.relayers.base import Answer, Balances, CancelAnswer, Ok, Submission, Unavailable
 from execution.relayers.errors import judge, shortened
@@ -186,11 +186,8 @@ class PolymarketRelayer:
         return self.budget.tokens(self._now_ns())
 
     async def _post(self, batch: Sequence[Submission]) -> list[Judged]:
-        bodies = [_envelope(each, self.http.owner) for each in batch]
-        if len(bodies) == 1:
-            reply = await self.http.call("POST", "/order", bodies[0])
-        else:
-            reply = await self.http.call("POST", "/orders", b"[" + b",".join(bodies) + b"]")
+        request = requests.place(batch, self.http.owner)
+        reply = await self.http.call(request.method, request.path, request.body)
         self.watch.heard(reply, self.budget.orders)
         judged = answers.to_orders(batch, reply, self._now_ns())
         self.watch.placed(judged, reply)
@@ -357,17 +354,6 @@ class PolymarketRelayer:
                 pause_s = min(self.config.probe_cap_s, 2 * pause_s)
             else:
                 pause_s = self.config.probe_s
-
-
-def _envelope(submission: Submission, owner: str) -> bytes:
-    """One entry of a request: the signed bytes the journal holds, and what goes with them unsigned."""
-    order = submission.order
-    return b'{"deferExec":false,"order":%b,"orderType":"%b","owner":"%b","postOnly":%b}' % (
-        submission.body,
-        order.order_type.value.encode(),
-        owner.encode(),
-        b"true" if order.post_only else b"false",
-    )
 
 
 def _json(value: object) -> bytes:

@@ -56,6 +56,12 @@ def preview(market: Market, view: Row, values: Mapping[str, Decimal | None]) -> 
     }
 
 
+def wanted(market: Market, view: Row) -> tuple[domain.Market, QuoteSet]:
+    """What the strategy would quote on the book of `view` with the parameters in force. Raises NothingToPreview."""
+    given = _given(market, view)
+    return given.market, spread.plan(given, strategies.resolved([market])[market.condition_id])
+
+
 def _given(market: Market, view: Row) -> MarketInput:
     book = view.get("book") or {}
     if not book.get("bids") or not book.get("asks"):
