@@ -232,6 +232,12 @@ class AllowanceReportAdmin(_Page):
     ordering = ("-at", "-pk")
 
 
+@admin.register(models.AccountOpening)
+class AccountOpeningAdmin(_Page):
+    list_display = ("relayer", "wallet", "venue", "cash", "at")
+    ordering = ("-at", "-pk")
+
+
 @admin.register(models.EngineLease)
 class EngineLeaseAdmin(_Page):
     list_display = ("name", "token", "holder", "expires_at")

@@ -3,7 +3,7 @@
 Law: `intend` returns only when the rows are committed. Whoever gets an exception from it sends nothing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -96,6 +96,9 @@ class Journal(Protocol):
     async def open_orders(self, relayer: str) -> Sequence[OrderRecord]:
         """Orders of `relayer` without a final state, oldest first."""
 
+    async def ended_orders(self, relayer: str, since_ns: Nanos) -> Sequence[OrderRecord]:
+        """Orders that ended after `since_ns`, and older ones with a trade whose settlement was not told."""
+
     async def fills(self, relayer: str) -> Sequence[Fill]:
         """Every fill of `relayer`, oldest first, with its newest status."""
 
@@ -166,13 +169,21 @@ class MemoryJournal:
         self.audits.append(audit)
 
     async def open_orders(self, relayer: str) -> Sequence[OrderRecord]:
+        return self._records(lambda record: record.state not in ENDED)
+
+    async def ended_orders(self, relayer: str, since_ns: Nanos) -> Sequence[OrderRecord]:
+        ids = {moved.client_order_id for moved in self.moves if moved.at_ns >= since_ns}
+        ids |= {fill.client_order_id for fill in self._fills.values() if fill.status not in SETTLED}
+        return self._records(lambda record: record.state in ENDED and record.order.client_order_id in ids)
+
+    def _records(self, wanted: Callable[[OrderRecord], bool]) -> list[OrderRecord]:
         fills: dict[ClientOrderId, list[tuple[str, int]]] = {}
         for trade_id, client_order_id, bucket in self._fills:
             fills.setdefault(client_order_id, []).append((trade_id, bucket))
         return [
             msgspec.structs.replace(record, fills=tuple(fills.get(client_order_id, ())))
             for client_order_id, record in sorted(self.orders.items())
-            if record.state not in ENDED
+            if wanted(record)
         ]
 
     async def fills(self, relayer: str) -> Sequence[Fill]:

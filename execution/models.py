@@ -236,6 +236,24 @@ class AllowanceReport(models.Model):
         return f"allowances {self.at:%F %T}"
 
 
+class AccountOpening(models.Model):
+    """What an account held when an engine first traded it: the ledger counts from here, and fills from `at` on."""
+
+    relayer = models.CharField(max_length=16)
+    wallet = models.CharField(max_length=42, help_text="Holds the money; checksummed.")
+    venue = models.CharField(max_length=200, help_text="The address of its CLOB.")
+    cash = models.DecimalField(**CASH)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["relayer", "wallet", "venue"], name="account_opened_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"opening of {self.wallet} at {self.venue}"
+
+
 class EngineLease(models.Model):
     """Who may sign for this wallet. `token` only ever grows: a holder with an older one is refused by the signer."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from execution.domain.blotter import OrderRecord
@@ -39,6 +39,7 @@ from markets.domain.units import (
 from markets.models import Market
 from strategies.domain.intents import OrderType
 
+SETTLED = (TradeStatus.CONFIRMED.value, TradeStatus.FAILED.value)
 ENDED_STATES = tuple(sorted(state.value for state in ENDED))
 BEAT_PATIENCE = timedelta(seconds=5)
 
@@ -53,6 +54,22 @@ def order_records(relayer: str) -> list[OrderRecord]:
     rows = (
         Order.objects.filter(relayer=relayer, dry_run=False)
         .exclude(state__in=ENDED_STATES)
+        .select_related("plan", "market")
+        .prefetch_related("fills")
+        .order_by("client_order_id")
+    )
+    return [_record(row) for row in rows]
+
+
+def ended_records(relayer: str, since: datetime) -> list[OrderRecord]:
+    """Orders that have ended and of which the venue may still say something, oldest first.
+
+    They ended after `since`, or the settlement of one of their trades has not been told.
+    """
+    unsettled = FillRow.objects.filter(relayer=relayer).exclude(status__in=SETTLED)
+    rows = (
+        Order.objects.filter(relayer=relayer, dry_run=False, state__in=ENDED_STATES)
+        .filter(Q(updated_at__gte=since) | Q(pk__in=unsettled.values("order")))
         .select_related("plan", "market")
         .prefetch_related("fills")
         .order_by("client_order_id")
@@ -240,6 +257,13 @@ def engine_alive(
     """Whether the engine has reported within `patience` and has not said that it stopped."""
     rows = EngineStatus.objects.filter(name=name, beat_at__gte=(now or timezone.now()) - patience)
     return rows.exclude(state="stopped").exists()
+
+
+def venue_known_ms(relayer: str, name: str = DEFAULT_LEASE) -> int:
+    """Until when the last engine had heard and written down everything the venue said, epoch ms; 0 when unknown."""
+    row = EngineStatus.objects.filter(name=name, relayer=relayer).first()
+    told = (row.summary.get("venue") or {}).get("known_ms") if row is not None else None
+    return told if isinstance(told, int) else 0
 
 
 def latest_reconcile() -> ReconcileReport | None:

@@ -18,6 +18,7 @@ from execution.domain.orders import ENDED, OrderEventKind, OrderState
 from execution.domain.postings import Posting, PostingLeg
 from execution.domain.reconcile import Correction
 from execution.models import (
+    AccountOpening,
     AllowanceReport,
     EngineLease,
     EngineStatus,
@@ -31,7 +32,16 @@ from execution.models import (
     ReconcileReport,
 )
 from execution.models import Posting as PostingRow
-from markets.domain.units import Cash, ConditionId, Price, Size, cash_to_decimal, price_to_decimal, size_to_decimal
+from markets.domain.units import (
+    Cash,
+    ConditionId,
+    Price,
+    Size,
+    cash_from_decimal,
+    cash_to_decimal,
+    price_to_decimal,
+    size_to_decimal,
+)
 from markets.models import Market
 
 DEFAULT_LEASE = "engine"
@@ -77,6 +87,28 @@ def release_lease(*, lease: Lease, now: datetime | None = None) -> bool:
         holder="", expires_at=now or timezone.now()
     )
     return moved == 1
+
+
+# The account -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """From when on an account's fills count, and the cash (1e-6 pUSD) they count from."""
+
+    cash: Cash
+    at: datetime
+
+
+def open_account(*, relayer: str, wallet: str, venue: str, cash: Cash, now: datetime | None = None) -> Opening:
+    """The account's opening: `cash` becomes it when an engine trades this wallet at this venue for the first time."""
+    row, _ = AccountOpening.objects.get_or_create(
+        relayer=relayer,
+        wallet=wallet,
+        venue=venue,
+        defaults={"cash": cash_to_decimal(cash), "at": now or timezone.now()},
+    )
+    return Opening(cash_from_decimal(row.cash, "cash"), row.at)
 
 
 # The heartbeat -----------------------------------------------------------------------------------------------

@@ -89,6 +89,10 @@ class DjangoJournal:
     async def open_orders(self, relayer: str) -> Sequence[OrderRecord]:
         return await self._run("open_orders", lambda: selectors.order_records(relayer))
 
+    async def ended_orders(self, relayer: str, since_ns: Nanos) -> Sequence[OrderRecord]:
+        since = moment(since_ns)
+        return await self._run("ended_orders", lambda: selectors.ended_records(relayer, since))
+
     async def fills(self, relayer: str) -> Sequence[Fill]:
         return await self._run("fills", lambda: selectors.fill_values(relayer))
 

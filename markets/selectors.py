@@ -76,6 +76,12 @@ def subscribed_markets() -> list[domain.Market]:
     return [to_domain(row, set_size=sizes.get(row.event_id or 0, 0)) for row in rows if len(row.outcomes.all()) == 2]
 
 
+def named(condition_ids: Collection[str]) -> list[domain.Market]:
+    """These markets, followed or not; those whose two tokens are not known are left out."""
+    rows = with_tokens(Market.objects.filter(condition_id__in=condition_ids)).order_by("condition_id")
+    return [to_domain(row) for row in rows if len(row.outcomes.all()) == 2]
+
+
 def with_tokens(rows: QuerySet[Market]) -> QuerySet[Market]:
     return rows.select_related("event").prefetch_related("outcomes")
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
-from polyweb.env import Env, Problem, Profile
+from polyweb.env import Env, Problem, Profile, is_local
 
 
 def problem_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
@@ -31,12 +31,21 @@ def env_messages(env: Env) -> list[CheckMessage]:
 
 
 def _relayer(env: Env) -> Iterator[CheckMessage]:
-    if env.relayer == "real":
-        yield Error(
-            "The real relayer is not available yet: this version cannot send orders to the venue.",
-            hint="Set POLYWEB_RELAYER to paper (fills against the public book) or fake.",
-            id="polyweb.E002",
-        )
+    if env.relayer != "real":
+        return
+    if env.keystore is None and not env.at_sandbox:
+        hint = "Make one with manage.py keys create, then set POLYWEB_KEYSTORE and POLYWEB_KEYSTORE_PASSPHRASE_FILE."
+        yield Error("The real relayer signs with your key, and no keystore is named.", hint=hint, id="polyweb.E002")
+    addresses = {"POLYWEB_FEED_URL": env.feed_url, "POLYWEB_USER_URL": env.user_url}
+    elsewhere = [name for name, url in addresses.items() if is_local(url) is not env.at_sandbox]
+    if elsewhere:
+        text = "Some of the venue's addresses are on this machine and some are not."
+        hint = f"POLYWEB_CLOB_URL says one thing; change it or {' and '.join(elsewhere)}."
+        yield Error(text, hint=hint, id="polyweb.E011")
+    if (env.signature_type == "eoa") is not (env.funder is None):
+        text = "Kind of wallet and its address do not go together."
+        hint = "Set POLYWEB_FUNDER with every POLYWEB_SIGNATURE_TYPE but eoa, and never with eoa."
+        yield Error(text, hint=hint, id="polyweb.E012")
 
 
 def _redis(env: Env) -> Iterator[CheckMessage]:
@@ -50,6 +59,9 @@ def _redis(env: Env) -> Iterator[CheckMessage]:
 
 
 def _keys(env: Env) -> Iterator[CheckMessage]:
+    if env.private_key is not None and not env.at_sandbox:
+        hint = "Unset POLYWEB_PRIVATE_KEY and put the key into a keystore: manage.py keys import."
+        yield Error("A plain key in the environment is refused outside the sandbox.", hint=hint, id="polyweb.E010")
     if env.keystore is not None and not env.keystore.is_file():
         hint = "Point POLYWEB_KEYSTORE at an existing keystore v3 file."
         yield Error("POLYWEB_KEYSTORE names no file.", hint=hint, id="polyweb.E006")

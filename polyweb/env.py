@@ -8,6 +8,7 @@ who carries orders out. Neither implies the other.
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +24,7 @@ from pydantic_settings.exceptions import SettingsError
 from polyweb import database_url as db_url
 
 PREFIX = "POLYWEB_"
+LOCAL = ("127.0.0.1", "localhost", "::1")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Read outside Django by `./run` and by the tests; a typing error in them is caught there.
@@ -59,6 +61,12 @@ def _url_with(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _address(value: str) -> str:
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
+        raise ValueError("must be an address: 0x and 40 hex digits")
+    return value
+
+
 def _redis_url(value: SecretStr) -> SecretStr:
     parts = urlsplit(value.get_secret_value())
     if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
@@ -91,8 +99,13 @@ class _Words:
         return core_schema.no_info_before_validator_function(_words, handler(source))
 
 
+def is_local(url: str) -> bool:
+    return urlsplit(url).hostname in LOCAL
+
+
 HttpUrl = Annotated[str, _url_with("http", "https")]
 SocketUrl = Annotated[str, _url_with("ws", "wss")]
+Address = Annotated[str, AfterValidator(_address)]
 ProjectPath = Annotated[Path, AfterValidator(_from_base)]
 Words = Annotated[tuple[str, ...], NoDecode, _Words]
 
@@ -116,6 +129,10 @@ class Env(BaseSettings):
         "polymarket-client", description="the venue client behind the real relayer"
     )
     dry_run: bool = Field(True, description="real relayer only: sign and journal, never send")
+    signature_type: Literal["eoa", "poly-proxy", "poly-gnosis-safe", "poly-1271"] = Field(
+        "eoa", description="kind of wallet that holds the money; eoa is the signing key's own address"
+    )
+    funder: Address | None = Field(None, description="address of that wallet, where it is not the key's own")
     paper_cash: Decimal = Field(
         Decimal("1000"), gt=0, le=Decimal("1000000000"), description="the paper relayer's starting cash, pUSD"
     )
@@ -135,6 +152,10 @@ class Env(BaseSettings):
     )
     gamma_url: HttpUrl = Field("https://gamma-api.polymarket.com", description="market metadata (Gamma)")
     clob_url: HttpUrl = Field("https://clob.polymarket.com", description="order book and order entry (CLOB)")
+    user_url: SocketUrl = Field(
+        "wss://ws-subscriptions-clob.polymarket.com/ws/user",
+        description="user-channel WebSocket",
+    )
 
     feed_redundancy: int = Field(1, ge=1, le=2, description="sockets per shard of tokens; with 2 the first frame wins")
     audit_s: float = Field(
@@ -156,6 +177,9 @@ class Env(BaseSettings):
 
     keystore: ProjectPath | None = Field(None, description="keystore v3 file with the signing key")
     keystore_passphrase_file: ProjectPath | None = Field(None, description="file holding its passphrase")
+    private_key: SecretStr | None = Field(
+        None, description="a plain key, 0x and 64 hex digits: at the sandbox only; anywhere else it is refused"
+    )
 
     var_dir: ProjectPath = Field(BASE_DIR / "var", description="everything the process writes")
     record: bool = Field(False, description="the engine records every raw market frame beside its session")
@@ -177,6 +201,11 @@ class Env(BaseSettings):
         if self.secret_key_file is not None:
             object.__setattr__(self, "secret_key", SecretStr(_read_secret(self.secret_key_file)))
         return self
+
+    @property
+    def at_sandbox(self) -> bool:
+        """Whether orders go to an exchange on this machine: the only place where a worthless key may sign."""
+        return is_local(self.clob_url)
 
     @property
     def recordings(self) -> Path:

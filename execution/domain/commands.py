@@ -62,6 +62,7 @@ class CancelReason(StrEnum):
     REFUSED = "refused by the gate"
     DISABLED = "off by operator"
     NO_QUOTE = "nothing to quote"
+    VENUE = "venue or user channel"
     OFF_GRID = "tick changed"
     SHUTDOWN = "engine stopping"
     FOREIGN = "left by an earlier run"

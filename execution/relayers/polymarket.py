@@ -25,7 +25,7 @@ from execution.relayers.http import Answered, ClobHttp, Lost, Reply, Transport
 from execution.relayers.reads import ClobReads
 from execution.relayers.recall import check_named
 from execution.relayers.watch import Alarm, Watch
-from execution.signing import ApiCredentials, SignatureType
+from execution.signing import EXCHANGE_ADDRESS, ApiCredentials, SignatureType
 from markets.domain.events import Side
 from markets.domain.market import Generation
 from markets.domain.units import NANOS_PER_SECOND, AssetId, ConditionId, Nanos
@@ -34,6 +34,8 @@ __all__ = ["Alarm", "PolymarketConfig", "PolymarketRelayer", "VenueUnreachable"]
 
 _NOBODYS = "0x" + "0" * 64  # no order has this id: cancelling it asks the venue whether it answers
 _MAX_SKEW_S = 5
+REGION_BLOCKED = "geoblock: this region may not trade"
+REDUCE_ONLY = "closed-only: the account may only reduce positions"
 
 
 class VenueUnreachable(ConnectionError):
@@ -53,6 +55,7 @@ class PolymarketConfig:
     address: str
     credentials: ApiCredentials
     signature_type: SignatureType = SignatureType.EOA
+    chain_id: int = 137
     tier: Tier = Tier.STANDARD
     geoblock_url: str = "https://polymarket.com/api/geoblock"
     call_s: float = 4.0
@@ -301,12 +304,12 @@ class PolymarketRelayer:
             problems.append(f"geoblock: {blocked.reason}")
         elif blocked.value:
             self.watch.signal(VenueSignal.GEOBLOCKED)
-            problems.append("geoblock: this region may not trade")
+            problems.append(REGION_BLOCKED)
         if isinstance(closed, Unavailable):
             problems.append(f"closed-only: {closed.reason}")
         elif closed.value and self.venue.mode is not VenueMode.GEOBLOCKED:
             self.watch.signal(VenueSignal.CLOSED_ONLY)
-            problems.append("closed-only: the account may only reduce positions")
+            problems.append(REDUCE_ONLY)
         if not problems:
             self.watch.signal(VenueSignal.CLEARED)
         return tuple(problems)
@@ -336,7 +339,18 @@ class PolymarketRelayer:
         held = await self.balances()
         if isinstance(held, Unavailable):
             problems.append(f"balances: {held.reason}")
-        return tuple(problems)
+        return (*problems, *await self._missing_allowances())
+
+    async def _missing_allowances(self) -> list[str]:
+        """Exchanges that the venue lists and that may not move our pUSD: every order to one would be refused."""
+        allowed = await self.reads.allowances()
+        if isinstance(allowed, Unavailable):
+            return [f"allowances: {allowed.reason}"]
+        return [
+            f"allowances: exchange {address} may not move the wallet's pUSD; approve it first"
+            for (_, chain), address in EXCHANGE_ADDRESS.items()
+            if chain == self.config.chain_id and allowed.value.get(address.lower()) == 0
+        ]
 
     async def probe(self) -> None:
         """Ask a venue that takes nothing whether it takes cancels again."""

@@ -108,6 +108,17 @@ class ClobReads:
         text = str(reply.body.get("balance", ""))
         return Ok(int(text)) if text.isascii() and text.isdigit() else Unavailable(f"balance: {text[:40]!r}")
 
+    async def allowances(self) -> Ok[dict[str, int]] | Unavailable:
+        """How much pUSD (1e-6) each contract may move, by its address in lower case."""
+        query = urlencode({"asset_type": "COLLATERAL", "signature_type": str(self._signature_type.value)})
+        reply = await self._http.call("GET", "/balance-allowance", query=query)
+        if isinstance(reply, Lost) or not reply.ok or not isinstance(reply.body, dict):
+            return _unavailable(reply)
+        told = reply.body.get("allowances")
+        if not isinstance(told, dict):
+            return Unavailable("the venue does not say which contracts may move pUSD")
+        return Ok({str(at).lower(): int(sum_) for at, sum_ in told.items() if str(sum_).isdigit()})
+
     # What the account may do
 
     async def version(self) -> Ok[int] | Unavailable:

@@ -16,7 +16,16 @@ from execution.signing.eip712 import (
     exchange_separator,
     order_hash,
 )
-from execution.signing.keys import KeyUnavailable, SigningKey, load_key, sandbox_key
+from execution.signing.keys import (
+    KeyUnavailable,
+    SigningKey,
+    load_key,
+    make_passphrase,
+    new_key,
+    read_key,
+    sandbox_key,
+    save_key,
+)
 from execution.signing.orders import (
     MAX_CLIENT_ORDER_ID,
     LocalSigner,
@@ -52,9 +61,13 @@ __all__ = [
     "l2_headers",
     "l2_signature",
     "load_key",
+    "make_passphrase",
+    "new_key",
     "order_hash",
     "order_json",
     "post_order_body",
     "post_orders_body",
+    "read_key",
     "sandbox_key",
+    "save_key",
 ]

@@ -5,6 +5,8 @@ file.
 """
 
 import json
+import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -104,6 +106,48 @@ def load_key(keystore: Path, passphrase_file: Path) -> SigningKey:
             raise KeyUnavailable(f"keystore {keystore} does not open with that passphrase") from None
         raise KeyUnavailable(f"keystore {keystore} is not a keystore v3 file") from None
     return SigningKey(secret)
+
+
+def new_key() -> SigningKey:
+    """A key nobody has had before."""
+    while True:
+        try:
+            return SigningKey(secrets.token_bytes(32))
+        except KeyUnavailable:  # one chance in 2^128 that it lies off the curve
+            continue
+
+
+def read_key(text: str) -> SigningKey:
+    """A key as people keep it: 64 hex digits, with or without 0x. Raises KeyUnavailable without repeating it."""
+    try:
+        return SigningKey(bytes.fromhex(text.strip().removeprefix("0x")))
+    except ValueError:
+        raise KeyUnavailable("a private key is 0x and 64 hex digits; this is not") from None
+
+
+def make_passphrase(path: Path) -> None:
+    """A random passphrase in a new file that only its owner may read. Raises KeyUnavailable."""
+    _write_new(path, secrets.token_urlsafe(32) + "\n")
+
+
+def save_key(key: SigningKey, keystore: Path, passphrase_file: Path) -> None:
+    """Write a new keystore v3 file that only its owner may read. Takes about half a second. Raises KeyUnavailable."""
+    from eth_account import Account
+
+    passphrase = _read(passphrase_file, "passphrase file").rstrip("\r\n")
+    if not passphrase:
+        raise KeyUnavailable(f"passphrase file {passphrase_file} is empty")
+    _write_new(keystore, json.dumps(Account.encrypt(bytes.fromhex(key.reveal()[2:]), passphrase)))
+
+
+def _write_new(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: {error.strerror}") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def sandbox_key() -> SigningKey:

@@ -58,10 +58,13 @@ anything and stops with one line per problem; `manage.py check` says the same:
 | id | what |
 |---|---|
 | `polyweb.E001` | a variable that cannot be read: names it and what it must be |
-| `polyweb.E002` | the real relayer, which is not available yet |
+| `polyweb.E002` | the real relayer at the real venue without a keystore |
 | `polyweb.E003`, `polyweb.E004` | channel layer or broker is redis and no Redis is named |
 | `polyweb.E005`, `polyweb.E009` | the live profile without a secret key of its own, or without host names |
 | `polyweb.E006`, `polyweb.E007`, `polyweb.E008` | keystore or passphrase file missing |
+| `polyweb.E010` | a plain key in `POLYWEB_PRIVATE_KEY` anywhere but at the sandbox |
+| `polyweb.E011` | the venue's addresses, some on this machine and some not |
+| `polyweb.E012` | kind of wallet and its address that do not go together |
 | `polyweb.W001` | a variable that does not exist, with the nearest that does |
 | `polyweb.W002`, `polyweb.W003`, `polyweb.W004` | live on SQLite, with a one-process layer, in plain HTTP |
 | `polyweb.W005` | TimescaleDB wanted from a database without it; said by `migrate` and `check --database default` |

@@ -17,7 +17,7 @@ from markets.models import Market
 NO_CHAIN = {
     "fake": "the fake relayer has no wallet on a chain: nothing needs to be approved",
     "paper": "the paper relayer has no wallet on a chain: nothing needs to be approved",
-    "real": "the real relayer is not available yet: no wallet was read",
+    "real": "the real wallet is not read from here: the engine asks the venue before it trades",
 }
 
 

@@ -26,7 +26,7 @@ MAX_ROWS = 200
 NO_VENUE = {
     "fake": "the fake venue lives inside the engine and cannot be read from another process",
     "paper": "the paper venue lives inside the engine and cannot be read from another process",
-    "real": "the real relayer is not available yet",
+    "real": "the venue is compared by the engine when it starts, not from here",
 }
 
 

@@ -39,7 +39,7 @@ class Arbitrageur:
 
     def decide(self, changed: Iterable[ConditionId], now_ns: Nanos) -> list[Command]:
         fired: dict[str, None] = {}
-        if self._state.hold:
+        if self._state.hold or not self._state.venue.may_take:
             return []
         for condition_id in changed:
             book = self._state.books.book(condition_id)

@@ -5,7 +5,7 @@ Law: settings are read here, once, into values; nothing below asks whether money
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from execution.domain.commands import Outcome
 from execution.domain.lease import Lease
-from execution.domain.postings import Posting
+from execution.domain.moments import nanos
 from execution.engine import Hands, Trouble
 from execution.journal import Journal, Terms
 from execution.relayers.base import Relayer
@@ -29,8 +29,8 @@ from execution.signing import LocalSigner, SignatureType, sandbox_key
 from execution.store import DjangoJournal
 from execution.store_postgres import PostgresJournal
 from markets.domain.events import Frame, MarketEvent
-from markets.domain.market import Generation
-from markets.domain.units import Nanos, cash_from_decimal
+from markets.domain.market import Generation, Market
+from markets.domain.units import ConditionId, Nanos, cash_from_decimal
 from markets.store import EventWriter
 from polyweb.env import Env
 from polyweb.runtime.clerk import LEASE_TTL, Clerk
@@ -41,9 +41,11 @@ from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Begin, Item, TraderConfig
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher, Send
+from polyweb.runtime.real_venue import Past, RealVenue, open_venue
 from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
+from polyweb.runtime.venue_link import Access, Ears, InProcess, Opening
 from polyweb.runtime.views import Json
 
 log = structlog.get_logger(__name__)
@@ -53,19 +55,16 @@ log = structlog.get_logger(__name__)
 IN_PROCESS = frozenset({"fake", "paper"})
 
 
-class RelayerUnavailable(Exception):
-    """This relayer cannot be used; the text says why and what can."""
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where market data comes from: a WebSocket, or a recording at `speed` (0 is as fast as it can be read).
 
-    `clob_url` is the same venue over HTTP when it is not the environment's.
+    `clob_url` and `user_url` are the same venue's other doors when they are not the environment's.
     """
 
     url: str = ""
     clob_url: str = ""
+    user_url: str = ""
     recording: Path | None = None
     frames: Iterable[Frame] = ()
     speed: float = 1.0
@@ -80,6 +79,21 @@ class Wires:
         self.tap: Callable[[MarketEvent, Nanos], None] | None = None
         self.seen: Callable[[MarketEvent, Nanos], None] | None = None
         self.advance: Callable[[Nanos], None] = _nothing
+        self.hold: Callable[[str], None] = _unwired
+        self.market: Callable[[ConditionId], Market | None] = _unknown
+        self.known: Callable[[ConditionId], Market | None] = _unknown
+        self.known_markets: Callable[[], Iterable[Market]] = tuple
+
+    def ears(self) -> Ears:
+        """For what is built before the trader is."""
+        return Ears(
+            outcome=self.outcome,
+            push=lambda item: self.push(item),
+            trouble=lambda trouble: self.trouble(trouble),
+            hold=lambda reason: self.hold(reason),
+            market=lambda condition_id: self.known(condition_id),
+            markets=lambda: self.known_markets(),
+        )
 
     def outcome(self, outcome: Outcome) -> None:
         self.push(outcome)
@@ -93,22 +107,59 @@ def _unwired(_: object) -> None:
     raise RuntimeError("the engine is not wired up yet")
 
 
+def _unknown(_: ConditionId) -> None:
+    """No market is known yet."""
+
+
 def _nothing(_: Nanos) -> None:
     """A relayer with a clock of its own needs no pushing."""
 
 
-def build_relayer(env: Env, wires: Wires, trader: Callable[[], Trader]) -> Relayer:
-    """The relayer the environment asks for. Raises RelayerUnavailable for one that cannot trade yet."""
+async def open_access(env: Env, source: Source, wires: Wires, journal: Journal, clerk: Clerk) -> Access:
+    """The venue the environment asks for. Raises RelayerUnavailable for one that may not be traded at."""
     match env.relayer:
         case "fake":
-            return FakeRelayer(on_outcome=wires.outcome)
+            return _in_process(env, FakeRelayer(on_outcome=wires.outcome))
         case "paper":
-            exchange = PaperExchange(lambda key: trader().market(key), cash_from_decimal(env.paper_cash, "paper_cash"))
-            paper = PaperRelayer(exchange, wires.outcome, time.time_ns)
+            cash = cash_from_decimal(env.paper_cash, "paper_cash")
+            paper = PaperRelayer(PaperExchange(lambda key: wires.market(key), cash), wires.outcome, time.time_ns)
             wires.tap, wires.advance = paper.on_event, paper.advance
-            return paper
+            return _in_process(env, paper)
         case "real":
-            raise RelayerUnavailable("POLYWEB_RELAYER=real is not available yet: choose paper or fake")
+            venue = await open_venue(_at(env, source), wires.ears())
+            return Access(venue.relayer, venue, venue.signer, lambda: recall(env, venue, journal, clerk))
+
+
+def _in_process(env: Env, relayer: Relayer) -> Access:
+    """A venue that lives with the engine: any key will do, and the cash is whatever was asked for."""
+
+    async def opening() -> Opening:
+        return Opening(cash_from_decimal(env.paper_cash, "paper_cash"))
+
+    key = sandbox_key()
+    return Access(relayer, InProcess(), LocalSigner(key, key.address, SignatureType.EOA, env.chain_id), opening)
+
+
+def _at(env: Env, source: Source) -> Env:
+    """The environment with the addresses of this run's venue."""
+    told = {"feed_url": source.url, "clob_url": source.clob_url, "user_url": source.user_url}
+    return env.model_copy(update={name: url for name, url in told.items() if url})
+
+
+async def recall(env: Env, venue: RealVenue, journal: Journal, clerk: Clerk) -> Opening:
+    """What the journal knows of the account. A dry run fills nothing, so its cash is simply today's."""
+    name, opening = venue.relayer.name, Opening(await venue.cash())
+    if not env.dry_run:
+        row = await clerk.opening(name, venue.wallet, venue.relayer.config.clob_url, opening.cash)
+        opening = Opening(row.cash, nanos(row.at))
+    known_ns = await clerk.venue_known_ns(name)
+    since_ns = opening.since_ns
+    orders = [each for each in await journal.open_orders(name) if each.placed_ns >= since_ns]
+    ended = [each for each in await journal.ended_orders(name, known_ns) if each.placed_ns >= since_ns]
+    fills = [each for each in await journal.fills(name) if each.at_ns >= since_ns]
+    ids = {each.order.condition_id for each in (*orders, *ended)} | {each.condition_id for each in fills}
+    venue.remember(Past(tuple(orders), tuple(ended), tuple(fills), await clerk.markets_named(ids), known_ns))
+    return opening
 
 
 def build_journal() -> Journal:
@@ -117,48 +168,69 @@ def build_journal() -> Journal:
 
 
 async def build_engine(env: Env, source: Source, send: Send, lease_ttl: timedelta = LEASE_TTL) -> Engine:
-    """Take the lease, read the journal, wire everything. Raises LeaseHeld, RelayerUnavailable, RecordingError."""
-    clerk = Clerk(lease_ttl)
-    lease = await clerk.acquire(holder_name())
+    """Reach the venue, take the lease, read the journal, wire everything.
+
+    A venue may take long to answer, and a lease runs out meanwhile: so the venue comes first. Raises LeaseHeld,
+    RelayerUnavailable, RecordingError.
+    """
+    clerk, journal, wires = Clerk(lease_ttl), build_journal(), Wires()
+    access: Access | None = None
+    lease: Lease | None = None
     try:
+        access = await open_access(env, source, wires, journal, clerk)
+        lease = await clerk.acquire(holder_name())
         await clerk.abandon(IN_PROCESS - {env.relayer})
-        return await _assemble(env, source, send, clerk, lease)
+        return await _assemble(env, source, send, _Bench(clerk, journal, wires, access, lease))
     except BaseException:
-        await clerk.release(lease)  # whoever tries next need not wait for it to run out
+        if lease is not None:
+            await clerk.release(lease)  # whoever tries next need not wait for it to run out
+        if access is not None:
+            await access.relayer.close()
+        await journal.close()
         await clerk.close()
         raise
 
 
-async def _take_over(
-    env: Env, journal: Journal, postings: Sequence[Posting], wires: Wires, live_money: bool
-) -> tuple[Trader, Relayer, Begin]:
-    """A trader that knows what the journal knew, and the relayer it trades through."""
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What stands ready before the engine is put together."""
+
+    clerk: Clerk
+    journal: Journal
+    wires: Wires
+    access: Access
+    lease: Lease
+
+
+async def _take_over(env: Env, bench: _Bench, live_money: bool) -> tuple[Trader, Begin]:
+    """A trader that knows what the journal knew."""
+    wires, journal = bench.wires, bench.journal
+    opening = await bench.access.recall()
     config = TraderConfig(
-        first_id=await journal.max_client_order_id() + 1,
-        starting_cash=cash_from_decimal(env.paper_cash, "paper_cash"),
-        live_money=live_money,
+        first_id=await journal.max_client_order_id() + 1, starting_cash=opening.cash, live_money=live_money
     )
-    relayer = build_relayer(env, wires, lambda: trader)
     trader = Trader(config, wires.tap, wires.heard)
+    since_ns = opening.since_ns
     begin = Begin(
         time.time_ns(),
         config,
         tuple(await journal.open_orders(env.relayer)),
-        tuple(await journal.fills(env.relayer)),
-        tuple(postings),
+        tuple(fill for fill in await journal.fills(env.relayer) if fill.at_ns >= since_ns),
+        tuple(posting for posting in await bench.clerk.postings(env.relayer) if posting.at_ns >= since_ns),
     )
     trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings)
-    if isinstance(relayer, PaperRelayer):
-        relayer.exchange.ledger.restore(begin.fills, begin.postings)
-    return trader, relayer, begin
+    if isinstance(bench.access.relayer, PaperRelayer):
+        bench.access.relayer.exchange.ledger.restore(begin.fills, begin.postings)
+    wires.market, wires.known, wires.known_markets = trader.market, trader.known, lambda: trader.known_markets
+    return trader, begin
 
 
-def _hands(env: Env, trader: Trader, relayer: Relayer, journal: Journal, terms: Terms, wires: Wires) -> Hands:
-    key = sandbox_key()
+def _hands(env: Env, trader: Trader, bench: _Bench, terms: Terms) -> Hands:
+    wires = bench.wires
     return Hands(
-        signer=LocalSigner(key, key.address, SignatureType.EOA, env.chain_id),
-        journal=journal,
-        relayer=relayer,
+        signer=bench.access.signer,
+        journal=bench.journal,
+        relayer=bench.access.relayer,
         terms=terms,
         market_of=trader.market,
         on_outcome=wires.outcome,
@@ -169,20 +241,18 @@ def _hands(env: Env, trader: Trader, relayer: Relayer, journal: Journal, terms: 
     )
 
 
-async def _assemble(env: Env, source: Source, send: Send, clerk: Clerk, lease: Lease) -> Engine:
-    journal, wires = build_journal(), Wires()
+async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engine:
+    clerk, wires = bench.clerk, bench.wires
     dry_run = env.relayer == "real" and env.dry_run
-    terms = Terms(env.relayer, dry_run, lease.token)
-    trader, relayer, begin = await _take_over(
-        env, journal, await clerk.postings(env.relayer), wires, env.relayer == "real" and not dry_run
-    )
-    hands = _hands(env, trader, relayer, journal, terms, wires)
+    terms = Terms(env.relayer, dry_run, bench.lease.token)
+    trader, begin = await _take_over(env, bench, env.relayer == "real" and not dry_run)
+    hands = _hands(env, trader, bench, terms)
     raw = env.record and source.recording is None
     recordings = Recordings(env.recordings, raw=raw, register=clerk, on_trouble=lambda trouble: wires.trouble(trouble))
     recordings.item(begin, begin.at_ns)
     wired = FeedWires(raw=recordings.raw)
     feed = build_feed(env, source, lambda item: wires.push(item), wired)
-    facts = FactWriter(journal)
+    facts = FactWriter(bench.journal)
     history = History(trader, EventWriter() if env.store_events else None)
     wires.seen = history.heard
 
@@ -205,20 +275,22 @@ async def _assemble(env: Env, source: Source, send: Send, clerk: Clerk, lease: L
         hands=hands,
         turns=turns,
         feed=feed,
-        journal=journal,
-        relayer=relayer,
+        journal=bench.journal,
+        relayer=bench.access.relayer,
         clerk=clerk,
         publisher=publisher,
         facts=facts,
-        lease=lease,
+        lease=bench.lease,
         terms=terms,
         mode=describe(env, source),
         recordings=recordings,
         history=history,
+        link=bench.access.link,
     )
     engine = Engine(parts)
     wired.full = lambda: turns.full
     wires.push, wires.trouble = turns.push, engine.trouble
+    wires.hold = lambda reason: engine.hold("venue", reason)
     return engine
 
 

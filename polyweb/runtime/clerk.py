@@ -20,9 +20,11 @@ from execution.domain.moments import moment
 from execution.domain.postings import Posting
 from execution.domain.reconcile import Correction
 from execution.engine import Trouble
-from execution.services import Beat, Holding, ProfitPoint, Shown
+from execution.selectors import venue_known_ms
+from execution.services import Beat, Holding, Opening, ProfitPoint, Shown
+from markets import selectors as markets
 from markets.domain.market import Market
-from markets.domain.units import ConditionId, Nanos
+from markets.domain.units import NANOS_PER_MILLI, Cash, ConditionId, Nanos
 from markets.services.patience import be_impatient
 from markets.services.recordings import register_segment
 from polyweb.runtime import views
@@ -85,6 +87,18 @@ class Clerk:
         await self._run(
             lambda: execution.abandon_orders(relayers=relayers, reason="its venue died with an earlier engine")
         )
+
+    async def opening(self, relayer: str, wallet: str, venue: str, cash: Cash) -> Opening:
+        """What the account held when an engine first traded it; `cash` (1e-6 pUSD) when this is the first."""
+        return await self._run(lambda: execution.open_account(relayer=relayer, wallet=wallet, venue=venue, cash=cash))
+
+    async def venue_known_ns(self, relayer: str) -> Nanos:
+        """Until when the last engine had heard and written down everything the venue said; 0 when unknown."""
+        return NANOS_PER_MILLI * await self._run(lambda: venue_known_ms(relayer))
+
+    async def markets_named(self, condition_ids: Collection[ConditionId]) -> tuple[Market, ...]:
+        """Markets as stored, followed or not."""
+        return await self._run(lambda: tuple(markets.named(condition_ids)))
 
     async def control(self, seen: int | None, now_ns: Nanos) -> Control | None:
         return await self._run(lambda: read_control(seen, now_ns))

@@ -31,12 +31,14 @@ from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Control, Hold
+from polyweb.runtime.incidents import Incidents
 from polyweb.runtime.lookout import Lookout, listing
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
-from polyweb.runtime.recipe_alarm import RecipeAlarm, Settled
+from polyweb.runtime.recipe_alarm import RecipeAlarm
 from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.trader import Trader
+from polyweb.runtime.venue_link import VenueLink
 from polyweb.runtime.views import Json
 from polyweb.runtime.vitals import Vitals
 
@@ -48,7 +50,6 @@ BEAT_S = 1.0
 RENEWALS_PER_TTL = 4
 RENEWAL_RETRY_S = 0.5
 POINT_S = 2.0
-INCIDENT_RETRY_S = 1.0
 SHUTDOWN_S = 15.0
 RECONCILE_TRIES = 5
 
@@ -87,6 +88,7 @@ class Parts:
     mode: Json
     recordings: Recordings
     history: History
+    link: VenueLink
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -99,9 +101,12 @@ class Engine:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._nudged = asyncio.Event()
-        self._troubles: asyncio.Queue[Trouble | Settled] = asyncio.Queue(1_000)
+        # Cleared while the lease cannot be renewed: everything else that writes waits until it has been.
+        self._database = asyncio.Event()
+        self._database.set()
         self._gauges = Gauges(parts.relayer.name)
-        self._recipe_alarm = RecipeAlarm(self.trouble, self.settled)
+        self._incidents = Incidents(parts.clerk, self._database)
+        self._recipe_alarm = RecipeAlarm(self._incidents.trouble, self._incidents.settled)
         self._lookout = Lookout(
             blotter=parts.trader.blotter,
             relayer=parts.relayer.name,
@@ -118,10 +123,7 @@ class Engine:
             beat_s=BEAT_S,
         )
         self.state = "starting"
-        self._held = ""
-        # Cleared while the lease cannot be renewed: everything else that writes waits until it has been.
-        self._database = asyncio.Event()
-        self._database.set()
+        self._holds: dict[str, str] = {}
 
     # From outside
 
@@ -138,15 +140,18 @@ class Engine:
         self._parts.publisher.look(condition_id)
 
     def trouble(self, trouble: Trouble) -> None:
-        log.error("trouble", kind=trouble.kind, key=trouble.key, text=trouble.text)
-        with contextlib.suppress(asyncio.QueueFull):  # a thousand incidents wait already, and the log has this one
-            self._troubles.put_nowait(trouble)
+        self._incidents.trouble(trouble)
 
-    def settled(self, key: str) -> None:
-        """A trouble is over by itself; its turn comes after every one that was reported before."""
-        log.info("trouble_over", key=key)
-        with contextlib.suppress(asyncio.QueueFull):
-            self._troubles.put_nowait(Settled(key))
+    def hold(self, source: str, reason: str) -> None:
+        """Take everything down and quote nothing until every source has given its hold back with an empty reason."""
+        before = "; ".join(self._holds.values())
+        self._holds.pop(source, None)
+        if reason:
+            self._holds[source] = reason
+        after = "; ".join(self._holds.values())
+        if after != before:
+            log.warning("hold", reason=after or "over")
+            self._parts.turns.push(Hold(time.time_ns(), after))
 
     def overview(self) -> Json:
         """The whole summary of screens: what the trader knows and what only the engine does."""
@@ -159,6 +164,7 @@ class Engine:
             "state": self.state,
             "started_ms": int(parts.started_at.timestamp() * 1_000),
             "mode": parts.mode,
+            "venue": parts.link.summary(written=not parts.facts.waiting and not parts.turns.waiting),
             "feed": feed,
             "recordings": parts.recordings.summary(),
             "history": parts.history.summary(),
@@ -189,12 +195,14 @@ class Engine:
             "lease": self._keep_lease(),
             "lease watch": self._watch_lease(),
             "points": self._draw_points(),
-            "incidents": self._report_troubles(),
+            "incidents": self._incidents.run(),
             "lookout": self._lookout.run(),
             "vitals": self._vitals.run(),
             "recordings": parts.recordings.run(),
+            **parts.link.duties(),
         }
         try:
+            parts.link.begin()
             await self.settle_past()
             self._apply(await parts.clerk.control(None, time.time_ns()))
             self.state = "running"
@@ -255,6 +263,7 @@ class Engine:
         parts.turns.close()
         if not await parts.hands.cancel_all(reason):
             log.error("cancel_all_unconfirmed", reason=reason)
+        await parts.link.finish()
         parts.turns.finish()
 
     async def _end(self) -> None:
@@ -311,21 +320,14 @@ class Engine:
             self._database.set()
             parts.facts.go_on()
             if datetime.now(UTC) < parts.lease.expires_at:  # else the renewal itself took longer than it lasts
-                self._hold("")
+                self.hold("lease", "")
 
     async def _watch_lease(self) -> None:
         """Once the lease has run out somebody else may trade: everything comes down until it is ours again."""
         while True:
             await asyncio.sleep(LEASE_CHECK_S)
             if datetime.now(UTC) > self._parts.lease.expires_at:
-                self._hold("database unreachable: the lease to trade has run out")
-
-    def _hold(self, reason: str) -> None:
-        if reason == self._held:
-            return
-        self._held = reason
-        log.warning("hold", reason=reason or "over")
-        self._parts.turns.push(Hold(time.time_ns(), reason))
+                self.hold("lease", "database unreachable: the lease to trade has run out")
 
     async def _beat(self) -> None:
         parts = self._parts
@@ -376,24 +378,3 @@ class Engine:
                 await parts.clerk.points(profit_points(parts.trader, known), time.time_ns())
             except parts.clerk.unavailable as error:
                 log.warning("points_not_written", error=str(error))
-
-    async def _report_troubles(self) -> None:
-        """An incident waits for the database as long as it must; the log has had it at once."""
-        while True:
-            trouble = await self._troubles.get()
-            written = False
-            while not written:
-                written = await self._reported(trouble)
-
-    async def _reported(self, trouble: Trouble | Settled) -> bool:
-        await self._database.wait()
-        try:
-            if isinstance(trouble, Settled):
-                await self._parts.clerk.settled(trouble.key)
-            else:
-                await self._parts.clerk.trouble(trouble)
-        except self._parts.clerk.unavailable as error:
-            log.warning("incident_waits", key=trouble.key, error=f"{type(error).__name__}: {error}")
-            await asyncio.sleep(INCIDENT_RETRY_S)
-            return False
-        return True

@@ -12,6 +12,7 @@ import msgspec
 from execution.domain.blotter import OrderRecord
 from execution.domain.commands import Accepted, CancelFailed, Cancelled, Fill, Rejected, Unknown
 from execution.domain.postings import Posting
+from execution.domain.venue import ALLOWED, Allowed, VenueMode
 from markets.domain.events import Frame
 from markets.domain.integrity import Doubt
 from markets.domain.market import Market
@@ -116,6 +117,48 @@ class Sensed(msgspec.Struct, frozen=True, tag=True):
     target: str = ""
 
 
+class VenueTold(msgspec.Struct, frozen=True, tag=True):
+    """What the venue lets us do from now on, and whether what we know of our orders there can be relied on.
+
+    `reason` says for people why not everything is allowed; empty when it is.
+    """
+
+    at_ns: Nanos
+    mode: VenueMode
+    trusted: bool
+    reason: str
+
+    @property
+    def allowed(self) -> Allowed:
+        return ALLOWED[self.mode]
+
+    @property
+    def may_quote(self) -> bool:
+        """Whether resting orders may be placed, be it only such as reduce a position."""
+        allowed = self.allowed
+        return self.trusted and (allowed.place or allowed.place_post_only or allowed.close)
+
+    @property
+    def may_take(self) -> bool:
+        """Whether orders that match at once may be placed."""
+        return self.trusted and self.allowed.place
+
+    @property
+    def may_close(self) -> bool:
+        """Whether shares we hold may be sold at once."""
+        return self.may_take or (self.trusted and self.only_closes)
+
+    @property
+    def only_closes(self) -> bool:
+        """Whether nothing but what reduces a position may be placed."""
+        allowed = self.allowed
+        return allowed.close and not (allowed.place or allowed.place_post_only)
+
+
+# A venue inside our own process: always there, and nothing about it can be missed.
+VENUE_AT_HAND = VenueTold(0, VenueMode.OPEN, trusted=True, reason="")
+
+
 class Tick(msgspec.Struct, frozen=True, tag=True):
     """The clock: lets time-outs and minimum lifetimes end without market data."""
 
@@ -149,6 +192,7 @@ Item: TypeAlias = (
     | Tick
     | Sensed
     | Hold
+    | VenueTold
     | Accepted
     | Rejected
     | Unknown
@@ -166,6 +210,7 @@ Spelled: TypeAlias = (
     | Tick
     | Sensed
     | Hold
+    | VenueTold
     | Decide
     | Begin
     | Accepted

@@ -53,6 +53,8 @@ class Ladder:
     def _flatten(self, desk: Desk, stop: Stop, now_ns: Nanos) -> list[Command]:
         """Say why nothing is sold, or sell."""
         state, market = self._state, desk.market
+        if not state.venue.may_close:
+            return self._waits(desk, stop, state.venue.reason)
         if state.blotter.live(market.condition_id):
             return self._waits(desk, stop, "our orders are still coming down")
         if now_ns - desk.exit_tried_ns < EXIT_PAUSE_NS:

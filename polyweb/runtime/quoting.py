@@ -61,6 +61,9 @@ class Quoter:
         commands = self._confirm(desk, now_ns)
         if down is not None:
             return commands + self._take_down(desk, live, down, now_ns)
+        if not state.venue.may_quote:  # it takes no cancels either: what rests is left until it listens again
+            desk.wanted, desk.quoting, desk.reason, desk.codes = None, False, state.venue.reason, ()
+            return commands
         if state.books.doubt(condition_id) is Doubt.BURST_OPEN:
             return commands  # the rest of the burst is on its way: judge nothing in the middle of it
         return commands + self._quote(desk, live, now_ns)
@@ -74,6 +77,8 @@ class Quoter:
         stop = state.stop(market, Strategy.SPREAD, now_ns)
         if stop is not None and stop.level >= StopLevel.CANCEL:
             return Down(CancelReason.STOPPED, f"stopped: {stop.reason}")
+        if not state.venue.may_quote and state.venue.allowed.cancel:
+            return Down(CancelReason.VENUE, state.venue.reason)
         if market.blocked:
             return Down(CancelReason.NO_QUOTE, market.blocked)
         doubt = state.books.doubt(market.condition_id)
@@ -113,7 +118,7 @@ class Quoter:
     def _quote(self, desk: Desk, live: tuple[LiveOrder, ...], now_ns: Nanos) -> list[Command]:
         state, market = self._state, desk.market
         params = state.params(market.condition_id)
-        wanted = spread.plan(self._input(market, now_ns), params)
+        wanted = self._closing(spread.plan(self._input(market, now_ns), params))
         if wanted.reason is not None or not wanted.quotes:
             reason = wanted.reason.value if wanted.reason else "nothing to quote"
             return self._take_down(desk, live, Down(CancelReason.NO_QUOTE, reason), now_ns)
@@ -137,6 +142,12 @@ class Quoter:
             wanted, verdict = reduced.proposal, reduced
         desk.wanted, desk.quoting = wanted, True
         return self._converge(desk, live, verdict, params, now_ns)
+
+    def _closing(self, wanted: QuoteSet) -> QuoteSet:
+        """What of it the venue takes: in closed-only mode nothing but sales of shares we hold."""
+        if not self._state.venue.only_closes:
+            return wanted
+        return msgspec.structs.replace(wanted, quotes=tuple(q for q in wanted.quotes if q.side is Side.SELL))
 
     def _reduced(self, desk: Desk, wanted: QuoteSet, verdict: Refused, now_ns: Nanos) -> Approved[QuoteSet] | None:
         """At a cap, still offer the side that takes inventory down: going flat is the way back under it."""

@@ -3,6 +3,7 @@
 Law: owned by the trader alone. Quoter and arbitrageur read it and book their plans in it; nobody else holds it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from execution.domain.blotter import Blotter, OrderMoved
@@ -15,7 +16,7 @@ from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Market
 from markets.domain.units import ConditionId, Nanos, Price, complement
-from polyweb.runtime.inbox import NO_CONTROL, Control, TraderConfig
+from polyweb.runtime.inbox import NO_CONTROL, VENUE_AT_HAND, Control, TraderConfig
 from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
 from risk.domain.panel import Panel
@@ -80,6 +81,7 @@ class TradingState:
         self.desks: dict[ConditionId, Desk] = {}
         self.last_frame_ns: Nanos = 0
         self.hold = ""
+        self.venue = VENUE_AT_HAND
         self.panel = Panel()
         self._known: dict[ConditionId, Market] = {}
         self._facts: list[Fact] = []
@@ -90,6 +92,14 @@ class TradingState:
 
     def market(self, condition_id: ConditionId) -> Market | None:
         return self.books.market(condition_id)
+
+    def known(self, condition_id: ConditionId) -> Market | None:
+        """A market whose metadata was ever told, also when it is no longer followed."""
+        return self._known.get(condition_id)
+
+    @property
+    def known_markets(self) -> Iterable[Market]:
+        return self._known.values()
 
     def trades(self, condition_id: ConditionId) -> bool:
         """Whether an operator lets the engine quote this market."""

@@ -15,7 +15,19 @@ from markets.domain.events import BookSnapshot, Frame, MarketEvent
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.arbitrage import Arbitrageur
-from polyweb.runtime.inbox import Control, Doubted, FeedDown, FeedUp, Hold, Item, Sensed, Shown, Tick, TraderConfig
+from polyweb.runtime.inbox import (
+    Control,
+    Doubted,
+    FeedDown,
+    FeedUp,
+    Hold,
+    Item,
+    Sensed,
+    Shown,
+    Tick,
+    TraderConfig,
+    VenueTold,
+)
 from polyweb.runtime.ladder import Ladder
 from polyweb.runtime.quoting import Quoter
 from polyweb.runtime.sentry import Sentry
@@ -71,6 +83,8 @@ class Trader(TradingState):
                 self._hold(item.reason)
             case Posting():
                 self._post(item)
+            case VenueTold():
+                self._venue_told(item)
             case _:
                 self._outcome(item)
 
@@ -177,6 +191,10 @@ class Trader(TradingState):
         self.hold = reason
         self._dirty.update(dict.fromkeys(self.desks))
 
+    def _venue_told(self, told: VenueTold) -> None:
+        self.venue = told
+        self._dirty.update(dict.fromkeys(self.desks))
+
     def _outcome(self, outcome: Outcome) -> None:
         try:
             moved = self.blotter.apply(outcome)
@@ -184,7 +202,7 @@ class Trader(TradingState):
             self.counters.contradictions += 1
             return
         if isinstance(outcome, Fill) and self.ledger.apply(outcome):
-            self.counters.fills += 1
+            self.counters.fills += moved is not None  # its settlement is not another one
             self._facts.append(outcome)
             market = self._known.get(outcome.condition_id)  # also one let go: what we hold there can be lost
             if market is not None:

@@ -14,6 +14,7 @@ from execution.domain.ours import OurOrders
 from execution.domain.venue import Venue, VenueMode
 from execution.relayers.base import Balances, Ok, Submission, Unavailable
 from execution.relayers.polymarket import Alarm, PolymarketConfig, PolymarketRelayer, VenueUnreachable
+from execution.signing import EXCHANGE_ADDRESS, Exchange
 from markets.domain.events import Side
 from markets.domain.market import Generation
 from markets.domain.units import CASH_ONE, NANOS_PER_SECOND, SIZE_ONE
@@ -417,6 +418,15 @@ async def test_balances_are_cash_and_the_shares_of_the_tokens_that_count() -> No
 # Whether we may trade
 
 
+async def test_an_exchange_that_may_not_move_our_cash_stands_against_trading() -> None:
+    async with rig() as at:
+        address = EXCHANGE_ADDRESS[Exchange.CTF_V2, 137]
+        told = {"balance": "5", "allowances": {address: "0", EXCHANGE_ADDRESS[Exchange.V3, 137]: "7"}}
+        at.clob.routes["GET /balance-allowance"] = lambda _: Say(told)
+        found = [problem for problem in await at.relayer.preflight() if problem.startswith("allowances")]
+        assert found == [f"allowances: exchange {address} may not move the wallet's pUSD; approve it first"]
+
+
 async def test_preflight_names_everything_that_stands_against_trading() -> None:
     async with rig() as at:
         at.clob.routes |= {
@@ -425,7 +435,8 @@ async def test_preflight_names_everything_that_stands_against_trading() -> None:
             "GET /auth/ban-status/closed-only": lambda _: Say({"closed_only": True}),
         }
         problems = await at.relayer.preflight()
-        assert [problem.split(":")[0] for problem in problems] == ["closed-only", "version", "clock", "balances"]
+        named = [problem.split(":")[0] for problem in problems]
+        assert named == ["closed-only", "version", "clock", "balances", "allowances"]
         assert at.relayer.venue.mode is VenueMode.CLOSED_ONLY
 
 

@@ -20,9 +20,10 @@ from execution.domain.lease import LeaseHeld, LeaseLost
 from markets.feed.recorder import RecordingError
 from polyweb.env import Env
 from polyweb.health import readiness
-from polyweb.runtime.bootstrap import RelayerUnavailable, Source, build_engine, sender
+from polyweb.runtime.bootstrap import Source, build_engine, sender
 from polyweb.runtime.clerk import LEASE_TTL
 from polyweb.runtime.engine import Engine, VenueUnreadable
+from polyweb.runtime.venue_link import RelayerUnavailable
 from polyweb.runtime.worker import EngineWorker
 
 log = structlog.get_logger(__name__)

@@ -37,6 +37,7 @@ def everything() -> Order:
     services.record_positions([services.Holding(CONDITION, 5_000_000, 0, 0, 0, 0, 0, 0, None)])
     services.record_pnl_points([services.ProfitPoint(None, 1)], at=timezone.now())
     services.record_market_states([services.Shown(CONDITION, "quoting", "", "verified", {})])
+    services.open_account(relayer="real", wallet="0x0", venue="http://127.0.0.1", cash=1)
     services.reconcile(source="cli", relayer="paper", corrections=())
     services.record_allowances(wallet="0x0", available=True, rows=[], missing=0)
     return order

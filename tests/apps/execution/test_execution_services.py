@@ -131,3 +131,11 @@ def test_the_retention_task_is_scheduled_and_says_what_it_deleted() -> None:
 def test_a_retention_of_less_than_a_day_is_refused() -> None:
     with pytest.raises(ValueError, match="less than a day"):
         tasks.prune(audits_days=0)
+
+
+def test_an_account_is_opened_once_and_keeps_its_first_cash() -> None:
+    first = services.open_account(relayer="real", wallet="0xA", venue="http://x", cash=5_000_000)
+    again = services.open_account(relayer="real", wallet="0xA", venue="http://x", cash=7_000_000)
+    assert (first.cash, again) == (5_000_000, first)
+    other = services.open_account(relayer="real", wallet="0xA", venue="http://y", cash=7_000_000)
+    assert other.cash == 7_000_000

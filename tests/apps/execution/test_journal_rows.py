@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from execution.domain.blotter import Blotter, OrderMoved
 from execution.domain.commands import Accepted, Ack, Fill, Refusal, Rejected, Strategy, TradeStatus
 from execution.domain.lease import LeaseLost
 from execution.domain.ledger import Ledger
+from execution.domain.moments import nanos
 from execution.domain.orders import OrderEventKind, OrderState
 from execution.engine import MustStop
 from execution.journal import Action, AlreadyPlanned, Audit, JournalUnavailable, Terms
@@ -27,7 +28,7 @@ from markets.domain.events import Side
 from risk.models import Refusal as RefusalRow
 from strategies.domain.intents import OrderType
 from tests.execution_builders import CONDITION, NOW, YES, Rig, order, place, sent
-from tests.execution_rows import market_row, order_row
+from tests.execution_rows import fill_row, market_row, order_row
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -311,6 +312,24 @@ def test_a_restarted_engine_gets_back_its_open_orders_fills_and_ids() -> None:
         assert await journal.max_client_order_id() == 51
 
     journaled(second_life)
+
+
+def test_orders_that_ended_are_remembered_while_the_venue_may_still_speak_of_them() -> None:
+    market = market_row()
+    fill_row(order_row(market, 1, state="filled"))  # its settlement was not told
+    order_row(market, 2, state="cancelled")
+    order_row(market, 3, state="cancelled", relayer="paper")
+    order_row(market, 4)
+    models.Fill.objects.update(status="MATCHED", relayer="fake")
+
+    async def look(journal: DjangoJournal, since_ns: int) -> list[int]:
+        return [each.order.client_order_id for each in await journal.ended_orders("fake", since_ns)]
+
+    far = nanos(datetime.now(UTC) + timedelta(hours=1))
+    assert journaled(lambda journal: look(journal, 0)) == [1, 2]
+    assert journaled(lambda journal: look(journal, far)) == [1]
+    models.Fill.objects.update(status="CONFIRMED")
+    assert journaled(lambda journal: look(journal, far)) == []
 
 
 def test_what_is_restored_is_what_was_signed() -> None:

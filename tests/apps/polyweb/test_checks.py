@@ -17,6 +17,11 @@ LIVE: dict[str, Any] = {
     "database_url": "postgresql://u:pw@db/trade",
     "redis_url": "redis://cache:6379/0",
 }
+SANDBOX = {
+    "feed_url": "ws://127.0.0.1:9/ws/market",
+    "user_url": "ws://localhost:9/ws/user",
+    "clob_url": "http://127.0.0.1:9",
+}
 
 
 def env(**values: Any) -> Env:
@@ -39,6 +44,14 @@ def test_complete_live_environment_has_nothing_to_say() -> None:
     ("changed", "expected"),
     [
         ({"relayer": "real"}, ["E002"]),
+        ({"relayer": "real", "keystore": "run", "keystore_passphrase_file": "run"}, []),
+        ({"relayer": "real", **SANDBOX}, []),
+        ({"relayer": "real", **SANDBOX, "private_key": "0x11"}, []),
+        ({"private_key": "0x11"}, ["E010"]),
+        ({"relayer": "real", **SANDBOX, "user_url": "wss://venue.example/ws/user"}, ["E011"]),
+        ({"relayer": "real", **SANDBOX, "signature_type": "poly-proxy"}, ["E012"]),
+        ({"relayer": "real", **SANDBOX, "funder": "0x" + "ab" * 20}, ["E012"]),
+        ({"relayer": "real", **SANDBOX, "signature_type": "poly-proxy", "funder": "0x" + "ab" * 20}, []),
         ({"redis_url": None}, ["E003", "E004"]),
         ({"secret_key": None}, ["E005"]),
         ({"secret_key": "short"}, ["E005"]),

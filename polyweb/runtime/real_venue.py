@@ -1,0 +1,312 @@
+"""The real venue: key, credentials, relayer and user channel of one account, put together and watched over.
+
+Law: nothing is quoted until the account was found fit to trade, orders and trades were read, and the heartbeat holds;
+whatever of that ends is told to the trader at once. The key is opened here and goes no further than the signer.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from execution.domain.blotter import OrderRecord
+from execution.domain.commands import Fill
+from execution.domain.ours import OurOrders
+from execution.domain.venue import VenueMode
+from execution.engine import Trouble
+from execution.relayers.base import Ok, Unavailable
+from execution.relayers.credentials import NoCredentials, api_credentials
+from execution.relayers.heartbeat import Beats
+from execution.relayers.polymarket import REDUCE_ONLY, REGION_BLOCKED, Alarm, PolymarketConfig, PolymarketRelayer
+from execution.relayers.pyclob import PyClobRelayer
+from execution.signing import (
+    ApiCredentials,
+    KeyUnavailable,
+    LocalSigner,
+    SignatureType,
+    SigningKey,
+    load_key,
+    read_key,
+    sandbox_key,
+)
+from execution.user_feed import CatchUp, UserFeed, UserFeedState
+from markets.domain.fees import FeeSchedule
+from markets.domain.market import Generation, Market
+from markets.domain.units import NANOS_PER_MILLI, AssetId, Cash, ConditionId, Nanos
+from polyweb.env import Env
+from polyweb.runtime.inbox import VenueTold
+from polyweb.runtime.venue_link import Ears, RelayerUnavailable
+from polyweb.runtime.views import Json
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+TRIES = 5
+WATCH_S = 0.1
+FINISH_S = 3.0
+GEOBLOCK_URL = "https://polymarket.com/api/geoblock"
+# Modes the venue tells again and again: an engine starts in them, shows them and waits.
+_MODES = frozenset({REGION_BLOCKED, REDUCE_ONLY})
+_TYPES: Mapping[str, SignatureType] = {
+    "eoa": SignatureType.EOA,
+    "poly-proxy": SignatureType.POLY_PROXY,
+    "poly-gnosis-safe": SignatureType.POLY_GNOSIS_SAFE,
+    "poly-1271": SignatureType.POLY_1271,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the journal knows of this account: open orders, those that ended lately, fills, and their markets.
+
+    `known_ns` is until when everything the venue said is among it, 0 when nobody can say.
+    """
+
+    open: tuple[OrderRecord, ...]
+    ended: tuple[OrderRecord, ...]
+    fills: tuple[Fill, ...]
+    markets: tuple[Market, ...]
+    known_ns: Nanos
+
+
+def signing_key(env: Env) -> SigningKey:
+    """The key to trade with. Raises KeyUnavailable; takes half a second where it opens a keystore."""
+    if env.keystore is not None and env.keystore_passphrase_file is not None:
+        return load_key(env.keystore, env.keystore_passphrase_file)
+    if not env.at_sandbox:
+        raise KeyUnavailable("no keystore is named: set POLYWEB_KEYSTORE and POLYWEB_KEYSTORE_PASSPHRASE_FILE")
+    return sandbox_key() if env.private_key is None else read_key(env.private_key.get_secret_value())
+
+
+class RealVenue:
+    """One account. Built by `open_venue`; told what the journal knows by `remember` before it runs."""
+
+    def __init__(self, env: Env, key: SigningKey, credentials: ApiCredentials, ears: Ears) -> None:
+        kind = _TYPES[env.signature_type]
+        self.wallet = env.funder or key.address
+        self.signer = LocalSigner(key, self.wallet, kind, env.chain_id)
+        self._ears = ears
+        self._user_url = env.user_url
+        self._credentials = credentials
+        self._config = PolymarketConfig(
+            env.clob_url,
+            key.address,
+            credentials,
+            kind,
+            env.chain_id,
+            geoblock_url="" if env.at_sandbox else GEOBLOCK_URL,
+            # A dry run has nothing to lose there, and must not arm the switch over what a person left resting.
+            heartbeat=None if env.dry_run else Beats(),
+        )
+        self.orders = OurOrders()
+        self.relayer = self._relayer(env, key)
+        self._before: dict[ConditionId, Market] = {}
+        self._told: VenueTold | None = None
+        self._known_ns: Nanos = 0
+        self.feed, self._catch_up = self._feed(0)
+
+    def _relayer(self, env: Env, key: SigningKey) -> PolymarketRelayer:
+        wires: dict[str, Any] = {
+            "assets": self._assets,
+            "on_outcome": self._ears.outcome,
+            "on_alarm": self._alarm,
+            "on_venue": lambda _: self._tell(),
+            "on_orders_gone": lambda reason: self._doubt(f"heartbeat lapsed: {reason}"),
+            "on_chain_kept": lambda: self._doubt("a new chain of heartbeats holds"),
+        }
+        if env.client == "polymarket-client":
+            return PolymarketRelayer(self._config, self.orders, **wires)
+        client = _pyclob_client(env, key, self._credentials, self.wallet)
+        return PyClobRelayer(client, self._config, self.orders, chain_id=env.chain_id, **wires)
+
+    def _feed(self, since_ns: Nanos) -> tuple[UserFeed, CatchUp]:
+        catch_up = CatchUp(
+            self.relayer.reads, self.orders, fees=self._fees, on_outcome=self._ears.outcome, since_ns=since_ns
+        )
+        feed = UserFeed(
+            self._user_url,
+            self._credentials,
+            self.orders,
+            fees=self._fees,
+            catch_up=catch_up,
+            on_outcome=self._ears.outcome,
+            on_state=self._heard_state,
+            rng=random.Random(),
+        )
+        return feed, catch_up
+
+    # Before the engine runs
+
+    async def fit(self) -> tuple[str, ...]:
+        """What stands against trading; modes that end by themselves, or that a person may change, do not."""
+        return tuple(problem for problem in await self.relayer.preflight() if problem not in _MODES)
+
+    async def cash(self) -> Cash:
+        """What the venue says the wallet has, 1e-6 pUSD. Raises RelayerUnavailable."""
+        held = await _again(lambda: self.relayer.reads.balances(()), lambda found: isinstance(found, Ok))
+        if isinstance(held, Unavailable):
+            raise RelayerUnavailable(f"the wallet's balance could not be read: {held.reason}")
+        return held.value.cash
+
+    def remember(self, past: Past) -> None:
+        """Words about these orders are understood from now on, and what was missed since is read first."""
+        self._before = {market.condition_id: market for market in past.markets}
+        self.orders.restore((*past.open, *past.ended), past.fills)
+        # Without a journal there are no orders of ours, so there is nothing before now to read.
+        self._known_ns = past.known_ns if past.open or past.ended or past.fills else time.time_ns()
+        self.feed, self._catch_up = self._feed(self._known_ns)
+
+    # As the engine's link
+
+    def begin(self) -> None:
+        self._tell()
+
+    def duties(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        return {"relayer": self.relayer.run(), "user feed": self.feed.run(), "venue": self._watch()}
+
+    async def finish(self) -> None:
+        """A match may have won the race with the last cancel: read orders and trades once more, or leave it to the
+        next start.
+        """
+        try:
+            async with asyncio.timeout(FINISH_S):
+                found = await self._catch_up()
+        except TimeoutError:
+            found = Unavailable(f"not read in {FINISH_S:g} s")
+        if isinstance(found, Unavailable):
+            log.warning("last_look_failed", reason=found.reason)
+
+    def summary(self, *, written: bool) -> Json:
+        told, feed, chain = self._told or self._now(), self.feed, self.relayer.chain
+        if written and told.trusted:
+            self._known_ns = time.time_ns()
+        venue = self.relayer.venue
+        return {
+            "mode": venue.mode.value,
+            "until_ms": venue.until_ns // NANOS_PER_MILLI or None,
+            "trusted": told.trusted,
+            "reason": self.relayer.watch.halted or told.reason,
+            "halted": bool(self.relayer.watch.halted),
+            "wallet": self.wallet,
+            "known_ms": self._known_ns // NANOS_PER_MILLI,
+            "user_feed": {
+                "trust": feed.state.trust.value,
+                "reason": feed.state.reason,
+                "since_ms": feed.state.at_ns // NANOS_PER_MILLI,
+                "connections": feed.state.connection,
+                "faults": feed.faults,
+                "strangers": feed.strangers,
+            },
+            "heartbeat": None if self._config.heartbeat is None else ("holds" if chain.holds else "lapsed"),
+        }
+
+    # Inside
+
+    async def _watch(self) -> None:
+        """Modes end by time alone and a first heartbeat tells nobody: look."""
+        while True:
+            self._tell()
+            await asyncio.sleep(WATCH_S)
+
+    def _now(self) -> VenueTold:
+        mode, feed = self.relayer.venue.mode, self.feed
+        holds = self._config.heartbeat is None or self.relayer.chain.holds
+        reasons = [] if mode is VenueMode.OPEN else [f"venue {mode.value}"]
+        if not feed.trusted:
+            reasons.append(f"user channel {feed.state.trust.value}: {feed.state.reason}")
+        elif not holds:
+            reasons.append("no chain of heartbeats holds")
+        return VenueTold(time.time_ns(), mode, feed.trusted and holds, "; ".join(reasons))
+
+    def _tell(self) -> None:
+        now, before = self._now(), self._told
+        if before is not None and (now.mode, now.trusted, now.reason) == (before.mode, before.trusted, before.reason):
+            return
+        self._told = now
+        log.warning("venue_told", mode=now.mode.value, trusted=now.trusted, reason=now.reason)
+        self._ears.push(now)
+
+    def _heard_state(self, _: UserFeedState) -> None:
+        self._tell()
+
+    def _doubt(self, reason: str) -> None:
+        self.feed.distrust(reason)
+        self._tell()
+
+    def _alarm(self, alarm: Alarm) -> None:
+        self._ears.trouble(Trouble(alarm.kind, f"{alarm.kind}:{alarm.key}", alarm.text))
+        if alarm.halt:
+            self._ears.hold(f"{alarm.kind}: {alarm.text}; restart the engine when the cause is gone")
+
+    def _markets(self) -> Iterable[Market]:
+        return ({market.condition_id: market for market in self._ears.markets()} | self._before).values()
+
+    def _assets(self) -> Iterator[tuple[AssetId, Generation]]:
+        for market in self._markets():
+            yield market.yes, market.generation
+            yield market.no, market.generation
+
+    def _fees(self, condition_id: ConditionId) -> FeeSchedule:
+        market = self._ears.market(condition_id) or self._before.get(condition_id)
+        return market.fees if market is not None else FeeSchedule()
+
+
+async def open_venue(env: Env, ears: Ears) -> RealVenue:
+    """Key, credentials and everything that must be true before trading. Raises RelayerUnavailable."""
+    try:
+        key = await asyncio.to_thread(signing_key, env)
+        credentials = await _credentials(env, key)
+        venue = RealVenue(env, key, credentials, ears)
+    except (KeyUnavailable, NoCredentials, ValueError) as error:
+        raise RelayerUnavailable(str(error)) from error
+    fit = False
+    try:
+        problems = await _again(venue.fit, lambda found: not found)
+        fit = not problems
+    finally:
+        if not fit:
+            await venue.relayer.close()
+    if problems:
+        raise RelayerUnavailable("; ".join(problems))
+    return venue
+
+
+async def _credentials(env: Env, key: SigningKey) -> ApiCredentials:
+    async def ask() -> ApiCredentials | NoCredentials:
+        try:
+            return await api_credentials(env.clob_url, key, env.chain_id)
+        except NoCredentials as error:
+            return error
+
+    found = await _again(ask, lambda found: isinstance(found, ApiCredentials))
+    if isinstance(found, NoCredentials):
+        raise found
+    return found
+
+
+async def _again(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
+    """The first good answer, or the last of a few: a venue that restarts is worth some seconds."""
+    for attempt in range(1, TRIES):
+        found = await ask()
+        if good(found):
+            return found
+        log.warning("venue_start_waits", attempt=attempt, said=str(found)[:300])
+        await asyncio.sleep(attempt)
+    return await ask()
+
+
+def _pyclob_client(env: Env, key: SigningKey, credentials: ApiCredentials, wallet: str) -> Any:
+    """The newer package where it is installed; the older one is refused by preflight with the reason."""
+    kind = _TYPES[env.signature_type].value
+    parts = (credentials.key, credentials.secret, credentials.passphrase)
+    try:
+        from py_clob_client_v2.client import ClobClient
+        from py_clob_client_v2.clob_types import ApiCreds
+    except ImportError:
+        from py_clob_client.client import ClobClient
+        from py_clob_client.clob_types import ApiCreds
+    return ClobClient(env.clob_url, env.chain_id, key.reveal(), ApiCreds(*parts), kind, wallet)
