@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,18 +40,26 @@ def manage(*words: str) -> list[str]:
 
 
 @contextmanager
-def started(role: str, command: Sequence[str], env: Mapping[str, str], *, speaks: bool = False) -> Iterator[Child]:
-    """Run a child for the length of the block. `speaks`: its stdout is ours to read, else it goes to our stderr."""
-    # A session of its own: the terminal's Ctrl-C reaches only us, and we decide the order of the end.
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if speaks else sys.stderr,
-        start_new_session=True,
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-    )
+def started(
+    role: str, command: Sequence[str], env: Mapping[str, str], *, speaks: bool = False, log: Path | None = None
+) -> Iterator[Child]:
+    """Run a child for the length of the block.
+
+    `speaks`: its stdout is ours to read. With `log` everything it says is appended there, else it goes to our stderr.
+    """
+    with ExitStack() as stack:
+        said = sys.stderr if log is None else stack.enter_context(log.open("ab"))
+        # A session of its own: the terminal's Ctrl-C reaches only us, and we decide the order of the end.
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if speaks else said,
+            stderr=None if log is None else said,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
     child = Child(role, process)
     try:
         yield child

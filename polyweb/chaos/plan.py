@@ -1,0 +1,83 @@
+"""What to do to the engine, and what came of it, as values.
+
+Law: a result is well only when everything that was asked for really happened and nothing was lost.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+DEFAULT_KILLS, DEFAULT_ORDERS, DEFAULT_DROP_RATE, DEFAULT_SEED, DEFAULT_OUTAGE_S = 50, 10_000, 0.1, 7, 30.0
+FAILED_RATE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often the engine is killed, over how many orders, and how often the venue's answer gets lost.
+
+    `drop_rate` is the share of order requests whose answer is lost after they were carried out, `failed_rate` the
+    share of transactions that fail on chain. `outage_s` is how long database and Redis are away, each in turn;
+    0 leaves that out.
+    """
+
+    kills: int = DEFAULT_KILLS
+    orders: int = DEFAULT_ORDERS
+    drop_rate: float = DEFAULT_DROP_RATE
+    failed_rate: float = FAILED_RATE
+    seed: int = DEFAULT_SEED
+    outage_s: float = DEFAULT_OUTAGE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """One server taken away. `placed` counts orders the venue took while it was gone, once what was already under way
+    had arrived; `resting` how many orders rested at the end of it.
+    """
+
+    what: str
+    seconds: float
+    placed: int
+    resting: int
+    recovery_s: float
+
+
+@dataclass(slots=True)
+class Result:
+    """What `chaos --json` prints. Times in seconds."""
+
+    kills: int = 0
+    orders: int = 0
+    fills: int = 0
+    duplicates: int = 0
+    forgotten: int = 0
+    ledger_mismatches: int = 0
+    unknown_resolved: int = 0
+    recovery_s_p95: float = 0.0
+    drops_injected: int = 0
+    kills_between_commit_and_ack: int = 0
+    failed_settlements: int = 0
+    outages: list[Outage] = field(default_factory=list)
+    seconds: float = 0.0
+    seed: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def document(self) -> dict[str, object]:
+        return asdict(self)
+
+    def judge(self, plan: Plan) -> None:
+        """Add what was asked for and did not happen: a test of nothing proves nothing."""
+        wanted = (
+            ("kills", plan.kills, self.kills),
+            ("orders", plan.orders, self.orders),
+            ("drops_injected", int(plan.drop_rate > 0), self.drops_injected),
+            ("failed_settlements", int(plan.failed_rate > 0), self.failed_settlements),
+            ("kills_between_commit_and_ack", int(plan.kills > 0), self.kills_between_commit_and_ack),
+        )
+        self.problems += [f"{name}: {want} wanted, {got} happened" for name, want, got in wanted if got < want]
+
+
+def p95(values: list[float]) -> float:
+    """The 95th percentile by nearest rank; 0 for none."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, -(-len(ordered) * 95 // 100) - 1)]

@@ -1,0 +1,47 @@
+"""What the engine finds when it starts: markets that trade, parameters that make it busy, caps that let it.
+
+Law: everything is set through the services that operators use.
+"""
+
+from decimal import Decimal
+
+from django.core.management import call_command
+
+from polyweb.demo.stage import stage_sandbox
+from risk import services as risk
+from risk.domain.stops import StopLevel, StopScope
+from strategies import services as strategies
+
+SOURCE = "system"
+REASON = "chaos: a busy market maker"
+BUSY = {
+    "half_spread": Decimal("0.01"),
+    "size": Decimal(10),
+    "max_inventory": Decimal(5_000),
+    "inventory_skew": Decimal("0.01"),
+    "min_change_ticks": Decimal(1),
+    "min_quote_lifetime_ms": Decimal(0),
+    "max_cancels_per_minute": Decimal(6_000),
+}
+LOSS_CAP = Decimal(10_000_000)
+ORDERS_PER_SECOND = Decimal(500)
+
+
+def prepare(http: str) -> int:
+    """Blocking. Returns how many markets trade."""
+    call_command("migrate", verbosity=0, interactive=False)
+    markets = stage_sandbox(http)
+    strategies.set_params(scope="global", values=BUSY, author=None, source=SOURCE, reason=REASON)
+    for scope in ("total", "event_default", "market_default"):
+        risk.set_limit(kind="loss", scope=scope, value=LOSS_CAP, author=None, source=SOURCE, reason=REASON)
+    risk.set_limit(kind="order_rate", scope="total", value=ORDERS_PER_SECOND, author=None, source=SOURCE, reason=REASON)
+    return markets
+
+
+def paused(level: StopLevel = StopLevel.PAUSE) -> None:
+    """Nothing new from now on; what rests stays, or goes with CANCEL."""
+    risk.stop(level=level, scope=StopScope.ALL, reason="chaos: comparing", author=None, source=SOURCE)
+
+
+def resumed() -> None:
+    risk.resume(author=None, source=SOURCE, reason="chaos: compared", everything=True)
