@@ -147,6 +147,11 @@ class Env(BaseSettings):
     channel_layer: Literal["memory", "redis"] = Field("memory", description="memory serves one process only")
     broker: Literal["filesystem", "redis"] = Field("filesystem", description="Celery's broker")
 
+    outage: Literal["cancel", "heartbeat"] = Field(
+        "cancel",
+        description="database or Redis gone: cancel what rests, or stop the heartbeat and leave it to the venue",
+    )
+
     feed_url: SocketUrl = Field(
         "wss://ws-subscriptions-clob.polymarket.com/ws/market", description="market-data WebSocket"
     )

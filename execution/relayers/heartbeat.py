@@ -55,6 +55,8 @@ class HeartbeatChain:
         self._missed = False
         self.problem = ""  # why the last beat did not do; empty when it did
         self._one_at_a_time = asyncio.Lock()
+        self._beating = asyncio.Event()
+        self._beating.set()
 
     @property
     def armed(self) -> bool:
@@ -70,8 +72,16 @@ class HeartbeatChain:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(), name="heartbeat-watch")
             while True:
+                await self._beating.wait()
                 good = await self.beat()
                 await asyncio.sleep(self._beats.every_s if good else self._beats.retry_s)
+
+    def let_lapse(self, on: bool) -> None:
+        """Send no beat until told otherwise: the venue takes down whatever rests."""
+        if on:
+            self._beating.clear()
+        else:
+            self._beating.set()
 
     async def beat(self) -> bool:
         """Send one beat, and once more with the id the venue expects; True when the chain holds."""

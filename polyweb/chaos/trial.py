@@ -190,6 +190,8 @@ class Trial:
                 self.result.problems.append(f"{what} came back and no order was placed for {RECOVER_S:g} s")
                 break
         recovery_s = round(time.monotonic() - back, 2)
+        if placed:
+            self.result.problems.append(f"{placed} orders were placed while {what} was gone")
         self.say(f"{what} is back: {placed} orders placed and {resting} resting without it, {recovery_s} s to trade")
         return Outage(what, self.plan.outage_s, placed, resting, recovery_s)
 

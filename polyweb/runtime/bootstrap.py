@@ -39,6 +39,7 @@ from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.feeds import FeedPlan, FeedWires, LiveFeed, RecordedFeed
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Begin, Item, TraderConfig
+from polyweb.runtime.lifeline import pings
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher, Send
 from polyweb.runtime.real_venue import Past, RealVenue, open_venue
@@ -286,6 +287,8 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
         recordings=recordings,
         history=history,
         link=bench.access.link,
+        lifelines=pings(env),
+        leave_to_heartbeat=env.outage == "heartbeat",
     )
     engine = Engine(parts)
     wired.full = lambda: turns.full

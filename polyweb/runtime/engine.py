@@ -9,7 +9,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -32,6 +32,7 @@ from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Control, Hold
 from polyweb.runtime.incidents import Incidents
+from polyweb.runtime.lifeline import Lifeline, Ping
 from polyweb.runtime.lookout import Lookout, listing
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
@@ -52,6 +53,8 @@ RENEWAL_RETRY_S = 0.5
 POINT_S = 2.0
 SHUTDOWN_S = 15.0
 RECONCILE_TRIES = 5
+# Sources of a hold that say nothing against the venue: our own servers are away.
+SERVERS = frozenset({"lease", "Redis"})
 
 
 class VenueUnreadable(Exception):
@@ -89,6 +92,8 @@ class Parts:
     recordings: Recordings
     history: History
     link: VenueLink
+    lifelines: Mapping[str, Ping]
+    leave_to_heartbeat: bool = False
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -149,9 +154,15 @@ class Engine:
         if reason:
             self._holds[source] = reason
         after = "; ".join(self._holds.values())
-        if after != before:
-            log.warning("hold", reason=after or "over")
-            self._parts.turns.push(Hold(time.time_ns(), after))
+        if after == before:
+            return
+        leave = self._parts.leave_to_heartbeat and bool(after) and self._holds.keys() <= SERVERS
+        leave = self._parts.link.let_lapse(leave) and leave
+        log.warning("hold", reason=after or "over", orders="left to the heartbeat" if leave else "cancelled")
+        self._parts.turns.push(Hold(time.time_ns(), after, leave))
+
+    def _lifeline(self, name: str, ping: Ping) -> Lifeline:
+        return Lifeline(name, ping, lambda reason: self.hold(name, reason))
 
     def overview(self) -> Json:
         """The whole summary of screens: what the trader knows and what only the engine does."""
@@ -199,6 +210,7 @@ class Engine:
             "lookout": self._lookout.run(),
             "vitals": self._vitals.run(),
             "recordings": parts.recordings.run(),
+            **{name: self._lifeline(name, ping).run() for name, ping in parts.lifelines.items()},
             **parts.link.duties(),
         }
         try:

@@ -99,10 +99,14 @@ NO_CONTROL = Control(
 
 
 class Hold(msgspec.Struct, frozen=True, tag=True):
-    """The engine may not trade (its lease ran out): everything down until a Hold without reason."""
+    """The engine may not trade (its lease ran out): everything down until a Hold without reason.
+
+    `leave`: no cancels either, what rests is left to the venue's dead-man switch.
+    """
 
     at_ns: Nanos
     reason: str
+    leave: bool = False
 
 
 class Sensed(msgspec.Struct, frozen=True, tag=True):

@@ -57,6 +57,9 @@ class Quoter:
             state.know(market)
         desk.market, desk.decided_ns = market, now_ns
         live = state.blotter.live(condition_id, Strategy.SPREAD)
+        if state.hold and state.hold_leaves:
+            desk.wanted, desk.quoting, desk.reason, desk.codes = None, False, state.hold, ()
+            return []
         down = self._forbidden(market, now_ns) or self._tripped(desk, now_ns)
         commands = self._confirm(desk, now_ns)
         if down is not None:

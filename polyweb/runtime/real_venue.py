@@ -168,6 +168,12 @@ class RealVenue:
     def duties(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         return {"relayer": self.relayer.run(), "user feed": self.feed.run(), "venue": self._watch()}
 
+    def let_lapse(self, on: bool) -> bool:
+        if self._config.heartbeat is None:
+            return False
+        self.relayer.chain.let_lapse(on)
+        return True
+
     async def finish(self) -> None:
         """A match may have won the race with the last cancel: read orders and trades once more, or leave it to the
         next start.

@@ -81,6 +81,7 @@ class TradingState:
         self.desks: dict[ConditionId, Desk] = {}
         self.last_frame_ns: Nanos = 0
         self.hold = ""
+        self.hold_leaves = False
         self.venue = VENUE_AT_HAND
         self.panel = Panel()
         self._known: dict[ConditionId, Market] = {}

@@ -80,7 +80,7 @@ class Trader(TradingState):
             case Sensed():
                 self._sentry.sensed(item)
             case Hold():
-                self._hold(item.reason)
+                self._hold(item)
             case Posting():
                 self._post(item)
             case VenueTold():
@@ -187,8 +187,8 @@ class Trader(TradingState):
             if market is not None:
                 self.position_changed(market)
 
-    def _hold(self, reason: str) -> None:
-        self.hold = reason
+    def _hold(self, item: Hold) -> None:
+        self.hold, self.hold_leaves = item.reason, item.leave
         self._dirty.update(dict.fromkeys(self.desks))
 
     def _venue_told(self, told: VenueTold) -> None:

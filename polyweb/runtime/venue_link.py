@@ -40,6 +40,9 @@ class VenueLink(Protocol):
     def duties(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         """What runs as long as the engine does, by the name its task gets."""
 
+    def let_lapse(self, on: bool) -> bool:
+        """Stop telling the venue that we live, so that it takes everything down; False where it has no such switch."""
+
     async def finish(self) -> None:
         """After everything was cancelled: hear the last of our orders, in bounded time."""
 
@@ -58,6 +61,9 @@ class InProcess:
 
     def duties(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         return {}
+
+    def let_lapse(self, on: bool) -> bool:
+        return False
 
     async def finish(self) -> None:
         """Its last answers have been given."""

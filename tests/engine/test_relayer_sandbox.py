@@ -211,6 +211,21 @@ async def test_a_lapsed_chain_of_heartbeats_means_the_orders_are_gone() -> None:
         assert len(at.gone) == 1
 
 
+async def test_a_heartbeat_that_is_let_lapse_leaves_the_orders_to_the_venue_until_it_beats_again() -> None:
+    late_ms = 0
+    beats = Beats(every_s=0.05, lapses_s=0.4, retry_s=0.05)
+    async with trading(clock_ms=lambda: time.time_ns() // 1_000_000 + late_ms, heartbeat=beats) as at:
+        quote = at.order(at.simple(), Side.BUY, 100, 60)
+        at.place(quote)
+        await at.become(OrderState.LIVE, quote)
+        at.relayer.chain.let_lapse(True)
+        await at.until(lambda: at.gone)
+        late_ms = 20_000  # the venue's patience is over
+        await at.become(OrderState.CANCELLED, quote)
+        at.relayer.chain.let_lapse(False)
+        await at.until(lambda: at.relayer.chain.holds and at.feed.trusted)
+
+
 async def test_refusals_in_a_batch_are_told_leg_by_leg() -> None:
     async with trading() as at:
         market = at.simple()

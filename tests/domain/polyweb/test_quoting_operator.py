@@ -198,3 +198,16 @@ def test_a_repeated_refusal_is_said_once_a_minute_with_its_count() -> None:
     assert [fact.count for fact in stage.facts if isinstance(fact, Refusal)] == [1]
     stage.after(60 * SECOND).turn(moved(stage.market, stage.now))
     assert [fact.count for fact in stage.facts if isinstance(fact, Refusal)] == [1, 9, 1]
+
+
+def test_a_hold_that_leaves_orders_to_the_venue_sends_nothing_and_quotes_nothing() -> None:
+    stage = Stage().quoting()
+    resting = stage.prices()
+    stage.apply(Hold(stage.now, "Redis unreachable", leave=True))
+    assert stage.turn() == []
+    assert stage.prices() == resting
+    desk = stage.trader.desks[stage.market.condition_id]
+    assert (desk.quoting, desk.reason) == (False, "Redis unreachable")
+    stage.apply(Hold(stage.now, ""))
+    stage.turn()
+    assert desk.quoting
