@@ -97,7 +97,8 @@ def _stale(ours: Ours, theirs: Theirs) -> Sequence[str]:
 
 
 def _fills(ours: Mapping[Leg, Part], theirs: Mapping[Leg, Part]) -> Sequence[str]:
-    missing = [f"fill {_said(leg)} is missing" for leg in theirs if leg not in ours]
+    # A trade first heard of when it had failed already moved nothing: there is nothing to write down.
+    missing = [f"fill {_said(leg)} is missing" for leg, part in theirs.items() if leg not in ours and not part.failed]
     invented = [f"fill {_said(leg)} never happened" for leg in ours if leg not in theirs]
     differ = [
         f"fill {_said(leg)} is {_told(part)} here and {_told(there)} there"

@@ -70,6 +70,11 @@ def test_a_fill_that_is_missing_doubled_or_of_another_fate_is_said(legs: dict[Le
     assert compare(replace(OURS, legs=legs), THEIRS).ledger == (said,)
 
 
+def test_a_trade_heard_of_only_when_it_had_failed_is_not_missing() -> None:
+    failed = replace(THEIRS, legs={**THEIRS.legs, Leg("failed", 0, "0xa"): Part(1, failed=True)})
+    assert compare(OURS, failed).lines == ()
+
+
 def test_one_millionth_of_cash_or_of_a_share_is_a_difference() -> None:
     assert compare(replace(OURS, cash=99), THEIRS).ledger == ("cash is 99 here and 100 there",)
     assert compare(replace(OURS, shares={}), THEIRS).ledger == ("shares of token are 0 here and 5 there",)
