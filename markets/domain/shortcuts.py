@@ -20,52 +20,6 @@ _BUY = Side.BUY  # a global is found faster than a member of an enum
 class Shortcuts(Bookkeeper):
     """The `_take` methods answer whether that was all there was to do."""
 
-    def _take_change(self, frame: LeanChanges, received_ns: Nanos) -> bool:
-        """The hot path: one mirrored change. It is `_take_changes` written out for the frame that is nearly all."""
-        yes, no = frame.price_changes
-        at = frame.timestamp
-        tracked = self._by_asset.get(yes.asset_id)
-        if tracked is None or not tracked.plain or at < tracked.burst_ms:
-            return False
-        market, book = tracked.market, tracked.book
-        if yes.asset_id == market.yes:
-            if no.asset_id != market.no:
-                return False
-        else:  # then it was NO
-            no, yes = frame.price_changes
-            if yes.asset_id != market.yes:
-                return False
-        side, shares = yes.side, yes.size
-        price, no_price = MIRRORS[yes.price]
-        bid, no_ask = MIRRORS[yes.best_bid]
-        ask, no_bid = MIRRORS[yes.best_ask]
-        if (
-            no.price != no_price
-            or no.size != shares
-            or no.side is side
-            or no.best_ask != no_ask
-            or no.best_bid != no_bid
-            or price % market.tick
-        ):
-            return False
-        whole, _, fraction = shares.partition(".")
-        size = WHOLES[whole] + FRACTIONS[fraction]
-        # From here on nothing can fail.
-        if size and (price < book.bid_top if side is _BUY else price > book.ask_top):
-            if side is _BUY:
-                book.bids[price] = size
-            else:
-                book.asks[price] = size
-        else:
-            tracked.set_plainly(side is _BUY, price, size)
-        tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
-        tracked.updated_ns = tracked.paired_ns = received_ns
-        self._dirty[tracked.condition_id] = None
-        self._room -= 1
-        if book.bid_top != bid or book.ask_top != ask or bid >= ask:
-            tracked.look()
-        return True
-
     def _take_changes(self, frame: LeanChanges, received_ns: Nanos) -> bool:
         """Any number of mirrored changes of one book in good order; all are read before the first is applied."""
         changes, at = frame.price_changes, frame.timestamp
@@ -98,7 +52,7 @@ class Shortcuts(Bookkeeper):
             tracked.set_plainly(is_bid, price, size)
         tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
         tracked.updated_ns = tracked.paired_ns = received_ns
-        self._dirty[tracked.condition_id] = None
+        self._soil(tracked)
         self._room -= 1
         if book.bid_top != bid or book.ask_top != ask or bid >= ask:
             tracked.look()
@@ -129,7 +83,7 @@ class Shortcuts(Bookkeeper):
         tracked.hash_check.touched.extend((bid, ask, bid, ask))
         tracked.burst_ms = tracked.snapshot_ms = at
         tracked.updated_ns = tracked.heard_ns[yes] = received_ns
-        self._dirty[tracked.condition_id] = None
+        self._soil(tracked)
         if frame.hash and self._judge.hashes:
             spelled = f'"bids":{str(frame.bids, "ascii")},"asks":{str(frame.asks, "ascii")}'
             proof = self._judge.weigh(tracked, Claim(yes, at, frame.hash, spelled), certain=False)
