@@ -139,7 +139,7 @@ class ExecAudit(models.Model):
 
     request_id = models.CharField(max_length=64, unique=True)
     plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="audits")
-    action = models.CharField(max_length=16, help_text="place, cancel or cancel_all")
+    action = models.CharField(max_length=16, help_text="place, resend, cancel or cancel_all")
     relayer = models.CharField(max_length=16)
     dry_run = models.BooleanField(default=False)
     orders = models.PositiveIntegerField()
@@ -214,7 +214,7 @@ class ReconcileReport(models.Model):
     """One comparison of our open orders and positions with the venue's."""
 
     at = models.DateTimeField(db_default=Now(), db_index=True)
-    source = models.CharField(max_length=16, help_text="start, task or cli")
+    source = models.CharField(max_length=16, help_text="start, engine, task or cli")
     relayer = models.CharField(max_length=16)
     available = models.BooleanField(help_text="False: the venue could not be read, nothing was concluded.")
     corrections = models.JSONField(default=list)

@@ -134,11 +134,17 @@ def fill_values(relayer: str) -> list[Fill]:
 
 def postings(relayer: str) -> list[Posting]:
     """Every posting of `relayer`, oldest first, as it was booked."""
-    rows = PostingRow.objects.filter(relayer=relayer).select_related("market").order_by("at", "pk")
+    return postings_after(relayer, 0)[1]
+
+
+def postings_after(relayer: str, key: int) -> tuple[int, list[Posting]]:
+    """Those written after the row `key`, oldest first, and the key to ask with the next time."""
+    rows = PostingRow.objects.filter(relayer=relayer, pk__gt=key).select_related("market").order_by("at", "pk")
     legs: dict[str, list[PostingRow]] = {}
     for row in rows.iterator(chunk_size=2_000):
         legs.setdefault(row.posting_id, []).append(row)
-    return [
+        key = max(key, row.pk)
+    return key, [
         Posting(
             posting_id,
             PostingKind(each[0].kind),

@@ -162,6 +162,16 @@ class Env(BaseSettings):
         description="user-channel WebSocket",
     )
 
+    data_url: HttpUrl = Field(
+        "https://data-api.polymarket.com", description="the venue's data API: what positions from before us cost"
+    )
+    reconcile_s: float = Field(
+        60.0, ge=5, le=3600, description="real relayer: seconds between comparisons of orders, fills, cash, positions"
+    )
+    foreign_orders: Literal["leave", "cancel"] = Field(
+        "leave", description="orders at the venue that are not ours: left alone and reported, or cancelled"
+    )
+
     feed_redundancy: int = Field(1, ge=1, le=2, description="sockets per shard of tokens; with 2 the first frame wins")
     audit_s: float = Field(
         30.0, ge=0, le=3600, description="seconds between audits of our books against POST /books; 0 is off"

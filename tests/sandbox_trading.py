@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from execution.domain.blotter import Blotter
 from execution.domain.commands import (
     Cancel,
     CancelReason,
+    ClientOrderId,
     Fill,
     NewOrder,
     Outcome,
@@ -25,11 +26,12 @@ from execution.domain.doubts import Look
 from execution.domain.ledger import Ledger
 from execution.domain.orders import OrderState
 from execution.domain.ours import OurOrders
+from execution.domain.postings import Posting
 from execution.domain.reconcile import Correction
 from execution.domain.venue import VenueMode
 from execution.engine import Hands, Trouble
 from execution.journal import MemoryJournal, Terms
-from execution.relayers.base import Ok, Unavailable
+from execution.relayers.base import Balances, Ok, Unavailable
 from execution.relayers.credentials import api_credentials
 from execution.relayers.heartbeat import Beats
 from execution.relayers.polymarket import Alarm, PolymarketConfig, PolymarketRelayer
@@ -43,10 +45,11 @@ from execution.user_feed import CatchUp, UserFeed
 from markets.domain.events import Side
 from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
-from markets.domain.units import SIZE_ONE, ConditionId, Nanos, Price
+from markets.domain.units import SIZE_ONE, AssetId, ConditionId, Nanos, Price, Size
 from markets.feed.pacing import DEFAULT_TIMES
-from polyweb.runtime.inbox import Item
+from polyweb.runtime.inbox import Item, Sensed
 from polyweb.runtime.lookout import Lookout
+from polyweb.runtime.reconciler import Reconciler, Rounds, Stated
 
 KEY = SigningKey(b"\x11" * 32)
 CASH, SHARES = 10_000 * SIZE_ONE, 1_000 * SIZE_ONE
@@ -67,6 +70,12 @@ class Trading:
         self.modes: list[VenueMode] = []
         self.gone: list[str] = []
         self.corrections: list[Correction] = []
+        self.reports: list[str] = []
+        self.posted: list[Posting] = []
+        self.sensed: list[str] = []
+        self.settled: list[str] = []
+        self.holds: list[str] = []
+        self.stated: dict[AssetId, Stated] = {}
         self.ahead_ns: Nanos = 0
         self._numbers = itertools.count(1)
         self.markets = {spec.condition_id: _market(spec) for spec in sandbox.generator.markets}
@@ -79,8 +88,9 @@ class Trading:
             "call_s": 1.0,
             "probe_s": 0.05,
         } | config
+        self.config = PolymarketConfig(self.running.http, KEY.address, credentials, **terms)
         self.relayer = PolymarketRelayer(
-            PolymarketConfig(self.running.http, KEY.address, credentials, **terms),
+            self.config,
             self.orders,
             assets=lambda: [(asset, m.generation) for m in self.markets.values() for asset in (m.yes, m.no)],
             on_outcome=self.hear,
@@ -137,6 +147,23 @@ class Trading:
         """Ours, for whoever waits: a test need not."""
         return time.time_ns() + self.ahead_ns
 
+    def reconciler(self, **rounds: Any) -> Reconciler:
+        return Reconciler(
+            account=self,
+            relayer="real",
+            ledger=self.ledger,
+            blotter=self.blotter,
+            markets=self.markets.values,
+            books=self,
+            inbox=self,
+            lookout=self.lookout,
+            on_trouble=self.troubles.append,
+            on_settled=self.settled.append,
+            hold=self.holds.append,
+            rounds=Rounds(**{"every_s": 60.0} | rounds),
+            now_ns=self.clock,
+        )
+
     async def look(self) -> Ok[Look] | Unavailable:
         answer = await self.catch_up()
         return Ok(answer.value.look) if isinstance(answer, Ok) else answer
@@ -147,11 +174,42 @@ class Trading:
     unavailable: tuple[type[Exception], ...] = ()
 
     def push(self, item: Item) -> None:
-        assert isinstance(item, Outcome)
-        self.hear(item)
+        match item:
+            case Posting():
+                self.ledger.post(item)
+            case Sensed():
+                self.sensed.append(item.wrong)
+            case _:
+                assert isinstance(item, Outcome)
+                self.hear(item)
 
     async def reconciled(self, source: str, relayer: str, corrections: Sequence[Correction]) -> None:
         self.corrections += corrections
+        self.reports.append(source)
+
+    async def post(self, relayer: str, given: Sequence[Posting]) -> None:
+        self.posted += given
+
+    async def new_postings(self, relayer: str) -> Sequence[Posting]:
+        return self.posted
+
+    # As an account that can be read
+
+    def look_back(self, since_ns: Nanos) -> None:
+        self.catch_up.look_back(since_ns)
+
+    async def balances(self, markets: Sequence[Market]) -> Ok[Balances] | Unavailable:
+        return await self.relayer.reads.balances([(a, m.generation) for m in markets for a in (m.yes, m.no)])
+
+    async def stated_prices(self, assets: Sequence[AssetId]) -> Mapping[AssetId, Stated]:
+        return {asset: self.stated[asset] for asset in assets if asset in self.stated}
+
+    async def cancel_ids(self, order_ids: Sequence[str]) -> frozenset[str]:
+        return await self.relayer.cancel_ids(order_ids)
+
+    def number_of(self, order_id: str) -> ClientOrderId:
+        order = self.orders.find(order_id)
+        return order.client_order_id if order is not None else 0
 
     def fees(self, condition_id: ConditionId) -> FeeSchedule:
         return self.markets[condition_id].fees
@@ -231,6 +289,7 @@ def _market(spec: MarketSpec) -> Market:
 @asynccontextmanager
 async def trading(
     pace: float = 0.0001,
+    shares: Size = SHARES,
     mood: Mood = Mood.QUIET,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     **config: Any,
@@ -242,7 +301,7 @@ async def trading(
             pace=pace,
             mood=mood,
             tier="Elite",
-            terms=VenueTerms(cash=CASH, shares=SHARES, mine_ms=100, confirm_ms=200),
+            terms=VenueTerms(cash=CASH, shares=shares, mine_ms=100, confirm_ms=200),
         ),
         clock_ms,
     )

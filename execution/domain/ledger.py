@@ -6,6 +6,7 @@ it back as if it had never been.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
@@ -16,15 +17,16 @@ from execution.domain.commands import ClientOrderId, Fill, TradeStatus
 from execution.domain.postings import Posting, PostingKind, PostingLeg
 from markets.domain.events import Side
 from markets.domain.market import Market
-from markets.domain.units import PRICE_ONE, AssetId, Cash, ConditionId, Price, Size, cash_ceil, cash_floor
+from markets.domain.units import PRICE_ONE, AssetId, Cash, ConditionId, Nanos, Price, Size, cash_ceil, cash_floor
 from strategies.domain.inputs import Inventory
 
 FillKey: TypeAlias = tuple[str, ClientOrderId, int]
 _PostingKey: TypeAlias = tuple[str, int]
 _FINAL = frozenset({TradeStatus.CONFIRMED, TradeStatus.FAILED})
-_CAPITAL = frozenset({PostingKind.OPENING, PostingKind.ADOPTED, PostingKind.TRANSFER})
+_CAPITAL = frozenset({PostingKind.ADOPTED, PostingKind.TRANSFER})
 _ADJUSTMENT = frozenset({PostingKind.DUST, PostingKind.ADJUSTED})
 _NOTHING: Mapping[AssetId, Size] = {}
+_LATE_KEPT = 5_000
 
 
 class Pnl(msgspec.Struct, frozen=True, gc=False):
@@ -156,6 +158,15 @@ class _Account:
             self.base = _fold(self.base, self.open.pop(key))
 
 
+class _Late(NamedTuple):
+    """Booked lately: by so much the venue's figures may differ from ours while it has not caught up."""
+
+    at_ns: Nanos
+    asset: AssetId
+    shares: Size
+    cash: Cash
+
+
 class _Extras:
     """What a market, or no market in particular ("" as its id), earned or cost besides trading."""
 
@@ -178,6 +189,7 @@ class Ledger:
         self._by_condition: dict[ConditionId, dict[AssetId, _Account]] = {}
         self._seen: dict[FillKey, TradeStatus] = {}
         self._open: dict[FillKey, _Account] = {}
+        self._lately: deque[_Late] = deque(maxlen=_LATE_KEPT)
         self._posted: set[str] = set()
         self._extras: dict[ConditionId, _Extras] = {}
 
@@ -205,9 +217,12 @@ class Ledger:
         if fill.status not in _FINAL:
             return False
         account = self._open.pop(key)
+        old = account.open[key]
         if fill.status is TradeStatus.FAILED:
-            old = account.open[key]
             self._cash += old.paid + old.fee
+            self._lately.append(_Late(fill.at_ns, fill.asset, old.shares, -old.paid - old.fee))
+        else:
+            self._lately.append(_Late(fill.at_ns, fill.asset, -old.shares, old.paid + old.fee))
         account.end(key, confirmed=fill.status is TradeStatus.CONFIRMED)
         return True
 
@@ -217,7 +232,9 @@ class Ledger:
         move = _move_of(fill)
         self._cash -= move.paid + move.fee
         account = self._account(fill.asset, fill.condition_id)
-        if not move.final:
+        if move.final:
+            self._lately.append(_Late(fill.at_ns, fill.asset, -move.shares, move.paid + move.fee))
+        else:
             self._open[key] = account
         account.add(key, move)
         return True
@@ -231,6 +248,7 @@ class Ledger:
         self._posted.add(posting.posting_id)
         for number, leg in enumerate(posting.legs):
             self._cash += leg.cash
+            self._lately.append(_Late(posting.at_ns, leg.asset, -leg.shares, -leg.cash))
             if leg.shares:
                 move = _Move(leg.shares, -leg.cash, 0, True)
                 self._account(leg.asset, leg.condition_id).add((posting.posting_id, number), move)
@@ -289,20 +307,28 @@ class Ledger:
         """Fills whose settlement may still fail."""
         return len(self._open)
 
-    @property
-    def cash_there(self) -> Between:
-        """The cash the venue may show: trades under way have moved theirs, or not yet."""
-        moves = [-(move.paid + move.fee) for move in self._moving()]
-        return _between(self._cash, moves)
+    def cash_there(self, since_ns: Nanos) -> Between:
+        """The cash the venue may show: trades under way have moved theirs or not yet, and so has what settled since."""
+        late = [each.cash for each in self._lately if each.at_ns >= since_ns]
+        moving = (account.open[key] for key, account in self._open.items())
+        return _between(self._cash, [*late, *(move.paid + move.fee for move in moving)])
 
-    def shares_there(self, asset: AssetId) -> Between:
+    def shares_there(self, asset: AssetId, since_ns: Nanos) -> Between:
         account = self._accounts.get(asset)
         if account is None:
             return Between(0, 0)
-        return _between(account.held.shares, [move.shares for move in account.open.values() if not move.final])
+        late = [each.shares for each in self._lately if each.asset == asset and each.at_ns >= since_ns]
+        moving = (move for move in account.open.values() if not move.final)
+        return _between(account.held.shares, [*late, *(-move.shares for move in moving)])
 
-    def _moving(self) -> Iterable[_Move]:
-        return (account.open[key] for key, account in self._open.items())
+    def knows(self, asset: AssetId) -> bool:
+        """Whether anything was ever booked of it."""
+        return asset in self._accounts
+
+    @property
+    def assets(self) -> tuple[AssetId, ...]:
+        """Everything that was ever booked."""
+        return tuple(self._accounts)
 
     def inventory(self, market: Market, reserved: Mapping[AssetId, Size] = _NOTHING) -> Inventory:
         """`reserved` are shares that open sells of others have claimed.
@@ -350,12 +376,12 @@ class Ledger:
         return pnl
 
 
-def _between(now: int, moving: Iterable[int]) -> Between:
-    """`now` counts all that moves; the ends are without what came, and without what went."""
+def _between(now: int, otherwise: Iterable[int]) -> Between:
+    """`now` is what we book; each of `otherwise` is a change that the venue may show on top of it, or not."""
     low = high = now
-    for change in moving:
-        low -= max(0, change)
-        high -= min(0, change)
+    for change in otherwise:
+        low += min(0, change)
+        high += max(0, change)
     return Between(low, high)
 
 

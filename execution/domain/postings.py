@@ -1,4 +1,4 @@
-"""What moves the money and is no fill: cash and positions from before us, splits, merges, payouts, rebates, dust.
+"""What moves the money and is no fill: positions from before us, transfers, splits, merges, payouts, rebates, dust.
 
 Law: a posting says its shares, its cash and its reason itself and counts once by its id; nothing in it depends on what
 the ledger holds when it arrives, so that folding it again anywhere gives the same.
@@ -28,7 +28,6 @@ from markets.domain.units import (
 class PostingKind(StrEnum):
     """Which account the cash of a leg without shares belongs to is said by the kind; see `Ledger.post`."""
 
-    OPENING = "opening cash"
     ADOPTED = "adopted position"
     TRANSFER = "cash moved by the operator"
     SPLIT = "split"
@@ -60,12 +59,8 @@ class Posting(msgspec.Struct, frozen=True, gc=False, tag=True):
     reason: str = ""
 
 
-def opening(posting_id: str, cash: Cash, at_ns: Nanos, reason: str) -> Posting:
-    """The cash that was there when we first looked: capital, not profit."""
-    return Posting(posting_id, PostingKind.OPENING, (PostingLeg(cash=cash),), at_ns, reason)
-
-
 def transfer(posting_id: str, cash: Cash, at_ns: Nanos, reason: str) -> Posting:
+    """Cash paid in or out: capital, not profit."""
     return Posting(posting_id, PostingKind.TRANSFER, (PostingLeg(cash=cash),), at_ns, reason)
 
 

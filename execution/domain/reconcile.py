@@ -1,10 +1,10 @@
-"""Our books against the venue's: what differs, as values.
+"""Our orders against the venue's: what differs, as values. `drift` does the same for balances.
 
 Law: a comparison changes nothing and proves only what both sides say. One look that does not find an order
 is a reason to look again, not an end; foreign orders are reported and left alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -13,17 +13,7 @@ from execution.domain.blotter import LiveOrder
 from execution.domain.commands import ClientOrderId
 from execution.domain.orders import OrderState
 from markets.domain.events import Side
-from markets.domain.units import (
-    AssetId,
-    Cash,
-    ConditionId,
-    Nanos,
-    Price,
-    Size,
-    cash_to_decimal,
-    price_text,
-    size_text,
-)
+from markets.domain.units import AssetId, ConditionId, Nanos, Price, Size, price_text, size_text
 
 
 class VenueOrder(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +35,10 @@ class CorrectionKind(StrEnum):
     FOREIGN = "not ours"
     POSITION_DRIFT = "position differs"
     CASH_DRIFT = "cash differs"
+    DUST = "settlement dust, taken over"
+    ADOPTED = "a position from before us, adopted"
+    LEFT_BEHIND = "rests there, though it has ended here"
+    UNTOLD_TRADE = "a trade of ours that has no fill here"
     UNWATCHED = "open here while no engine runs"
     FILLS_DISAGREE = "its fills do not add up to what it says is filled"
 
@@ -77,8 +71,7 @@ def orders(
     for order in ours:
         twin = listed.pop(order.order_id, None)
         found += _ours(order, twin, asked_ns - order.placed_ns < grace_ns)
-    found += [Correction(CorrectionKind.FOREIGN, 0, order.order_id, _terms(order)) for order in listed.values()]
-    return tuple(found)
+    return (*found, *foreign(listed.values()))
 
 
 def _ours(order: LiveOrder, twin: VenueOrder | None, young: bool) -> Sequence[Correction]:
@@ -105,21 +98,18 @@ def _terms(order: VenueOrder) -> str:
     return f"{order.side.value} {left} at {price_text(order.price)} of {order.asset}"
 
 
-def positions(ours: Mapping[AssetId, Size], theirs: Mapping[AssetId, Size], tolerance: Size) -> tuple[Correction, ...]:
-    """Compare holdings of the assets either side knows; differences up to `tolerance` are settlement dust."""
-    assets = [*ours, *(asset for asset in theirs if asset not in ours)]
-    return tuple(
-        Correction(CorrectionKind.POSITION_DRIFT, 0, asset, f"{size_text(there)} there, {size_text(here)} here")
-        for asset in assets
-        if abs((there := theirs.get(asset, 0)) - (here := ours.get(asset, 0))) > tolerance
-    )
+def left_behind(
+    theirs: Iterable[VenueOrder], number_of: Callable[[str], ClientOrderId], ended: Callable[[ClientOrderId], bool]
+) -> tuple[Correction, ...]:
+    """Orders of ours that the venue lists although they have ended here. `number_of` is 0 for a stranger's."""
+    found: list[Correction] = []
+    for order in theirs:
+        number = number_of(order.order_id)
+        if number and ended(number):
+            found.append(Correction(CorrectionKind.LEFT_BEHIND, number, order.order_id, _terms(order)))
+    return tuple(found)
 
 
-def cash(ours: Cash, theirs: Cash, tolerance: Cash) -> tuple[Correction, ...]:
-    if abs(ours - theirs) <= tolerance:
-        return ()
-    return (
-        Correction(
-            CorrectionKind.CASH_DRIFT, 0, "cash", f"{cash_to_decimal(theirs)} there, {cash_to_decimal(ours)} here"
-        ),
-    )
+def foreign(theirs: Iterable[VenueOrder]) -> tuple[Correction, ...]:
+    """Orders at the venue that are none of ours."""
+    return tuple(Correction(CorrectionKind.FOREIGN, 0, order.order_id, _terms(order)) for order in theirs)

@@ -15,7 +15,6 @@ from typing import TypeAlias
 import msgspec
 
 from execution.domain.commands import (
-    GTD_ENDS_EARLY,
     Accepted,
     Ack,
     CancelFailed,
@@ -31,6 +30,7 @@ from execution.domain.ledger import Ledger
 from execution.domain.reconcile import VenueOrder
 from execution.relayers.paper_queue import PublicBook, Resting, hits, oriented, share_out
 from execution.relayers.paper_rules import (
+    GTD_ENDS_EARLY,
     IMMEDIATE,
     Refused,
     check_matched,

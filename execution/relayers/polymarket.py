@@ -227,6 +227,18 @@ class PolymarketRelayer:
         unnamed = "the venue's id of this order is not known here"
         return [given.get(each) or CancelFailed(each, unnamed, self._now_ns()) for each in ids]
 
+    async def cancel_ids(self, order_ids: Sequence[str]) -> frozenset[str]:
+        """Cancel by the venue's ids, also what is none of ours; returns those that are gone."""
+        gone: list[str] = []
+        size = self.budget.cancel_batch()
+        for start in range(0, len(order_ids), size):
+            part = order_ids[start : start + size]
+            self.budget.cancelling(len(part), self._now_ns())
+            reply = await self._delete("/orders", _json(list(part)))
+            given = answers.to_cancels(dict.fromkeys(part, 0), reply, self._now_ns())
+            gone += [each for each, answer in zip(part, given, strict=True) if isinstance(answer, Cancelled)]
+        return frozenset(gone)
+
     async def cancel_all(self) -> Sequence[CancelAnswer]:
         """Every order of this API key, also those we do not know. Raises VenueUnreachable when it was not confirmed."""
         return await self._sweep("/cancel-all", b"")

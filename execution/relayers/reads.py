@@ -6,6 +6,7 @@ half a list of orders is a list of orders that seem gone.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from execution.relayers.errors import shortened
 from execution.relayers.http import Answered, Lost, Reply, Transport
 from execution.signing import SignatureType
 from markets.domain.market import Generation
-from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos, Size
+from markets.domain.units import NANOS_PER_SECOND, PRICE_ONE, AssetId, Nanos, Price, Size
 
 T = TypeVar("T")
 
@@ -119,6 +120,36 @@ class ClobReads:
             return Unavailable("the venue does not say which contracts may move pUSD")
         return Ok({str(at).lower(): int(sum_) for at, sum_ in told.items() if str(sum_).isdigit()})
 
+    # What a share costs
+
+    async def midpoint(self, asset: AssetId) -> Ok[Price] | Unavailable:
+        """The middle of the token's book, rounded to 0.0001."""
+        reply = await self._http.call("GET", "/midpoint", query=urlencode({"token_id": asset}))
+        if isinstance(reply, Lost) or not reply.ok or not isinstance(reply.body, dict):
+            return _unavailable(reply)
+        price = _price(reply.body.get("mid"))
+        return Ok(price) if price is not None else Unavailable(f"midpoint: {shortened(reply.text, 80)}")
+
+    async def average_prices(self, data_url: str, wallet: str) -> Ok[dict[AssetId, Price]] | Unavailable:
+        """What the venue's data API says the wallet paid for a share of each token it holds, on average."""
+        found: dict[AssetId, Price] = {}
+        query = {"user": wallet, "filter_type": "TOKENS", "filter_amount": "0"}
+        for _ in range(MAX_PAGES):
+            reply = await self._http.fetch("GET", f"{data_url}/v2/positions?{urlencode(query)}")
+            rows = reply.body.get("data") if isinstance(reply, Reply) and isinstance(reply.body, dict) else None
+            if isinstance(reply, Lost) or not reply.ok or not isinstance(rows, list):
+                return _unavailable(reply)
+            for row in rows:
+                price = _price(row.get("avg_price")) if isinstance(row, dict) else None
+                if price is not None:
+                    found[str(row.get("token_id"))] = price
+            paging = reply.body.get("pagination") if isinstance(reply.body, dict) else None
+            cursor = paging.get("next_cursor") if isinstance(paging, dict) else None
+            if not isinstance(cursor, str) or cursor in (LAST_PAGE, ""):
+                return Ok(found)
+            query["cursor"] = cursor
+        return Unavailable(f"positions: more than {MAX_PAGES} pages")
+
     # What the account may do
 
     async def version(self) -> Ok[int] | Unavailable:
@@ -160,6 +191,17 @@ class ClobReads:
                 return Ok(rows)
             cursor = following
         return Unavailable(f"{path}: more than {MAX_PAGES} pages")
+
+
+def _price(value: object) -> Price | None:
+    """A price from 0 to 1 to the nearest 0.0001; None for anything else."""
+    try:
+        price = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    if not price.is_finite() or not 0 <= price <= 1:
+        return None
+    return int((price * PRICE_ONE).to_integral_value(ROUND_HALF_EVEN))
 
 
 def _flag(reply: Answered, name: str) -> Ok[bool] | Unavailable:

@@ -85,6 +85,10 @@ class CatchUp:
             since_s = min(since_s, unsettled_ms // 1_000)
         return max(0, since_s - OVERLAP_S)
 
+    def look_back(self, since_ns: Nanos) -> None:
+        """Read trades from then on at the next time: one that should be there was not."""
+        self._since_ns = min(self._since_ns, since_ns)
+
     async def __call__(self) -> Ok[CaughtUp] | Unavailable:
         began_ns = self._now_ns()
         mine = self._orders.open_ids  # what is placed from here on is told by its own answer

@@ -66,8 +66,7 @@ class LeanChange(msgspec.Struct, gc=False):
 
 
 class LeanChanges(msgspec.Struct, gc=False):
-    """WireChanges without its market, which the tokens tell as well; who reads it looks that one is named."""
-
+    market: str
     timestamp: Stamp
     price_changes: list[LeanChange]
 

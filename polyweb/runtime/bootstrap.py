@@ -43,6 +43,7 @@ from polyweb.runtime.lifeline import pings
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher, Send
 from polyweb.runtime.real_venue import Past, RealVenue, open_venue
+from polyweb.runtime.reconciler import Rounds
 from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
@@ -289,6 +290,7 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
         link=bench.access.link,
         lifelines=pings(env),
         leave_to_heartbeat=env.outage == "heartbeat",
+        rounds=Rounds(env.reconcile_s, env.foreign_orders == "cancel"),
     )
     engine = Engine(parts)
     wired.full = lambda: turns.full

@@ -58,6 +58,7 @@ class Clerk:
         self.lease_ttl = lease_ttl
         self._paper = _thread("clerk", PAPER_WAIT_S)
         self._lease = _thread("lease", LEASE_WAIT_S)
+        self._newest_posting = 0
 
     async def _run(self, work: Callable[[], T], thread: ThreadPoolExecutor | None = None) -> T:
         def fresh() -> T:
@@ -117,7 +118,13 @@ class Clerk:
 
     async def postings(self, relayer: str) -> Sequence[Posting]:
         """What moved the money of `relayer` besides fills, oldest first."""
-        return await self._run(lambda: selectors.postings(relayer))
+        self._newest_posting, found = await self._run(lambda: selectors.postings_after(relayer, 0))
+        return found
+
+    async def new_postings(self, relayer: str) -> Sequence[Posting]:
+        """Those written since they were last asked for, by whomever."""
+        self._newest_posting, found = await self._run(lambda: selectors.postings_after(relayer, self._newest_posting))
+        return found
 
     async def post(self, relayer: str, postings: Sequence[Posting]) -> None:
         """Write them down; only then may the trader be told. Raises ValueError for a market that is not stored."""

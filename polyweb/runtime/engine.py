@@ -16,16 +16,14 @@ from typing import Protocol
 
 import structlog
 
-from execution.domain import reconcile
-from execution.domain.commands import Accepted, Ack, Cancelled, Resync
+from execution.domain.commands import Resync
 from execution.domain.lease import Lease
-from execution.domain.reconcile import Correction, CorrectionKind, VenueOrder
 from execution.engine import Hands, Trouble
 from execution.journal import Journal, Terms
-from execution.relayers.base import Ok, Relayer
+from execution.relayers.base import Relayer
 from execution.services import Beat
-from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos
-from polyweb.runtime import views
+from markets.domain.units import NANOS_PER_SECOND, AssetId
+from polyweb.runtime import leftovers, views
 from polyweb.runtime.clerk import Clerk, holding, profit_points, shown
 from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.gauges import Gauges
@@ -37,6 +35,7 @@ from polyweb.runtime.lookout import Lookout, listing
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher
 from polyweb.runtime.recipe_alarm import RecipeAlarm
+from polyweb.runtime.reconciler import Account, Reconciler, Rounds
 from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.venue_link import VenueLink
@@ -52,13 +51,8 @@ RENEWALS_PER_TTL = 4
 RENEWAL_RETRY_S = 0.5
 POINT_S = 2.0
 SHUTDOWN_S = 15.0
-RECONCILE_TRIES = 5
 # Sources of a hold that say nothing against the venue: our own servers are away.
 SERVERS = frozenset({"lease", "Redis"})
-
-
-class VenueUnreadable(Exception):
-    """The engine does not start while it cannot know what rests at the venue."""
 
 
 class MarketFeed(Protocol):
@@ -92,6 +86,7 @@ class Parts:
     recordings: Recordings
     history: History
     link: VenueLink
+    rounds: Rounds
     lifelines: Mapping[str, Ping]
     leave_to_heartbeat: bool = False
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -112,15 +107,18 @@ class Engine:
         self._gauges = Gauges(parts.relayer.name)
         self._incidents = Incidents(parts.clerk, self._database)
         self._recipe_alarm = RecipeAlarm(self._incidents.trouble, self._incidents.settled)
+        account = parts.link.account
         self._lookout = Lookout(
             blotter=parts.trader.blotter,
             relayer=parts.relayer.name,
-            look=listing(parts.relayer),
+            look=listing(parts.relayer) if account is None else account.look,
             journal=parts.journal,
             inbox=parts.turns,
             reports=parts.clerk,
             on_trouble=self.trouble,
+            resend=parts.hands.resend,
         )
+        self._reconciler = self._reconcile_with(account) if account is not None else None
         self._vitals = Vitals(
             lag_ms=lambda: parts.turns.lag_ms,
             thresholds=lambda: parts.trader.control.thresholds,
@@ -129,6 +127,25 @@ class Engine:
         )
         self.state = "starting"
         self._holds: dict[str, str] = {}
+
+    def _reconcile_with(self, account: Account) -> Reconciler:
+        parts = self._parts
+        reconciler = Reconciler(
+            account=account,
+            relayer=parts.relayer.name,
+            ledger=parts.trader.ledger,
+            blotter=parts.trader.blotter,
+            markets=lambda: parts.trader.known_markets,
+            books=parts.clerk,
+            inbox=parts.turns,
+            lookout=self._lookout,
+            on_trouble=self.trouble,
+            on_settled=self._incidents.settled,
+            hold=lambda reason: self.hold("reconciliation", reason),
+            rounds=parts.rounds,
+        )
+        parts.link.when_caught_up(reconciler.caught_up)
+        return reconciler
 
     # From outside
 
@@ -213,10 +230,12 @@ class Engine:
             **{name: self._lifeline(name, ping).run() for name, ping in parts.lifelines.items()},
             **parts.link.duties(),
         }
+        if self._reconciler is not None:
+            duties["reconciler"] = self._reconciler.run()
         try:
             parts.link.begin()
-            await self.settle_past()
             self._apply(await parts.clerk.control(None, time.time_ns()))
+            await self.settle_past()
             self.state = "running"
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(duty, name=name) for name, duty in duties.items()]
@@ -234,34 +253,12 @@ class Engine:
     async def settle_past(self) -> None:
         """Compare what an earlier run left open with the venue. An unreadable venue stops the start: no guesses."""
         parts = self._parts
-        ours = parts.trader.blotter.all_live()
-        theirs, asked_ns = await self._venue_orders()
-        corrections = reconcile.orders(ours, theirs, asked_ns, grace_ns=0)
-        for correction in corrections:
-            self._correct(correction, asked_ns)
-        await parts.clerk.reconciled("start", parts.relayer.name, corrections)
+        if self._reconciler is not None:
+            await self._reconciler.start(parts.turns.finish)
+            return
+        found = await leftovers.compare(parts.relayer, parts.trader.blotter, parts.turns.push, self.trouble)
+        await parts.clerk.reconciled("start", parts.relayer.name, found)
         parts.facts.add(parts.trader.drain_facts())
-
-    async def _venue_orders(self) -> tuple[tuple[VenueOrder, ...], Nanos]:
-        for attempt in range(1, RECONCILE_TRIES + 1):
-            asked_ns = time.time_ns()
-            answer = await self._parts.relayer.open_orders()
-            if isinstance(answer, Ok):
-                return answer.value, asked_ns
-            log.warning("start_reconciliation_waits", attempt=attempt, reason=answer.reason)
-            await asyncio.sleep(attempt)
-        raise VenueUnreadable(f"the venue's open orders could not be read in {RECONCILE_TRIES} tries")
-
-    def _correct(self, correction: Correction, now_ns: Nanos) -> None:
-        """Through the inbox, before anything else: a session recording replays only what came that way."""
-        push = self._parts.turns.push
-        order_id = correction.client_order_id
-        if correction.kind is CorrectionKind.NOT_LISTED:
-            push(Cancelled(order_id, "not at the venue when the engine started", now_ns))
-        elif correction.kind is CorrectionKind.FOUND:
-            push(Accepted(order_id, correction.subject, Ack.LIVE, now_ns))
-        else:
-            self.trouble(Trouble("reconciliation", correction.subject, f"{correction.kind.value}: {correction.detail}"))
 
     def _apply(self, control: Control | None) -> None:
         if control is None:

@@ -28,6 +28,10 @@ LOOK_S = 5.0
 SETTLE_TURNS = 100
 
 
+class VenueUnreadable(Exception):
+    """The engine does not start while it cannot know what rests at the venue and what is held there."""
+
+
 class Reports(Protocol):
     """Who keeps what was corrected."""
 

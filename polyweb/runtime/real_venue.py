@@ -33,12 +33,13 @@ from execution.signing import (
     read_key,
     sandbox_key,
 )
-from execution.user_feed import CatchUp, UserFeed, UserFeedState
+from execution.user_feed import CatchUp, CaughtUp, UserFeed, UserFeedState
 from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
 from markets.domain.units import NANOS_PER_MILLI, AssetId, Cash, ConditionId, Nanos
 from polyweb.env import Env
 from polyweb.runtime.inbox import VenueTold
+from polyweb.runtime.real_account import RealAccount
 from polyweb.runtime.venue_link import Ears, RelayerUnavailable
 from polyweb.runtime.views import Json
 
@@ -104,6 +105,9 @@ class RealVenue:
         )
         self.orders = OurOrders()
         self.relayer = self._relayer(env, key)
+        self._data_url = "" if env.at_sandbox else env.data_url
+        self._dry_run = env.dry_run
+        self._hear: Callable[[CaughtUp], Awaitable[object]] | None = None
         self._before: dict[ConditionId, Market] = {}
         self._told: VenueTold | None = None
         self._known_ns: Nanos = 0
@@ -132,7 +136,7 @@ class RealVenue:
             self._credentials,
             self.orders,
             fees=self._fees,
-            catch_up=catch_up,
+            catch_up=self._read_again,
             on_outcome=self._ears.outcome,
             on_state=self._heard_state,
             rng=random.Random(),
@@ -161,6 +165,21 @@ class RealVenue:
         self.feed, self._catch_up = self._feed(self._known_ns)
 
     # As the engine's link
+
+    @property
+    def account(self) -> RealAccount | None:
+        if self._dry_run:
+            return None
+        return RealAccount(self.relayer, self.orders, self._catch_up, self.wallet, self._data_url)
+
+    def when_caught_up(self, hear: Callable[[CaughtUp], Awaitable[object]]) -> None:
+        self._hear = hear
+
+    async def _read_again(self) -> Ok[CaughtUp] | Unavailable:
+        found = await self._catch_up()
+        if isinstance(found, Ok) and self._hear is not None:
+            await self._hear(found.value)
+        return found
 
     def begin(self) -> None:
         self._tell()

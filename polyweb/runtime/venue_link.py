@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from execution.domain.commands import Outcome
+from execution.domain.doubts import Look
 from execution.engine import Trouble
-from execution.relayers.base import Relayer
+from execution.relayers.base import Ok, Relayer, Unavailable
 from execution.signing import Signer
+from execution.user_feed import CaughtUp
 from markets.domain.market import Market
 from markets.domain.units import Cash, ConditionId, Nanos
 from polyweb.runtime.inbox import Item
+from polyweb.runtime.reconciler import Account
 from polyweb.runtime.views import Json
 
 
@@ -33,7 +36,20 @@ class Ears:
     markets: Callable[[], Iterable[Market]]
 
 
+class AccountLink(Account, Protocol):
+    """An account outside this process: read by reconciliation, and looked at for lost orders."""
+
+    async def look(self) -> Ok[Look] | Unavailable: ...
+
+
 class VenueLink(Protocol):
+    @property
+    def account(self) -> AccountLink | None:
+        """What there is to reconcile with; None where the venue lives inside the engine or nothing is sent."""
+
+    def when_caught_up(self, hear: Callable[[CaughtUp], Awaitable[object]]) -> None:
+        """Who wants to hear what each reading of the account has found."""
+
     def begin(self) -> None:
         """Tell the trader where it stands before its first decision."""
 
@@ -55,6 +71,11 @@ class VenueLink(Protocol):
 
 class InProcess:
     """The link to a venue that lives inside the engine: nothing can be missed and nothing must be watched."""
+
+    account = None
+
+    def when_caught_up(self, hear: Callable[[CaughtUp], Awaitable[object]]) -> None:
+        """Nothing is ever read again here."""
 
     def begin(self) -> None:
         """It is open and known, as the trader assumes."""

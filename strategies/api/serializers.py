@@ -10,8 +10,7 @@ from rest_framework import serializers
 from markets.api.fields import ToldDecimal
 from strategies import services
 from strategies.domain.arb_params import ARB_BY_NAME
-from strategies.domain.definitions import Definition, ParamError
-from strategies.domain.params import BY_NAME, DEFINITIONS
+from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
 from strategies.models import ArbSettings, ParamRevision
 from strategies.selectors import Effective
 

@@ -25,8 +25,7 @@ from strategies.api.serializers import (
     ParamsWriteSerializer,
     RevisionSerializer,
 )
-from strategies.domain.definitions import ParamError
-from strategies.domain.params import BY_NAME
+from strategies.domain.params import BY_NAME, ParamError
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
 

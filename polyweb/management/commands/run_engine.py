@@ -22,7 +22,8 @@ from polyweb.env import Env
 from polyweb.health import readiness
 from polyweb.runtime.bootstrap import Source, build_engine, sender
 from polyweb.runtime.clerk import LEASE_TTL
-from polyweb.runtime.engine import Engine, VenueUnreadable
+from polyweb.runtime.engine import Engine
+from polyweb.runtime.lookout import VenueUnreadable
 from polyweb.runtime.venue_link import RelayerUnavailable
 from polyweb.runtime.worker import EngineWorker
 

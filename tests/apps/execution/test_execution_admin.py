@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from execution import services
-from execution.domain.postings import opening
+from execution.domain.postings import transfer
 from execution.models import Order
 from tests.execution_builders import CONDITION
 from tests.execution_rows import audit_row, event_row, fill_row, market_row, order_row
@@ -31,7 +31,7 @@ def everything() -> Order:
     event_row(order)
     fill_row(order)
     audit_row(order.plan)
-    services.record_postings(relayer="fake", postings=[opening("opening", 7, 1, "first start")])
+    services.record_postings(relayer="fake", postings=[transfer("opening", 7, 1, "paid in")])
     services.acquire_lease(holder="a", ttl=timedelta(seconds=5))
     services.beat(services.Beat(1, "quoting", "paper", False, timezone.now(), 5, {}))
     services.record_positions([services.Holding(CONDITION, 5_000_000, 0, 0, 0, 0, 0, 0, None)])

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 SHARE = 1_000_000
 GIVEN = [
-    postings.opening("opening", 7_000_000, NOW, "the venue's balance at the first start"),
+    postings.transfer("opening", 7_000_000, NOW, "paid in"),
     postings.adopted("adopted", MARKET, {YES: 3 * SHARE, NO: SHARE}, {YES: 4_100, NO: 5_000}, NOW, "venue"),
     postings.merge("merge-1", MARKET, 500_001, NOW),
     postings.income("rebate-1", PostingKind.REBATE, 12, NOW, CONDITION),

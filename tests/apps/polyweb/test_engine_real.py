@@ -85,6 +85,7 @@ def test_it_quotes_at_the_venue_and_takes_everything_down_at_the_end(place: Inst
     assert at_venue(place) == set()
     assert place.one(OPEN) == 0
     assert place.one("SELECT count(*) FROM risk_incident") == 0
+    assert place.one("SELECT count(*) FROM execution_reconcilereport WHERE source = 'start' AND available") == 1
     assert place.rows("SELECT DISTINCT relayer, dry_run FROM execution_order") == [("real", 0)]
     log = place.log.read_text(encoding="utf-8")
     assert "Traceback" not in log

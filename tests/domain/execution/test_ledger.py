@@ -15,6 +15,7 @@ from markets.domain.market import Market
 
 SHARE = 1_000_000
 START = 100 * SHARE
+AFTER = 2  # later than every fill here: balances have caught up
 MARKET = Market("m", "e", "Will it?", "yes", "no")
 MATCHED, CONFIRMED, FAILED = TradeStatus.MATCHED, TradeStatus.CONFIRMED, TradeStatus.FAILED
 
@@ -187,16 +188,24 @@ def test_a_ledger_equals_one_that_never_heard_of_the_failed(steps: list[Fill]) -
 
 def test_the_venue_may_show_a_trade_under_way_or_not_yet() -> None:
     made = ledger(fill("a"), fill("b", status=MATCHED, fee=7), fill("c", Side.SELL, 6000, 4, status=MATCHED))
-    assert made.shares_there("yes") == Between(6 * SHARE, 20 * SHARE)
-    assert made.cash_there == Between(90 * SHARE - 7, 97_400_000)
+    assert made.shares_there("yes", AFTER) == Between(6 * SHARE, 20 * SHARE)
+    assert made.cash_there(AFTER) == Between(90 * SHARE - 7, 97_400_000)
     assert made.in_flight == 2
-    assert made.shares_there("other") == Between(0, 0)
+    assert made.shares_there("other", AFTER) == Between(0, 0)
 
 
 def test_once_all_is_settled_the_venue_must_show_exactly_what_we_hold() -> None:
     made = ledger(fill("a", status=MATCHED), fill("b", status=MATCHED), fill("a"), fill("b", status=FAILED))
-    assert made.shares_there("yes") == Between(10 * SHARE, 10 * SHARE)
-    assert made.cash_there == Between(95 * SHARE, 95 * SHARE)
+    assert made.shares_there("yes", AFTER) == Between(10 * SHARE, 10 * SHARE)
+    assert made.cash_there(AFTER) == Between(95 * SHARE, 95 * SHARE)
+
+
+def test_balances_that_have_not_caught_up_with_what_just_settled_are_no_surprise() -> None:
+    made = ledger(fill("a", status=MATCHED), fill("a"), fill("b", price=6000, status=MATCHED), fill("b", status=FAILED))
+    assert made.shares_there("yes", 1) == Between(0, 20 * SHARE)
+    assert made.cash_there(1) == Between(START - 11 * SHARE, START)
+    made.post(postings.transfer("t", 7, 1, "deposit"))
+    assert made.cash_there(1).high == START + 7
 
 
 def test_how_far_a_figure_is_away_has_a_sign_and_none_inside() -> None:
@@ -252,10 +261,10 @@ def test_a_ledger_equals_brute_force_over_any_order_of_words(words: list[tuple[i
         assert made.holding(asset).settled == sum(each.size for each in bought if each.status is CONFIRMED) - sold
         steady = made.holding(asset).shares - sum(_shares(each) for each in flying if each.asset == asset)
         ends_at = [steady + sum(_shares(each) for each in subset) for subset in _subsets(flying, asset)]
-        assert made.shares_there(asset) == Between(min(ends_at), max(ends_at))
+        assert made.shares_there(asset, AFTER) == Between(min(ends_at), max(ends_at))
     moved = [fill_cash(each) - each.fee for each in flying]
-    assert made.cash_there.low == made.cash - sum(cash for cash in moved if cash > 0)
-    assert made.cash_there.high == made.cash - sum(cash for cash in moved if cash < 0)
+    assert made.cash_there(AFTER).low == made.cash - sum(cash for cash in moved if cash > 0)
+    assert made.cash_there(AFTER).high == made.cash - sum(cash for cash in moved if cash < 0)
 
 
 def _shares(each: Fill) -> int:

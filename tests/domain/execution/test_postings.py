@@ -23,14 +23,14 @@ def held(yes: int, no: int, price: int = 4000) -> Posting:
     return postings.adopted("adopt", MARKET, shares, {"yes": price, "no": price}, 1, "the venue's average")
 
 
-def test_opening_cash_is_capital_and_no_profit() -> None:
-    made = booked(postings.opening("o", 50 * SHARE, 1, "first start"))
+def test_cash_paid_in_is_capital_and_no_profit() -> None:
+    made = booked(postings.transfer("o", 50 * SHARE, 1, "paid in"))
     assert (made.cash, made.capital, made.pnl({})) == (50 * SHARE, 50 * SHARE, Pnl())
 
 
 def test_a_posting_said_twice_is_booked_once() -> None:
-    made = booked(postings.opening("o", 50 * SHARE, 1, ""))
-    assert not made.post(postings.opening("o", 70 * SHARE, 2, ""))
+    made = booked(postings.transfer("o", 50 * SHARE, 1, ""))
+    assert not made.post(postings.transfer("o", 70 * SHARE, 2, ""))
     assert made.cash == 50 * SHARE
 
 
@@ -60,7 +60,7 @@ def test_a_merge_frees_one_pusd_for_every_pair_to_the_last_unit() -> None:
 
 def test_what_was_split_and_merged_again_changed_nothing() -> None:
     made = booked(
-        postings.opening("o", 9 * SHARE, 1, ""),
+        postings.transfer("o", 9 * SHARE, 1, ""),
         postings.split("s", MARKET, 5_000_001, 2),
         postings.merge("m", MARKET, 5_000_001, 3),
     )

@@ -48,11 +48,11 @@ def test_a_foreign_order_is_reported_with_its_terms() -> None:
     assert correction.detail == "BUY 20 at 0.48 of yes"
 
 
-def test_positions_differ_beyond_dust_only() -> None:
-    found = reconcile.positions({"a": 10, "b": 5}, {"a": 12, "c": 7}, tolerance=2)
-    assert [each.subject for each in found] == ["b", "c"]
-
-
-def test_cash_differs_beyond_its_tolerance_only() -> None:
-    assert reconcile.cash(100, 101, tolerance=1) == ()
-    assert reconcile.cash(100, 102, tolerance=1)[0].kind is CorrectionKind.CASH_DRIFT
+def test_an_order_of_ours_that_ended_here_and_still_rests_there_is_left_behind() -> None:
+    strange = msgspec.structs.replace(THEIRS, order_id="0x9")
+    numbers = {"0x1": 1, "0x2": 2}
+    other = msgspec.structs.replace(THEIRS, order_id="0x2")
+    found = reconcile.left_behind([THEIRS, other, strange], lambda each: numbers.get(each, 0), lambda each: each == 1)
+    assert [(each.kind, each.client_order_id, each.subject) for each in found] == [
+        (CorrectionKind.LEFT_BEHIND, 1, "0x1")
+    ]

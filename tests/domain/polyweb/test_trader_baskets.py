@@ -10,10 +10,11 @@ from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.intents import OrderType
-from tests.builders import PUSD, SECOND, SHARES, Stage, a_market, a_set, book, placed, plain
+from strategies.domain.params import SpreadParams
+from tests.builders import PUSD, SECOND, SHARES, Stage, a_market, a_set, book, placed
 
 ARB = ArbParams(enabled=True)
-FAR = plain(half_spread=4_000)  # so that no basket would buy from our own quotes
+FAR = SpreadParams(half_spread=4_000)  # so that no basket would buy from our own quotes
 CHEAP = {4500: 100}, {4700: 100}  # two YES at 0.47: a set for 0.94
 
 

@@ -1,0 +1,90 @@
+"""A running engine and somebody else on its account: strangers' orders are left, money that moves trips the breaker."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from execution.domain.commands import NewOrder
+from execution.domain.ours import OurOrders
+from execution.relayers.base import Ok, Submission
+from execution.relayers.credentials import api_credentials
+from execution.relayers.polymarket import PolymarketConfig, PolymarketRelayer
+from execution.signing import LocalSigner, OrderToSign, SignatureType, sandbox_key
+from markets.domain.events import Side
+from markets.domain.units import SIZE_ONE
+from strategies.domain.intents import OrderType
+from tests.installation import Installation, eventually, finish, sandbox
+
+TRADED = (
+    "SELECT m.condition_id, o.asset_id, m.generation, m.neg_risk, m.tick_size FROM markets_market m"
+    " JOIN markets_outcome o ON o.market_id = m.id WHERE m.trading AND m.generation = 'v1' AND o.\"index\" = 0 LIMIT 1"
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path, migrated: Path) -> Iterator[Installation]:
+    with sandbox(tmp_path / "sandbox") as venue:
+        where = {
+            "POLYWEB_RELAYER": "real",
+            "POLYWEB_DRY_RUN": "false",
+            "POLYWEB_RECONCILE_S": "5",
+            "POLYWEB_FEED_URL": venue["ws"],
+            "POLYWEB_USER_URL": venue["user_ws"],
+            "POLYWEB_GAMMA_URL": venue["http"],
+            "POLYWEB_CLOB_URL": venue["http"],
+        }
+        place = Installation(tmp_path / "var", **where).copied_from(migrated)
+        done = place.manage("shell", "-c", f"from polyweb.demo import stage; stage.stage_sandbox({venue['http']!r})")
+        assert done.returncode == 0, done.stderr
+        yield place
+
+
+async def somebody_else(place: Installation, price: int, order_type: OrderType) -> tuple[str, set[str]]:
+    """Places an order on the engine's account without it; returns its id and what rests afterwards."""
+    key, url = sandbox_key(), place.env["POLYWEB_CLOB_URL"]
+    condition_id, asset, generation, neg_risk, tick = place.rows(TRADED)[0]
+    grid = round(float(tick) * 10_000)
+    credentials = await api_credentials(url, key, 137)
+    relayer = PolymarketRelayer(
+        PolymarketConfig(url, key.address, credentials, geoblock_url="", heartbeat=None),
+        OurOrders(),
+        assets=list,
+        on_outcome=lambda _: None,
+        on_alarm=lambda _: None,
+    )
+    number, size, post_only = time.time_ns() % 2**52, 60 * SIZE_ONE, order_type is OrderType.GTC
+    wanted = OrderToSign(
+        number, asset, Side.BUY, price, size, grid, bool(neg_risk), generation, time.time_ns() // 1_000_000,
+        order_type=order_type, post_only=post_only,
+    )  # fmt: skip
+    (signed,) = await LocalSigner(key, key.address, SignatureType.EOA, 137).sign([wanted], 1)
+    order = NewOrder(number, condition_id, asset, Side.BUY, price, size, grid, order_type, post_only)
+    try:
+        await relayer.submit([Submission(order, signed.order_id, signed.body)])
+        listed = await relayer.open_orders()
+    finally:
+        await relayer.close()
+    assert isinstance(listed, Ok)
+    return signed.order_id, {each.order_id for each in listed.value}
+
+
+def test_a_strangers_order_is_told_and_left_and_a_strangers_trade_takes_every_quote_down(place: Installation) -> None:
+    stranger, _ = asyncio.run(somebody_else(place, 100, OrderType.GTC))
+    with place.started(sys.executable, "manage.py", "run_engine") as child:
+        live = "SELECT count(*) FROM execution_order WHERE state = 'live'"
+        eventually(lambda: child.poll() is not None or place.one(live) >= 2, "quotes rest at the venue")
+        foreign = "SELECT count(*) FROM risk_incident WHERE kind = 'foreign_orders' AND closed_at IS NULL"
+        eventually(lambda: place.one(foreign) == 1, "the stranger's order is told")
+        _, resting = asyncio.run(somebody_else(place, 9_900, OrderType.FAK))
+        assert stranger in resting
+        tripped = "SELECT count(*) FROM risk_breaker WHERE kind = 'drift' AND state = 'open'"
+        eventually(lambda: place.one(tripped) == 1, "the breaker trips", 60)
+        eventually(lambda: place.one(live) == 0, "every quote is down", 30)
+        (reason,) = place.rows("SELECT reason FROM risk_breaker WHERE kind = 'drift'")[0]
+        assert " there, " in reason
+        assert finish(child, signal.SIGTERM) == 0
