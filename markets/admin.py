@@ -32,6 +32,7 @@ from markets.models import (
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ModelAdmin
+    from django.contrib.admin import StackedInline as StackedInline
     from django.contrib.admin import TabularInline as TabularInline
 else:
 
@@ -42,6 +43,10 @@ else:
             return cls
 
     class TabularInline(admin.TabularInline):
+        def __class_getitem__(cls, _):
+            return cls
+
+    class StackedInline(admin.StackedInline):
         def __class_getitem__(cls, _):
             return cls
 

@@ -30,7 +30,8 @@ from polyweb.runtime.rehearsal import Digest, Divergence, NoBeginning, Rehearsal
 from polyweb.runtime.rehearsal_venues import FakeVenue, PaperVenue
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
-from strategies.domain.params import ParamError, SpreadParams, Values, resolve
+from strategies.domain.definitions import ParamError, Values
+from strategies.domain.params import SpreadParams, resolve
 
 _TOKEN = re.compile(rb'"asset_id"\s*:\s*"(\d+)"')
 LOOKUP_CHUNK = 500

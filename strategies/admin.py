@@ -14,14 +14,37 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, TabularInline, operator
+from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, StackedInline, operator
 from markets.models import Market
 from strategies import selectors, services
 from strategies.domain.arb_params import ARB_BY_NAME
+from strategies.domain.definitions import Group
 from strategies.domain.params import BY_NAME, DEFINITIONS
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
 NAMES = tuple(BY_NAME)
+# What is changed often stands in the list; all of it on each scope's own page.
+LISTED = (
+    "half_spread",
+    "inventory_skew",
+    "size",
+    "max_inventory",
+    "layers",
+    "min_change_ticks",
+    "min_quote_lifetime_ms",
+    "max_cancels_per_minute",
+)
+
+
+def _fieldsets(*first: str) -> Any:
+    """One per group of parameters, after the fields that say whose they are."""
+    groups = [
+        (group.value, {"fields": [item.name for item in DEFINITIONS if item.group is group], "classes": ["wide"]})
+        for group in Group
+    ]
+    return [(None, {"fields": list(first)}), *groups] if first else [*groups]
+
+
 Inherited = Callable[[StrategyConfig], dict[str, str]]
 
 
@@ -77,9 +100,9 @@ def _save(request: HttpRequest, config: StrategyConfig, form: ParamsForm, reason
 @admin.register(StrategyConfig)
 class StrategyConfigAdmin(ModelAdmin[StrategyConfig]):
     form = ParamsForm
-    list_display = ("target", *NAMES, "revision")
+    list_display = ("target", *LISTED, "revision")
     list_display_links = ("target",)
-    list_editable = NAMES
+    list_editable = LISTED
     list_filter = ("scope", "market__trading", "market__watched")
     search_fields = ("market__question", "market__group_title", "event__title", "=market__condition_id")
     list_select_related = ("market", "event")
@@ -94,8 +117,8 @@ class StrategyConfigAdmin(ModelAdmin[StrategyConfig]):
             return f"{obj.market.question} ({obj.market.group_title})" if obj.market.group_title else str(obj.market)
         return f"event: {obj.event}" if obj.event is not None else "defaults of all markets"
 
-    def get_fields(self, request: HttpRequest, obj: StrategyConfig | None = None) -> tuple[str, ...]:
-        return (*NAMES, "revision") if obj else ("scope", "event", "market", *NAMES)
+    def get_fieldsets(self, request: HttpRequest, obj: StrategyConfig | None = None) -> Any:
+        return _fieldsets("revision") if obj else _fieldsets("scope", "event", "market")
 
     def get_readonly_fields(self, request: HttpRequest, obj: StrategyConfig | None = None) -> tuple[str, ...]:
         return ("revision",) if obj else ()
@@ -123,12 +146,12 @@ class StrategyConfigAdmin(ModelAdmin[StrategyConfig]):
         _save(request, obj, form, "admin list edit" if listed else "admin page edit")
 
 
-class ParamsInline(TabularInline[StrategyConfig, Market]):
-    """One row of parameters on the market's own page."""
+class ParamsInline(StackedInline[StrategyConfig, Market]):
+    """The parameters on the market's own page."""
 
     model = StrategyConfig
     form = ParamsForm
-    fields = NAMES
+    fieldsets = _fieldsets()
     fk_name = "market"
     extra = 1
     max_num = 1

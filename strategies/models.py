@@ -15,7 +15,8 @@ from django.utils.deconstruct import deconstructible
 
 from markets.models import Event, Market
 from strategies.domain.arb_params import ARB_DEFINITIONS
-from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError, Unit
+from strategies.domain.definitions import Definition, ParamError, Unit
+from strategies.domain.params import BY_NAME, DEFINITIONS
 
 
 @deconstructible

@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet
 
 from markets.models import Event, Market
 from strategies.domain.arb_params import ARB_DEFINITIONS, ArbParams, resolve_arb
-from strategies.domain.params import DEFINITIONS, Definition, SpreadParams, resolve
+from strategies.domain.definitions import Definition
+from strategies.domain.params import DEFINITIONS, SpreadParams, resolve
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
 Own = Mapping[str, Decimal]

@@ -17,7 +17,8 @@ from markets.selectors import SUBSCRIBED, find_event, find_market
 from markets.services import record_change
 from strategies import selectors
 from strategies.domain.arb_params import ARB_BY_NAME, SWITCHES
-from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
+from strategies.domain.definitions import Definition, ParamError
+from strategies.domain.params import BY_NAME, DEFINITIONS
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
 FORMAT = 1

@@ -24,6 +24,7 @@ from markets.domain.units import (
     CASH_ONE,
     NANOS_PER_MILLI,
     NANOS_PER_SECOND,
+    PRICE_ONE,
     SIZE_ONE,
     Nanos,
     Price,
@@ -34,6 +35,7 @@ from markets.domain.units import (
 from polyweb.runtime.inbox import NO_CONTROL, Control, Item, Tick, TraderConfig
 from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
+from strategies.domain.params import SpreadParams
 
 START: Nanos = 1_800_000_000 * NANOS_PER_SECOND
 SECOND = NANOS_PER_SECOND
@@ -132,11 +134,19 @@ def _entry(asset: str, side: Side, price: Price, shares: int, bid: Price, ask: P
     }
 
 
+def plain(**changes: int) -> SpreadParams:
+    """Default parameters without what is measured: quotes move with the book and with nothing else."""
+    return SpreadParams(
+        **{"volatility_factor": 0, "markout_factor": 0, "jump": 0, "taper_from": 100, "max_from_mid": PRICE_ONE}
+        | changes
+    )
+
+
 def a_control(markets: Sequence[Market], at: Nanos = START, **changes: object) -> Control:
-    """Everything followed is traded, with default parameters."""
+    """Everything followed is traded, with plain parameters."""
     ids = frozenset(market.condition_id for market in markets)
     base = replace_control(NO_CONTROL, version=1, at_ns=at, markets=tuple(markets), trading=ids)
-    return replace_control(base, **changes)
+    return replace_control(base, **{"defaults": plain()} | changes)
 
 
 def replace_control(control: Control, **changes: object) -> Control:

@@ -14,6 +14,9 @@ from strategies.domain.intents import OrderType
 
 ClientOrderId: TypeAlias = int
 
+# The venue takes a GTD order down about a minute before the expiry it is told.
+GTD_ENDS_EARLY: Millis = 60_000
+
 
 class Strategy(StrEnum):
     SPREAD = "spread"

@@ -18,27 +18,40 @@ from markets.domain.units import PRICE_ONE, AssetId, Nanos, Price
 from risk.domain.gate import Approved
 from strategies.domain.intents import Quote, QuoteSet
 
-# A partly filled order stays while at least half of the wanted size is left of it; it never stays above it.
-KEEP_ABOVE_PERCENT = 50
+AGES = 16  # orders of one age limit are renewed at as many different ages, or all markets would renew at once
 
 
 class Churn(msgspec.Struct, frozen=True, gc=False):
-    """Limits on requoting. An order stays while it is closer than `min_change_ticks` to a target."""
+    """Limits on requoting.
+
+    An order stays while it is closer than `min_change_ticks` to a target, or, once it is `keep_queue_after_ns` old,
+    while the target is less than `keep_queue_ticks` more aggressive. It stays until it is `size_tolerance` percent
+    smaller than the target, never above it, and not beyond `max_age_ns` (0 is for ever). A side whose window is not
+    open is not replaced now.
+    """
 
     min_change_ticks: int
     min_lifetime_ns: Nanos
     cancels_left: int
+    size_tolerance: int = 50
+    keep_queue_ticks: int = 0
+    keep_queue_after_ns: Nanos = 0
+    max_age_ns: Nanos = 0
+    bids_open: bool = True
+    offers_open: bool = True
 
 
 class Convergence(msgspec.Struct, frozen=True, gc=False):
-    """`withdrawals` end a side nobody wants any more and are free; `requotes` count against the churn
-    budget.
+    """`withdrawals` end a side nobody wants any more, or what a new tick left off the grid, and are free; `requotes`
+    count against the churn budget.
     """
 
     places: tuple[Quote, ...] = ()
     withdrawals: tuple[ClientOrderId, ...] = ()
     requotes: tuple[ClientOrderId, ...] = ()
     kept: tuple[ClientOrderId, ...] = ()
+    requoted_bids: bool = False
+    requoted_offers: bool = False
 
     @property
     def cancels(self) -> tuple[ClientOrderId, ...]:
@@ -62,28 +75,28 @@ def converge(
     """`live` are one strategy's orders. None is a risk cancel: everything goes at once, whatever its age."""
     if approved is None:
         return Convergence(withdrawals=tuple(order.client_order_id for order in live if not order.cancel_asked))
-    bids, offers = _matched(approved.proposal, live, market, churn.min_change_ticks)
+    bids, offers = _matched(approved.proposal, live, market, churn, now_ns)
     _part(bids, offers)
     return _assemble(bids, offers, live, churn, now_ns)
 
 
 def cost(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change_ticks: int) -> Cost:
     """What it would take in the end to have these quotes rest, however long that takes. Judges and sends nothing."""
-    sides = _matched(wanted, live, market, min_change_ticks)
+    sides = _matched(wanted, live, market, Churn(min_change_ticks, 0, 0), 0)
     leaving = [order for book in sides for order in book.leaving if not order.cancel_asked]
     return Cost(len(leaving), len(wanted.quotes) - sum(len(book.kept) for book in sides))
 
 
 def _matched(
-    wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change_ticks: int
+    wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos
 ) -> tuple["_Book", "_Book"]:
-    bids, offers = _Book(market), _Book(market)
+    bids, offers = _Book(market, churn, now_ns), _Book(market, churn, now_ns)
     for quote in wanted.quotes:
         (bids if _is_bid(market, quote.asset, quote.side) else offers).targets.append(quote)
     for order in live:
         (bids if _is_bid(market, order.asset, order.side) else offers).orders.append(order)
-    for book in (bids, offers):
-        book.match(min_change_ticks)
+    bids.match()
+    offers.match()
     return bids, offers
 
 
@@ -94,10 +107,12 @@ def _is_bid(market: Market, asset: AssetId, side: Side) -> bool:
 class _Book:
     """One side of our own book while it is being worked out."""
 
-    __slots__ = ("held_back", "kept", "market", "orders", "targets")
+    __slots__ = ("churn", "held_back", "kept", "market", "now_ns", "orders", "targets")
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, churn: Churn, now_ns: Nanos) -> None:
         self.market = market
+        self.churn = churn
+        self.now_ns = now_ns
         self.targets: list[Quote] = []
         self.orders: list[LiveOrder] = []
         self.kept: dict[ClientOrderId, Quote] = {}
@@ -106,40 +121,57 @@ class _Book:
     def yes_price(self, item: Quote | LiveOrder) -> Price:
         return item.price if item.asset == self.market.yes else PRICE_ONE - item.price
 
-    def match(self, min_change_ticks: int) -> None:
+    def match(self) -> None:
         """Pair as many orders with targets as possible, closest first (augmenting paths; sides are short)."""
-        reach = min_change_ticks * self.market.tick
         if len(self.orders) == 1 == len(self.targets):  # nearly always
             order, target = self.orders[0], self.targets[0]
-            if not order.cancel_asked and self._close(order, target, reach):
+            if not order.cancel_asked and self._close(order, target):
                 self.kept[order.client_order_id] = target
             return
         owner: dict[int, LiveOrder] = {}
         for order in self.orders:
             if not order.cancel_asked:
-                self._seat(order, reach, owner, set())
+                self._seat(order, owner, set())
         self.kept = {order.client_order_id: self.targets[index] for index, order in owner.items()}
 
-    def _seat(self, order: LiveOrder, reach: Price, owner: dict[int, LiveOrder], tried: set[int]) -> bool:
-        near = [index for index in range(len(self.targets)) if self._close(order, self.targets[index], reach)]
+    def _seat(self, order: LiveOrder, owner: dict[int, LiveOrder], tried: set[int]) -> bool:
+        near = [index for index in range(len(self.targets)) if self._close(order, self.targets[index])]
         for index in sorted(near, key=lambda index: abs(self.targets[index].price - order.price)):
             if index in tried:
                 continue
             tried.add(index)
-            if index not in owner or self._seat(owner[index], reach, owner, tried):
+            if index not in owner or self._seat(owner[index], owner, tried):
                 owner[index] = order
                 return True
         return False
 
-    def _close(self, order: LiveOrder, target: Quote, reach: Price) -> bool:
+    def _close(self, order: LiveOrder, target: Quote) -> bool:
         return (
             order.asset == target.asset
             and order.side is target.side
-            and abs(order.price - target.price) < reach
-            and order.price % self.market.tick == 0
+            and (order.price == target.price or self._near(order, target))
             and self.market.min_size <= order.remaining <= target.size
-            and order.remaining * 100 >= target.size * KEEP_ABOVE_PERCENT
+            and order.remaining * 100 >= target.size * (100 - self.churn.size_tolerance)
+            and not self._too_old(order)
         )
+
+    def _near(self, order: LiveOrder, target: Quote) -> bool:
+        """Whether the price may stay: on the grid, and hardly off the target or behind it with a place in the queue."""
+        tick, churn = self.market.tick, self.churn
+        if order.price % tick:
+            return False
+        ahead = target.price - order.price if order.side is Side.BUY else order.price - target.price
+        if abs(ahead) < churn.min_change_ticks * tick:
+            return True
+        queued = self.now_ns - order.placed_ns >= churn.keep_queue_after_ns
+        return queued and 0 < ahead < churn.keep_queue_ticks * tick
+
+    def _too_old(self, order: LiveOrder) -> bool:
+        most_ns = self.churn.max_age_ns
+        if not most_ns:
+            return False
+        earlier_ns = most_ns * (order.client_order_id % AGES) // (10 * AGES)
+        return self.now_ns - order.placed_ns >= most_ns - earlier_ns
 
     @property
     def leaving(self) -> list[LiveOrder]:
@@ -177,26 +209,37 @@ def _part(bids: _Book, offers: _Book) -> None:
 
 
 def _assemble(bids: _Book, offers: _Book, live: Sequence[LiveOrder], churn: Churn, now_ns: Nanos) -> Convergence:
+    if len(bids.kept) == len(bids.orders) and len(offers.kept) == len(offers.orders):  # nothing leaves
+        return Convergence(places=tuple(bids.missing + offers.missing), kept=_kept(bids, offers, live))
     withdrawals: list[ClientOrderId] = []
     stale: list[tuple[Price, ClientOrderId]] = []
-    for book in (bids, offers):
+    for book, is_open in ((bids, churn.bids_open), (offers, churn.offers_open)):
         for order in book.leaving:
             if order.cancel_asked:
                 continue
-            if not book.targets:
+            if not book.targets or order.price % book.market.tick:
                 withdrawals.append(order.client_order_id)
-            elif order.price % book.market.tick or now_ns - order.placed_ns >= churn.min_lifetime_ns:
+            elif is_open and now_ns - order.placed_ns >= churn.min_lifetime_ns:
                 stale.append((-_distance(book, order), order.client_order_id))
     stale.sort()
+    requotes = tuple([client_order_id for _, client_order_id in stale[: max(0, churn.cancels_left)]])
     return Convergence(
         places=tuple(bids.missing + offers.missing),
         withdrawals=tuple(withdrawals),
-        requotes=tuple(client_order_id for _, client_order_id in stale[: max(0, churn.cancels_left)]),
-        kept=tuple(
+        requotes=requotes,
+        kept=_kept(bids, offers, live),
+        requoted_bids=any(order.client_order_id in requotes for order in bids.orders),
+        requoted_offers=any(order.client_order_id in requotes for order in offers.orders),
+    )
+
+
+def _kept(bids: _Book, offers: _Book, live: Sequence[LiveOrder]) -> tuple[ClientOrderId, ...]:
+    return tuple(
+        [
             order.client_order_id
             for order in live
             if order.client_order_id in bids.kept or order.client_order_id in offers.kept
-        ),
+        ]
     )
 
 

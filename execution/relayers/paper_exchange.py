@@ -15,6 +15,7 @@ from typing import TypeAlias
 import msgspec
 
 from execution.domain.commands import (
+    GTD_ENDS_EARLY,
     Accepted,
     Ack,
     CancelFailed,
@@ -30,7 +31,6 @@ from execution.domain.ledger import Ledger
 from execution.domain.reconcile import VenueOrder
 from execution.relayers.paper_queue import PublicBook, Resting, hits, oriented, share_out
 from execution.relayers.paper_rules import (
-    GTD_ENDS_EARLY,
     IMMEDIATE,
     Refused,
     check_matched,

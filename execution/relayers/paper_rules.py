@@ -5,14 +5,13 @@ Law: pure; a refusal is proof that the order neither rests nor traded.
 
 from collections.abc import Sequence
 
-from execution.domain.commands import NewOrder
+from execution.domain.commands import GTD_ENDS_EARLY, NewOrder
 from markets.domain.events import Level
 from markets.domain.market import SIZE_STEP, Market
-from markets.domain.units import CASH_ONE, NANOS_PER_MILLI, PRICE_ONE, Millis, Nanos, Price, Size, cash_floor
+from markets.domain.units import CASH_ONE, NANOS_PER_MILLI, PRICE_ONE, Nanos, Price, Size, cash_floor
 from strategies.domain.intents import OrderType
 
 IMMEDIATE = (OrderType.FOK, OrderType.FAK)
-GTD_ENDS_EARLY: Millis = 60_000  # a GTD order is taken down about a minute before its stated expiry
 
 
 class Refused(Exception):

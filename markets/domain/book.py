@@ -153,12 +153,12 @@ class MarketBook:
     def levels(self, side: Side, depth: int, yes: bool = True) -> tuple[Level, ...]:
         """The best `depth` levels of a token's bids (BUY) or asks (SELL), best first."""
         if (side is Side.BUY) is yes:
-            best_first = sorted(self.bids.items(), reverse=True)[:depth]
+            sizes, best_first = self.bids, sorted(self.bids, reverse=True)
         else:
-            best_first = sorted(self.asks.items())[:depth]
+            sizes, best_first = self.asks, sorted(self.asks)
         if yes:
-            return tuple(best_first)
-        return tuple([(PRICE_ONE - price, size) for price, size in best_first])
+            return tuple([(price, sizes[price]) for price in best_first[:depth]])
+        return tuple([(PRICE_ONE - price, sizes[price]) for price in best_first[:depth]])
 
     def depth_at(self, side: Side, price: Price, yes: bool = True) -> Size:
         """Size resting at exactly `price` on that side of that token."""

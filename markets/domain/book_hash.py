@@ -14,10 +14,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from markets.domain.book import MarketBook
-from markets.domain.events import Level, Side
-from markets.domain.units import Millis, Price, price_text, size_text
-
-_ALL = 1_000_000
+from markets.domain.units import PRICE_ONE, Millis, Price, price_text, size_text
 
 
 class Recipe(StrEnum):
@@ -69,11 +66,16 @@ def book_hash(
 
 def level_text(book: MarketBook, yes: bool) -> str:
     """The `bids` and `asks` members, as they are hashed."""
-    bids = _encode(book.levels(Side.BUY, _ALL, yes))
-    asks = _encode(book.levels(Side.SELL, _ALL, yes))
-    return f'"bids":[{bids}],"asks":[{asks}]'
+    bids, asks = sorted(book.bids.items()), sorted(book.asks.items(), reverse=True)
+    if yes:
+        own, other = [_level(price, size) for price, size in bids], [_level(price, size) for price, size in asks]
+    else:
+        own = [_level(PRICE_ONE - price, size) for price, size in asks]
+        other = [_level(PRICE_ONE - price, size) for price, size in bids]
+    return f'"bids":[{",".join(own)}],"asks":[{",".join(other)}]'
 
 
+@lru_cache(maxsize=PRICE_ONE + 1)
 def trade_text(price: Price) -> str:
     """How a last trade is spelled inside the hash: three decimals, four where the tick needs them."""
     return f"0.{price:04d}" if price % 10 else f"{price // 10_000}.{price % 10_000 // 10:03d}"
@@ -87,10 +89,6 @@ def _ending(facts: HashFacts, recipe: Recipe) -> str:
     if recipe is Recipe.NINE_FIELDS:
         return nine + "}"
     return f'{nine},"last_trade_price":"{facts.last_trade}"}}'
-
-
-def _encode(best_first: tuple[Level, ...]) -> str:
-    return ",".join([_level(price, size) for price, size in reversed(best_first)])
 
 
 @lru_cache(maxsize=65_536)

@@ -327,7 +327,7 @@ class Bookkeeper(Shelf):
             self._counters.hash_matches += 1
             self._judge.vindicate(tracked)
             tracked.smooth()
-            self._dirty[tracked.condition_id] = None
+            self._soil(tracked)
 
     def _tick_change(self, event: TickSizeChange, _: Nanos) -> None:
         """Both tokens announce it; the first ends the epoch, the second finds the tick already new."""
@@ -356,7 +356,7 @@ class Bookkeeper(Shelf):
     def _changed(self, tracked: Tracked, received_ns: Nanos) -> None:
         tracked.look()
         tracked.updated_ns = received_ns
-        self._dirty[tracked.condition_id] = None
+        self._soil(tracked)
 
     def _close_burst(self, tracked: Tracked, next_ms: Millis | None) -> None:
         before = tracked.why()
@@ -366,7 +366,7 @@ class Bookkeeper(Shelf):
             return
         tracked.smooth()
         if tracked.why() is not before:
-            self._dirty[tracked.condition_id] = None
+            self._soil(tracked)
 
     def _miss_stays(self, tracked: Tracked) -> None:
         """Nothing followed that could have proved the book: it is guilty unless the recipe itself is in doubt."""
@@ -375,12 +375,12 @@ class Bookkeeper(Shelf):
             self._break(tracked, Doubt.HASH)
         else:
             tracked.smooth()
-            self._dirty[tracked.condition_id] = None
+            self._soil(tracked)
 
     def _doubt(self, tracked: Tracked, reason: Doubt) -> None:
         tracked.doubt = reason
         tracked.plain = False
-        self._dirty[tracked.condition_id] = None
+        self._soil(tracked)
 
     def _break(self, tracked: Tracked, doubt: Doubt) -> None:
         if tracked.doubt is Doubt.RESOLVED:
@@ -390,4 +390,4 @@ class Bookkeeper(Shelf):
 
     def _end_epoch(self, tracked: Tracked, doubt: Doubt) -> None:
         tracked.start_epoch(doubt)
-        self._dirty[tracked.condition_id] = None
+        self._soil(tracked)

@@ -5,7 +5,7 @@ once, by digits and never through a float, so nan, 1e-6 and 1_000 have no way in
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -27,15 +27,14 @@ from markets.domain.events import (
 )
 from markets.domain.numbers import (
     BadNumber,
+    ComplementMemo,
     FractionMemo,
-    LevelMemo,
     MirrorMemo,
-    OddSpelling,
     PriceMemo,
     SizeMemo,
     WholeMemo,
 )
-from markets.domain.units import PRICE_ONE, AssetId, ConditionId, Price, Size
+from markets.domain.units import AssetId, ConditionId, Price, Size
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024  # an opening dump of 200 tokens is about 2 MB
 
@@ -64,12 +63,12 @@ class MalformedFrame(Exception):
 
 # Shared with the books' hot path, so that a text is parsed once wherever it is read.
 PRICES = PriceMemo()
+COMPLEMENTS = ComplementMemo()
 TOPS = PriceMemo({"": UNSAID})
 MIRRORS = MirrorMemo(TOPS)
 WHOLES = WholeMemo()
 FRACTIONS = FractionMemo()
 SIZES = SizeMemo(WHOLES, FRACTIONS)
-_level = LevelMemo(PRICES, SIZES).__getitem__
 
 _EVENT_TYPE = b'"event_type":"'
 _REFUSALS = (BadNumber, msgspec.DecodeError, RecursionError, legacy.NotLegacy)
@@ -204,35 +203,48 @@ def _book(data: bytes) -> BookSnapshot:
         raise BadNumber(str(book.tick_size), "is no tick size")
     if book.last_trade_price:
         PRICES[book.last_trade_price]  # refuse what is no price, keep the spelling
-    bids_text, asks_text = str(book.bids, "utf-8"), str(book.asks, "utf-8")
     try:
-        bids, asks = tuple(_compact_levels(bids_text)), tuple(_compact_levels(asks_text))
-        spelled = f'"bids":{bids_text},"asks":{asks_text}'
-    except (OddSpelling, BadNumber):  # not cut right, perhaps: read again with care
+        bids, asks = _levels(wire.read_side(book.bids)), _levels(wire.read_side(book.asks))
+    except (msgspec.MsgspecError, BadNumber):  # spelled oddly, or refused with its place in the whole frame
         sides = wire.read_levels(data)
-        bids, asks, spelled = _any_levels(sides.bids), _any_levels(sides.asks), ""
+        bids, asks = _any_levels(sides.bids), _any_levels(sides.asks)
     return BookSnapshot(
-        book.market, book.asset_id, book.timestamp, bids, asks, book.hash, tick, book.last_trade_price, spelled
+        book.market,
+        book.asset_id,
+        book.timestamp,
+        bids,
+        asks,
+        book.hash,
+        tick,
+        book.last_trade_price,
+        spelled_levels(book),
     )
+
+
+def spelled_levels(book: wire.WireBook) -> str:
+    """The `bids` and `asks` members as they were sent; "" when they are not spelled compactly."""
+    text = f'"bids":{str(book.bids, "utf-8")},"asks":{str(book.asks, "utf-8")}'
+    return "" if " " in text else text
+
+
+def _levels(side: list[wire.WireLevel]) -> tuple[Level, ...]:
+    """Raises BadNumber also for numbers that are only spelled oddly."""
+    prices, wholes, fractions = PRICES, WHOLES, FRACTIONS
+    levels = []
+    for level in side:
+        whole, _, fraction = level.size.partition(".")
+        levels.append((prices[level.price], wholes[whole] + fractions[fraction]))
+    return tuple(levels)
 
 
 def read_side(data: msgspec.Raw, yes: bool) -> dict[Price, Size]:
     """One side of a token's book, as YES sees it. Raises msgspec.MsgspecError, BadNumber."""
-    prices, wholes, fractions = PRICES, WHOLES, FRACTIONS
+    prices, wholes, fractions = PRICES if yes else COMPLEMENTS, WHOLES, FRACTIONS
     side = {}
     for level in wire.read_side(data):
         whole, _, fraction = level.size.partition(".")
-        price = prices[level.price]
-        side[price if yes else PRICE_ONE - price] = wholes[whole] + fractions[fraction]
+        side[prices[level.price]] = wholes[whole] + fractions[fraction]
     return side
-
-
-def _compact_levels(text: str) -> Iterable[Level]:
-    if text == "[]":
-        return ()
-    if not (text.startswith("[{") and text.endswith("}]")):
-        raise OddSpelling(text)
-    return map(_level, text[2:-2].split("},{"))
 
 
 def _any_levels(levels: list[wire.WireLevel]) -> tuple[Level, ...]:

@@ -10,11 +10,13 @@ capture without metadata does not tell neg-risk. Once a market's neg-risk has re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, islice
 
 from markets.domain.book import MarketBook
 from markets.domain.book_hash import HashFacts, Recipe, begin, finish, level_text, trade_text
 from markets.domain.recipe_watch import RecipeWatch
-from markets.domain.units import PRICE_ONE, Millis, Price, price_text, size_text
+from markets.domain.units import PRICE_ONE, Millis, Price, Size, price_text, size_text
 
 HOPELESS_AFTER = 6  # failures in a row; then only the likeliest facts are tried, for every trial costs a SHA-1
 LIKELY = 4
@@ -132,7 +134,7 @@ class HashCheck:
         believed = self._watch.recipe
         hopeless = self._failures > HOPELESS_AFTER and not self._proven
         recipes = (believed,) if hopeless or (self._proven and self._watch.accuses) else _in_turn(believed)
-        min_size, tick = size_text(book.market.min_size), price_text(book.market.tick)
+        min_size, tick = _terms(book.market.min_size, book.market.tick)
         for recipe in recipes:
             trades = self._trades() if recipe is Recipe.TEN_FIELDS and not hopeless else (self._last_trade,)
             for last_trade in trades:
@@ -143,8 +145,8 @@ class HashCheck:
         """Likeliest first: nothing new, a trade at the level that changed last, an announcement that came late."""
         yield self._last_trade
         seen = {self._last_trade: None}
-        touched = tuple(self._touched_texts())
-        for text in (*touched[:LIKELY], *reversed(self._told), *touched[LIKELY:]):
+        touched = self._touched_texts()
+        for text in chain(islice(touched, LIKELY), reversed(self._told), touched):
             if text not in seen:
                 seen[text] = None
                 yield text
@@ -153,6 +155,11 @@ class HashCheck:
         for price in reversed(self.touched):
             yield trade_text(price)
             yield trade_text(PRICE_ONE - price)
+
+
+@lru_cache(maxsize=256)
+def _terms(min_size: Size, tick: Price) -> tuple[str, str]:
+    return size_text(min_size), price_text(tick)
 
 
 def _in_turn(first: Recipe) -> tuple[Recipe, ...]:

@@ -56,6 +56,16 @@ class PriceMemo(dict[str, Price]):
         return price
 
 
+class ComplementMemo(PriceMemo):
+    """`memo[text]` is the price the other token has there: 4000 for "0.6"."""
+
+    def __missing__(self, text: str) -> Price:
+        price = PRICE_ONE - parse_price(text)
+        if len(self) < _MEMO_LIMIT:
+            self[text] = price
+        return price
+
+
 class MirrorMemo(dict[str, tuple[Price, str]]):
     """`memo["0.4"]` is the price and how the other token spells it: (4000, "0.6").
 
@@ -120,30 +130,3 @@ class SizeMemo(dict[str, Size]):
             self.clear()
         self[text] = size
         return size
-
-
-class OddSpelling(ValueError):
-    """A level that is right perhaps, but not spelled as the venue spells them."""
-
-
-class LevelMemo(dict[str, tuple[Price, Size]]):
-    """`memo['"price":"0.48","size":"12.5"']` is the level (4800, 12 500 000).
-
-    A book repeats nearly all levels of the book before, so whole levels are looked up, not parsed. Raise OddSpelling
-    for any other spelling, BadNumber for numbers that are none.
-    """
-
-    def __init__(self, prices: PriceMemo, sizes: SizeMemo) -> None:
-        super().__init__()
-        self._prices = prices
-        self._sizes = sizes
-
-    def __missing__(self, text: str) -> tuple[Price, Size]:
-        price, found, size = text[9:-1].partition('","size":"')
-        if not found or not text.startswith('"price":"') or not text.endswith('"'):
-            raise OddSpelling(text)
-        level = self._prices[price], self._sizes[size]
-        if len(self) >= _MEMO_LIMIT:
-            self.clear()
-        self[text] = level
-        return level

@@ -14,11 +14,32 @@ from markets.domain.recipe_watch import RecipeWatch
 from markets.domain.units import PRICE_ONE, AssetId, Millis, Nanos, Price, Size
 
 
-class Tracked:
-    """`plain`: the next mirrored change needs nothing but to be applied and compared, so it may take the hot path.
+class Front:
+    """What every frame reads of its market. Slots of a base class lie side by side, so that is two lines of cache.
 
-    `said_bid` and `said_ask` are the tops last said in this burst, as YES sees them; `contradicted` when the two
-    tokens did not say the same. `unsettled`: the present burst
+    `plain`: the next mirrored change needs nothing but to be applied and compared, so it may take the hot path.
+    `yes`, `no` and `tick` are the market's. `said_bid` and `said_ask` are the tops last said in this burst, as YES
+    sees them. `touched` belongs to the hash check. `dirty`: waits to be drained.
+    """
+
+    __slots__ = (
+        "book",
+        "burst_ms",
+        "dirty",
+        "no",
+        "paired_ns",
+        "plain",
+        "said_ask",
+        "said_bid",
+        "tick",
+        "touched",
+        "updated_ns",
+        "yes",
+    )
+
+
+class Tracked(Front):
+    """`contradicted` when the two tokens did not say the same tops. `unsettled`: the present burst
     left something to judge when it ends. `shadow` is the book built from deltas, kept beside the snapshot it differs
     from until then; `shown` a REST book to compare. `claim_frames` counts the frames that made the present `claims`;
     `hash_due` asks for the next ones. `heard_ns` is when YES and NO were last named in a frame without the other.
@@ -27,8 +48,6 @@ class Tracked:
 
     __slots__ = (
         "asked_ns",
-        "book",
-        "burst_ms",
         "claim_frames",
         "claims",
         "condition_id",
@@ -42,12 +61,8 @@ class Tracked:
         "last_trade",
         "market",
         "neg_risk_known",
-        "paired_ns",
         "patience_ns",
-        "plain",
         "proved_ns",
-        "said_ask",
-        "said_bid",
         "shadow",
         "shown",
         "shown_ns",
@@ -56,14 +71,16 @@ class Tracked:
         "suspicious",
         "tick_guessed",
         "unsettled",
-        "updated_ns",
     )
 
     def __init__(self, market: Market, watch: RecipeWatch, *, guessed: bool) -> None:
-        self.market = self.declared = market
+        self.declared = market
         self.condition_id = market.condition_id
         self.book = MarketBook(market)
+        self.replace_market(market)
         self.hash_check = HashCheck(None if guessed else market.neg_risk, watch)
+        self.touched = self.hash_check.touched
+        self.dirty = False
         self.neg_risk_known = not guessed
         self.tick_guessed = guessed
         self.doubt = Doubt.AWAITING_SNAPSHOT
@@ -110,6 +127,7 @@ class Tracked:
 
     def replace_market(self, market: Market) -> None:
         self.market = self.book.market = market
+        self.yes, self.no, self.tick = market.yes, market.no, market.tick
 
     def learn_no(self, asset: AssetId) -> None:
         """Without metadata the second token seen of a market is NO."""
@@ -151,7 +169,7 @@ class Tracked:
         """Set a level, as YES sees it, of a book that has neither a shadow nor a tick to guess."""
         book = self.book
         if not size or price == (book.bid_top if is_bid else book.ask_top):
-            self.hash_check.touched.append(price)  # where a trade may have been
+            self.touched.append(price)  # where a trade may have been
         if is_bid:
             book.set_bid(price, size)
         else:

@@ -6,6 +6,7 @@ Whoever rounds says the direction in the function's name.
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeAlias
 
 Price: TypeAlias = int
@@ -100,16 +101,14 @@ def cash_to_decimal(cash: Cash) -> Decimal:
     return Decimal(cash).scaleb(-6)
 
 
+@lru_cache(maxsize=PRICE_ONE + 1)
 def price_text(price: Price) -> str:
     """The venue's shortest spelling: 6200 is "0.62", 10 is "0.001"."""
-    return _decimal_text(price, 4)
+    whole, fraction = divmod(price, PRICE_ONE)
+    return f"{whole}.{fraction:04d}".rstrip("0") if fraction else str(whole)
 
 
 def size_text(size: Size) -> str:
     """The venue's shortest spelling: 97 460 000 is "97.46", 300 000 000 is "300"."""
-    return _decimal_text(size, 6)
-
-
-def _decimal_text(value: int, decimals: int) -> str:
-    whole, fraction = divmod(value, 10**decimals)
-    return f"{whole}.{fraction:0{decimals}d}".rstrip("0") if fraction else str(whole)
+    whole, fraction = divmod(size, SIZE_ONE)
+    return f"{whole}.{fraction:06d}".rstrip("0") if fraction else str(whole)

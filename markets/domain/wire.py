@@ -66,7 +66,8 @@ class LeanChange(msgspec.Struct, gc=False):
 
 
 class LeanChanges(msgspec.Struct, gc=False):
-    market: str
+    """WireChanges without its market, which the tokens tell as well; who reads it looks that one is named."""
+
     timestamp: Stamp
     price_changes: list[LeanChange]
 

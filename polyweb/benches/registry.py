@@ -2,6 +2,7 @@
 
 from polyweb.benches.bench import Bench
 from polyweb.benches.ingest import Ingest
+from polyweb.benches.quote import Quote
 from polyweb.benches.sign import Sign
 
-BENCHES: dict[str, Bench] = {"ingest": Ingest(), "sign": Sign()}
+BENCHES: dict[str, Bench] = {"ingest": Ingest(), "quote": Quote(), "sign": Sign()}

@@ -25,7 +25,7 @@ from polyweb.dashboard.views import MarketView, Page, filtered
 from risk import services as risk
 from risk.models import Incident, Stop
 from strategies import services as strategies
-from strategies.domain.params import ParamError
+from strategies.domain.definitions import ParamError
 
 PAGE = "page"
 
@@ -150,7 +150,8 @@ class ParamsView(PageAccess, View):
         page = MarketView()
         page.setup(request, condition_id=market.condition_id)
         context = page.get_context_data(condition_id=market.condition_id)
-        context["parameters"] = market_page.parameters(market, entered=form.entered, errors=form.errors)
+        lines = market_page.parameters(market, entered=form.entered, errors=form.errors)
+        context["parameters"] = market_page.parameter_groups(lines)
         context["param_errors"] = form.errors
         return render(request, "polyweb/market.html", context, status=status)
 

@@ -15,7 +15,8 @@ from markets.models import Event, Market
 from risk.domain.stops import StopLevel, StopScope
 from risk.models import NO_FLATTEN
 from strategies.domain.arb_params import ARB_DEFINITIONS
-from strategies.domain.params import DEFINITIONS, Definition, ParamError, Unit
+from strategies.domain.definitions import Definition, ParamError, Unit
+from strategies.domain.params import DEFINITIONS
 from strategies.domain.registry import NAMES as STRATEGIES
 from strategies.services import read_value
 

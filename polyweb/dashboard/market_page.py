@@ -12,7 +12,7 @@ from execution.models import MarketState
 from markets.models import Market
 from polyweb.dashboard import figures
 from strategies import selectors as strategies
-from strategies.domain.params import Definition
+from strategies.domain.definitions import Definition, Group
 from strategies.models import ParamRevision, StrategyConfig
 from strategies.services import plain
 
@@ -157,6 +157,22 @@ def parameters(
             )
         )
     return lines
+
+
+class ParameterGroup(NamedTuple):
+    name: str
+    lines: list[Parameter]
+    open: bool
+
+
+def parameter_groups(lines: list[Parameter]) -> list[ParameterGroup]:
+    """As the form shows them: open is what is changed most, what this market sets itself, and what is wrong."""
+    groups = []
+    for group in Group:
+        members = [line for line in lines if line.definition.group is group]
+        shown = group in (Group.SPREAD, Group.SIZE) or any(line.own or line.error or line.entered for line in members)
+        groups.append(ParameterGroup(group.value, members, shown))
+    return groups
 
 
 def newest_revision(market: Market) -> ParamRevision | None:

@@ -108,10 +108,10 @@ def _live(market: domain.Market, order: Row) -> LiveOrder:
 
 
 def _quotes(market: domain.Market, wanted: QuoteSet) -> dict[str, Row]:
-    """By side of the YES book."""
+    """The innermost by side of the YES book."""
     return {
         "bid" if (quote.side is Side.BUY) == (quote.asset == market.yes) else "ask": _quote(market, quote)
-        for quote in wanted.quotes
+        for quote in reversed(wanted.quotes)
     }
 
 

@@ -184,7 +184,7 @@ def market_context(market: Market) -> dict[str, Any]:
         "fills": execution.fills(market=market)[:10],
         "orders": execution.orders(market=market).prefetch_related("events")[:12],
         "refusals": risk.refusals().filter(market=market)[:5],
-        "parameters": market_page.parameters(market),
+        "parameters": market_page.parameter_groups(market_page.parameters(market)),
         "revision": revision,
         "revision_number": revision.number if revision else 0,
         "changes": Change.objects.filter(subject=market.condition_id).select_related("author").order_by("-at")[:8],

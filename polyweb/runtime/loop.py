@@ -128,6 +128,8 @@ class Turns:
             await asyncio.sleep(0)  # hands, journal and sockets run between two turns
 
     async def _wait(self) -> bool:
+        if self.trader.behind:
+            return True
         try:
             async with asyncio.timeout(TICK_S):
                 await self._wake.wait()

@@ -8,24 +8,37 @@ from dataclasses import dataclass
 import msgspec
 
 from execution.domain.blotter import LiveOrder
-from execution.domain.commands import Cancel, CancelReason, Command, NewOrder, Place, Refusal, Resync, Strategy
+from execution.domain.commands import (
+    GTD_ENDS_EARLY,
+    Cancel,
+    CancelReason,
+    Command,
+    NewOrder,
+    Place,
+    Refusal,
+    Resync,
+    Strategy,
+)
 from execution.domain.converge import Churn, converge
 from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
-from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos
+from markets.domain.market import SIZE_STEP, Market
+from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos, floor_to_step
+from polyweb.runtime.measuring import Measurer
 from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import Desk, TradingState
-from risk.domain import exits, gate
+from risk.domain import gate
 from risk.domain.breakers import BreakerKind
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused
 from risk.domain.stops import StopLevel
 from strategies.domain import spread
 from strategies.domain.inputs import MarketInput
-from strategies.domain.intents import NoQuote, Quote, QuoteSet
+from strategies.domain.intents import NoQuote, OrderType, Quote, QuoteSet
 from strategies.domain.params import SpreadParams
 
-VIEW_DEPTH = 3
+VIEW_DEPTH = 5
+LESS_AT_A_CAP = 50  # percent of the size that is tried before only what reduces is quoted
+RENEWED_BEFORE_NS: Nanos = 20 * NANOS_PER_SECOND  # quotes are replaced this long before the venue ends them
 KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
 REFUSAL_MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
 OF_DATA = frozenset({BreakerKind.STALE_BOOK, BreakerKind.FEED_SILENCE, BreakerKind.BROKEN_BOOKS})
@@ -38,12 +51,14 @@ class Down:
 
     cause: CancelReason
     reason: str
+    codes: tuple[str, ...] = ()
 
 
 class Quoter:
     def __init__(self, state: TradingState, sentry: Sentry) -> None:
         self._state = state
         self._sentry = sentry
+        self.measurer = Measurer(state)
 
     def decide(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
         state = self._state
@@ -63,9 +78,11 @@ class Quoter:
         down = self._forbidden(market, now_ns) or self._tripped(desk, now_ns)
         commands = self._confirm(desk, now_ns)
         if down is not None:
+            desk.given = desk.planned = None
             return commands + self._take_down(desk, live, down, now_ns)
         if not state.venue.may_quote:  # it takes no cancels either: what rests is left until it listens again
-            desk.wanted, desk.quoting, desk.reason, desk.codes = None, False, state.venue.reason, ()
+            desk.wanted = desk.given = desk.planned = None
+            desk.tell(False, state.venue.reason, ("venue",), now_ns)
             return commands
         if state.books.doubt(condition_id) is Doubt.BURST_OPEN:
             return commands  # the rest of the burst is on its way: judge nothing in the middle of it
@@ -114,67 +131,80 @@ class Quoter:
         return max(0, now_ns - self._state.books.last_update_ns(condition_id))
 
     def _take_down(self, desk: Desk, live: tuple[LiveOrder, ...], down: Down, now_ns: Nanos) -> list[Command]:
-        desk.wanted, desk.quoting, desk.reason, desk.codes = None, False, down.reason, ()
+        desk.wanted = None
+        desk.tell(False, down.reason, down.codes, now_ns)
         asked = self._state.blotter.ask_cancel([order.client_order_id for order in live], now_ns)
         return [Cancel(asked, down.cause, now_ns)] if asked else []
 
     def _quote(self, desk: Desk, live: tuple[LiveOrder, ...], now_ns: Nanos) -> list[Command]:
         state, market = self._state, desk.market
         params = state.params(market.condition_id)
-        wanted = self._closing(spread.plan(self._input(market, now_ns), params))
-        if wanted.reason is not None or not wanted.quotes:
-            reason = wanted.reason.value if wanted.reason else "nothing to quote"
-            return self._take_down(desk, live, Down(CancelReason.NO_QUOTE, reason), now_ns)
         stop = state.stop(market, Strategy.SPREAD, now_ns)
-        if stop is not None and stop.level is StopLevel.REDUCE:
-            less = exits.reducing(market, wanted.quotes, state.inventory(market))
-            if not less:
-                down = Down(CancelReason.STOPPED, f"stopped, reducing only, nothing to reduce: {stop.reason}")
-                return self._take_down(desk, live, down, now_ns)
-            wanted = msgspec.structs.replace(wanted, quotes=less)
+        reduce = f"stopped: {stop.reason}" if stop is not None and stop.level is StopLevel.REDUCE else ""
+        desk.given = given = self._input(desk, params, reduce, now_ns)
+        desk.planned = wanted = self._closing(spread.plan(given, params))
+        if stop is not None and reduce and wanted.reason is NoQuote.REDUCE_ONLY:
+            down = Down(CancelReason.STOPPED, f"stopped, reducing only, nothing to reduce: {stop.reason}", ("stopped",))
+            return self._take_down(desk, live, down, now_ns)
+        if wanted.reason is not None:
+            return self._declined(desk, live, wanted.reason, now_ns)
         verdict = gate.evaluate_quotes(
             wanted, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
         )
-        desk.reason, desk.codes = "", ()
-        if not isinstance(verdict, Refused):
-            self._tell_repeats(desk)
-        else:
+        if isinstance(verdict, Refused):
             reduced = self._reduced(desk, wanted, verdict, now_ns)
             if reduced is None:
                 return self._refused(desk, live, verdict, now_ns)
             wanted, verdict = reduced.proposal, reduced
-        desk.wanted, desk.quoting = wanted, True
+        else:
+            self._tell_repeats(desk)
+            reason, codes = (f"reducing only: {wanted.reduce}", ("reduce_only",)) if wanted.reduce else ("", ())
+            desk.tell(True, reason, codes, now_ns)
+        desk.wanted = wanted
         return self._converge(desk, live, verdict, params, now_ns)
 
     def _closing(self, wanted: QuoteSet) -> QuoteSet:
         """What of it the venue takes: in closed-only mode nothing but sales of shares we hold."""
         if not self._state.venue.only_closes:
             return wanted
-        return msgspec.structs.replace(wanted, quotes=tuple(q for q in wanted.quotes if q.side is Side.SELL))
+        sales = tuple(quote for quote in wanted.quotes if quote.side is Side.SELL)
+        reason = wanted.reason if sales else wanted.reason or NoQuote.REDUCE_ONLY
+        return msgspec.structs.replace(wanted, quotes=sales, reason=reason)
+
+    def _input(self, desk: Desk, params: SpreadParams, reduce: str, now_ns: Nanos) -> MarketInput:
+        state, market, measures = self._state, desk.market, desk.measures
+        view = state.view(market.condition_id, VIEW_DEPTH)
+        if view.bids and view.asks:
+            measures.saw(view.bids[0][0] + view.asks[0][0], now_ns, params)
+        signals = measures.signals(now_ns, params)
+        held = state.inventory(market)
+        return MarketInput(market, view, held, now_ns, signals, rivals=desk.rivals, reduce=reduce)
+
+    def _declined(self, desk: Desk, live: tuple[LiveOrder, ...], reason: NoQuote, now_ns: Nanos) -> list[Command]:
+        """The strategy wants nothing. That is said when it begins and when its reason changes."""
+        codes = (reason.name.lower(),)
+        if desk.codes != codes:
+            self._note(desk, codes, reason.value, now_ns)
+        return self._take_down(desk, live, Down(CancelReason.NO_QUOTE, reason.value, codes), now_ns)
 
     def _reduced(self, desk: Desk, wanted: QuoteSet, verdict: Refused, now_ns: Nanos) -> Approved[QuoteSet] | None:
-        """At a cap, still offer the side that takes inventory down: going flat is the way back under it."""
+        """At a cap, offer less on the side that adds; if that is too much too, only what takes inventory down."""
         state, market = self._state, desk.market
         if not set(verdict.codes) <= CAPS:
             return None
         net = state.ledger.inventory(market).net_yes
-        side = tuple(quote for quote in wanted.quotes if net and lengthens(market, quote) == (net < 0))
-        if not side or len(side) == len(wanted.quotes):
-            return None
-        less = msgspec.structs.replace(wanted, quotes=side)
-        again = gate.evaluate_quotes(
-            less, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
-        )
-        if isinstance(again, Refused):
-            return None
-        desk.reason, desk.codes = f"reducing only: {verdict.detail}", tuple(code.value for code in verdict.codes)
-        self._note(desk, verdict, now_ns)
-        return again
-
-    def _input(self, market: Market, now_ns: Nanos) -> MarketInput:
-        state = self._state
-        view = state.view(market.condition_id, VIEW_DEPTH)
-        return MarketInput(market, view, state.inventory(market), now_ns)
+        for kept_percent, word in ((LESS_AT_A_CAP, "smaller"), (0, "reducing only")):
+            less = _with_less(market, wanted, net, kept_percent)
+            if not less.quotes or less.quotes == wanted.quotes:
+                continue
+            again = gate.evaluate_quotes(
+                less, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
+            )
+            if isinstance(again, Approved):
+                codes = self._note(desk, _words(verdict), verdict.detail, now_ns)
+                desk.tell(True, f"{word}: {verdict.detail}", codes, now_ns)
+                return again
+        return None
 
     def _guard(self, market: Market, now_ns: Nanos) -> Guard:
         state = self._state
@@ -191,23 +221,20 @@ class Quoter:
 
     def _refused(self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos) -> list[Command]:
         """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
-        codes = self._note(desk, verdict, now_ns)
+        codes = self._note(desk, _words(verdict), verdict.detail, now_ns)
         if set(verdict.codes) <= KEEPS_RESTING:
-            desk.quoting, desk.reason, desk.codes = False, verdict.detail, codes
+            desk.tell(False, verdict.detail, codes, now_ns)
             return []
-        commands = self._take_down(desk, live, Down(CancelReason.REFUSED, verdict.detail), now_ns)
-        desk.codes = codes
-        return commands
+        return self._take_down(desk, live, Down(CancelReason.REFUSED, verdict.detail, codes), now_ns)
 
-    def _note(self, desk: Desk, verdict: Refused, now_ns: Nanos) -> tuple[str, ...]:
+    def _note(self, desk: Desk, codes: tuple[str, ...], detail: str, now_ns: Nanos) -> tuple[str, ...]:
         """Say a refusal once; while the same one is repeated, count, and say how often once a minute."""
-        codes = tuple(code.value for code in verdict.codes)
         said = desk.noted
         if said is not None and said.codes == codes and now_ns - said.at_ns < REFUSAL_MINUTE_NS:
             desk.noted = msgspec.structs.replace(said, count=said.count + 1)
             return codes
         self._tell_repeats(desk)
-        told = Refusal(desk.market.condition_id, Strategy.SPREAD, codes, verdict.detail, now_ns)
+        told = Refusal(desk.market.condition_id, Strategy.SPREAD, codes, detail, now_ns)
         self._state.note(told)
         desk.noted = msgspec.structs.replace(told, count=0)
         return codes
@@ -222,24 +249,25 @@ class Quoter:
         self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos
     ) -> list[Command]:
         state, market = self._state, desk.market
-        churn = Churn(
-            min_change_ticks=params.min_change_ticks,
-            min_lifetime_ns=params.min_quote_lifetime_ms * NANOS_PER_MILLI,
-            cancels_left=desk.cancels.left(params.max_cancels_per_minute, now_ns),
-        )
-        change = converge(approved, live, market, churn, now_ns)
+        change = converge(approved, live, market, _churn(desk, params, now_ns), now_ns)
         commands: list[Command] = []
         if change.cancels:
             asked = state.blotter.ask_cancel(change.cancels, now_ns)
             desk.cancels.note(len(change.requotes), now_ns)
+            desk.bids_replaced_ns = now_ns if change.requoted_bids else desk.bids_replaced_ns
+            desk.offers_replaced_ns = now_ns if change.requoted_offers else desk.offers_replaced_ns
             if asked:
-                commands.append(Cancel(asked, CancelReason.REQUOTE, now_ns))
+                reason = CancelReason.REQUOTE if change.requotes else CancelReason.WITHDRAWN
+                commands.append(Cancel(asked, reason, now_ns))
         if change.places:
-            commands.append(self._place(market, change.places, desk.wanted, now_ns))
+            commands.append(self._place(approved.proposal, market, change.places, params, now_ns))
         return commands
 
-    def _place(self, market: Market, quotes: tuple[Quote, ...], wanted: QuoteSet | None, now_ns: Nanos) -> Place:
+    def _place(
+        self, wanted: QuoteSet, market: Market, quotes: tuple[Quote, ...], params: SpreadParams, now_ns: Nanos
+    ) -> Place:
         state = self._state
+        expires_ms = now_ns // NANOS_PER_MILLI + GTD_ENDS_EARLY + params.quote_expiry_s * 1_000
         orders = tuple(
             NewOrder(
                 client_order_id=state.new_id(),
@@ -249,13 +277,51 @@ class Quoter:
                 price=quote.price,
                 size=quote.size,
                 tick=market.tick,
+                order_type=OrderType.GTD,
+                expires_ms=expires_ms,
             )
             for quote in quotes
         )
-        trace = msgspec.json.encode(wanted.trace).decode() if wanted else ""
+        trace = msgspec.json.encode(wanted.trace).decode()
         place = Place(f"q-{orders[0].client_order_id:x}", Strategy.SPREAD, orders, now_ns, trace, state.last_frame_ns)
         state.planned(place)
         return place
+
+
+def _words(verdict: Refused) -> tuple[str, ...]:
+    return tuple([code.value for code in verdict.codes])
+
+
+def _churn(desk: Desk, params: SpreadParams, now_ns: Nanos) -> Churn:
+    """What requoting may cost now. Quotes are renewed before the venue lets them expire."""
+    window_ns = params.replace_window_ms * NANOS_PER_MILLI
+    age_ns = params.quote_expiry_s * NANOS_PER_SECOND - RENEWED_BEFORE_NS
+    if params.max_order_age_s:
+        age_ns = min(age_ns, params.max_order_age_s * NANOS_PER_SECOND)
+    return Churn(
+        params.min_change_ticks,
+        params.min_quote_lifetime_ms * NANOS_PER_MILLI,
+        desk.cancels.left(params.max_cancels_per_minute, now_ns),
+        params.size_tolerance,
+        params.keep_queue_ticks,
+        params.keep_queue_after_ms * NANOS_PER_MILLI,
+        age_ns,
+        now_ns - desk.bids_replaced_ns >= window_ns,
+        now_ns - desk.offers_replaced_ns >= window_ns,
+    )
+
+
+def _with_less(market: Market, wanted: QuoteSet, net: int, kept_percent: int) -> QuoteSet:
+    """The quotes that add to `net` (both sides add to nothing held) cut to a part of their size, or left out."""
+    quotes: list[Quote] = []
+    for quote in wanted.quotes:
+        if net and lengthens(market, quote) == (net < 0):
+            quotes.append(quote)
+            continue
+        size = floor_to_step(quote.size * kept_percent // 100, SIZE_STEP)
+        if size >= max(market.min_size, SIZE_STEP):
+            quotes.append(Quote(quote.asset, quote.side, quote.price, size))
+    return msgspec.structs.replace(wanted, quotes=tuple(quotes))
 
 
 def lengthens(market: Market, quote: Quote) -> bool:

@@ -23,9 +23,11 @@ from risk.domain.panel import Panel
 from risk.domain.payoff import Unsettled
 from risk.domain.rate import OrderRate
 from risk.domain.stops import Stop, strongest
-from strategies.domain.inputs import BookView, Inventory
+from strategies.domain.inputs import BookView, Inventory, MarketInput
 from strategies.domain.intents import QuoteSet
+from strategies.domain.measures import Measures
 from strategies.domain.params import SpreadParams
+from strategies.domain.rewards import Scores
 
 Fact = OrderMoved | Fill | Refusal
 
@@ -46,10 +48,12 @@ class Counters:
 
 @dataclass(slots=True)
 class Desk:
-    """What the engine last thought about one market; screens read it, decisions read only `cancels`.
+    """What the engine last thought about one market; screens read it. Decisions read what was measured (`measures`,
+    `rivals`) and what requoting has cost (`cancels`, when each side was last replaced).
 
     `proved` is whether its book was verified once; `changes` counts decisions about a changed book, `resyncs` the
     doubts that asked for a snapshot. `exit_from` is the best bid when flattening began.
+    `given` and `planned` are the last plan, whatever became of it; `since_ns` is when `quoting` or `reason` changed.
     """
 
     market: Market
@@ -66,6 +70,20 @@ class Desk:
     exit_tried_ns: Nanos = 0
     changes: int = 0
     resyncs: int = 0
+    measures: Measures = field(default_factory=Measures)
+    rivals: Scores | None = None
+    rivals_ns: Nanos = 0
+    bids_replaced_ns: Nanos = 0
+    offers_replaced_ns: Nanos = 0
+    given: MarketInput | None = None
+    planned: QuoteSet | None = None
+    since_ns: Nanos = 0
+
+    def tell(self, quoting: bool, reason: str, codes: tuple[str, ...], now_ns: Nanos) -> None:
+        """Say what was decided and why."""
+        if quoting is not self.quoting or reason != self.reason:
+            self.since_ns = now_ns
+        self.quoting, self.reason, self.codes = quoting, reason, codes
 
 
 class TradingState:

@@ -5,13 +5,14 @@ commands on every machine. Replay, paper and live differ only in who feeds it an
 """
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from execution.domain.blotter import OrderMoved, OrderRecord
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Resync
 from execution.domain.orders import IllegalMove
 from execution.domain.postings import Posting
 from markets.domain.decode import MalformedFrame, MalformedReason, decode
-from markets.domain.events import BookSnapshot, Frame, MarketEvent
+from markets.domain.events import BookSnapshot, Frame, LastTrade, MarketEvent
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.arbitrage import Arbitrageur
@@ -33,6 +34,7 @@ from polyweb.runtime.quoting import Quoter
 from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import TradingState
 
+TIMED_PER_TURN = 64  # markets decided in one turn because time passed: frames must not wait for all of them
 CANCEL_PATIENCE_NS: Nanos = 10 * NANOS_PER_SECOND
 ENDED_KEPT_NS: Nanos = 3_600 * NANOS_PER_SECOND
 
@@ -107,8 +109,10 @@ class Trader(TradingState):
             self.counters.malformed[reason] = self.counters.malformed.get(reason, 0) + 1
             self.books.distrust_frame(frame.data, whole=error.reason not in _CUT)
             return
-        if self._heard is not None:
-            for event in events:
+        for event in events:
+            if type(event) is LastTrade:
+                self._quoter.measurer.traded(event, frame.received_ns)
+            if self._heard is not None:
                 self._heard(event, frame.received_ns)
 
     def _fold(self, frame: Frame, tap: Ear | None) -> tuple[MarketEvent, ...]:
@@ -212,6 +216,8 @@ class Trader(TradingState):
         self._facts.append(moved)
         self._count(moved)
         self._sentry.answered(outcome, moved)
+        if isinstance(outcome, Fill):
+            self._quoter.measurer.filled(outcome)
         order = self.blotter.order(outcome.client_order_id)
         if order is not None:
             self.order_changed(outcome.client_order_id)
@@ -237,9 +243,11 @@ class Trader(TradingState):
         for condition_id in self.books.drain_dirty():
             self._dirty[condition_id] = None
         self.decided = dirty = list(self._dirty)
-        timed = [condition_id for condition_id in self._timed if condition_id not in self._dirty]
+        timed = self._next_timed()
+        for condition_id in timed:
+            self._quoter.measurer.rivals(condition_id, now_ns)
+        timed = [condition_id for condition_id in timed if condition_id not in self._dirty]
         self._dirty.clear()
-        self._timed.clear()
         for condition_id in dirty:
             commands += self._judge(condition_id, now_ns)
         self._touched.update(dict.fromkeys(dirty))
@@ -254,6 +262,18 @@ class Trader(TradingState):
             if desk is not None:
                 desk.changes += 1
         return commands
+
+    @property
+    def behind(self) -> bool:
+        """Whether markets still wait for a decision because time passed: the next turn should not wait."""
+        return bool(self._timed)
+
+    def _next_timed(self) -> list[ConditionId]:
+        """The markets to look at because of the clock alone, so many at most; the others keep their turn."""
+        timed = list(islice(self._timed, TIMED_PER_TURN))
+        for condition_id in timed:
+            del self._timed[condition_id]
+        return timed
 
     def _resyncs(self) -> list[Resync]:
         wishes = self.books.drain_resyncs()

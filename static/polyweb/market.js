@@ -223,6 +223,7 @@ function showErrors(errors) {
     const text = errors[line.dataset.name];
     const node = line.querySelector(".error");
     line.toggleAttribute("data-wrong", Boolean(text));
+    if (text) line.closest("details").open = true;
     node.hidden = !text;
     write(node, text || "");
   }

@@ -10,7 +10,8 @@ from rest_framework import serializers
 from markets.api.fields import ToldDecimal
 from strategies import services
 from strategies.domain.arb_params import ARB_BY_NAME
-from strategies.domain.params import BY_NAME, DEFINITIONS, Definition, ParamError
+from strategies.domain.definitions import Definition, ParamError
+from strategies.domain.params import BY_NAME, DEFINITIONS
 from strategies.models import ArbSettings, ParamRevision
 from strategies.selectors import Effective
 

@@ -25,7 +25,8 @@ from strategies.api.serializers import (
     ParamsWriteSerializer,
     RevisionSerializer,
 )
-from strategies.domain.params import BY_NAME, ParamError
+from strategies.domain.definitions import ParamError
+from strategies.domain.params import BY_NAME
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from markets.domain.units import Cash, Price, Size
-from strategies.domain.params import Definition, Unit, Values, define, resolve_values
+from strategies.domain.definitions import Definition, Unit, Values, define, resolve_values
 
 ARB_DEFINITIONS: tuple[Definition, ...] = (
     define("enabled", Unit.SWITCH, "0", "1", "0", "Whether full sets are traded at all; they are looked for anyway."),

@@ -9,6 +9,8 @@ import msgspec
 from markets.domain.events import Level
 from markets.domain.market import Market
 from markets.domain.units import Cash, Nanos, Price, Size
+from strategies.domain.measures import CALM, Signals
+from strategies.domain.rewards import Scores
 
 
 class BookView(msgspec.Struct, frozen=True, gc=False):
@@ -48,7 +50,15 @@ FLAT = Inventory()
 
 
 class MarketInput(msgspec.Struct, frozen=True, gc=False):
+    """`external` is an outside fair value that has not expired. `rivals` are the others' reward scores, None when not
+    measured. `reduce` says why inventory may only get smaller; "" when it may grow.
+    """
+
     market: Market
     book: BookView
     inventory: Inventory
     now_ns: Nanos
+    signals: Signals = CALM
+    external: Price | None = None
+    rivals: Scores | None = None
+    reduce: str = ""

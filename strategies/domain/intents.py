@@ -29,6 +29,14 @@ class NoQuote(StrEnum):
     SIZE_BELOW_MINIMUM = "size below the market minimum"
     NOT_ACCEPTING = "market not accepting orders"
     INVENTORY_FULL = "inventory at its maximum"
+    PAUSED = "pulled back after a jump or sweep"
+    GAME_NEAR = "game about to start"
+    IN_PLAY = "game in play"
+    REDUCE_ONLY = "reducing only, and nothing to reduce"
+    FAR_FROM_MID = "quotes too far from the mid"
+    FAR_FROM_TRADE = "quotes too far from the last trade"
+    NOTIONAL_BELOW_MINIMUM = "quotes below the minimum notional"
+    ONE_SIDE_ONLY = "only one side can be quoted"
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
@@ -49,13 +57,17 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class QuoteSet(msgspec.Struct, frozen=True, gc=False):
-    """Every order the strategy wants resting in one market; no `quotes` and a `reason` mean none, and why."""
+    """Every order the strategy wants resting in one market; no `quotes` and a `reason` mean none, and why.
+
+    `reduce` says why they only take inventory down; "" when they may also add to it.
+    """
 
     condition_id: ConditionId
     quotes: tuple[Quote, ...]
     fair_x2: int = 0
     trace: tuple[Step, ...] = ()
     reason: NoQuote | None = None
+    reduce: str = ""
 
 
 class Route(StrEnum):

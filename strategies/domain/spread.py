@@ -1,66 +1,52 @@
-"""The spread quoter: one bid and one ask around a price that leans away from what we hold.
+"""The spread quoter: layers of bids and offers around a price that leans away from what we hold.
 
-Law: pure; a quote is on the market's grid, never crosses the book or our other quote, and never takes net
-inventory past its maximum, whatever fills.
+Law: pure; a quote is on the market's grid, never crosses the book or our other quotes, and never takes net
+inventory past its maximum, whatever fills. Every clamp leaves a step with the value before and after.
 """
 
-from markets.domain.events import Side
 from markets.domain.market import SIZE_STEP
 from markets.domain.units import (
     PRICE_ONE,
     Price,
-    Size,
     ceil_to_tick,
-    complement,
     floor_to_step,
     floor_to_tick,
 )
-from strategies.domain.fair_value import lean_x2, mid_x2
+from strategies.domain import guards, layers, reward_band
+from strategies.domain.fair_value import fair_x2, lean_x2
 from strategies.domain.inputs import MarketInput
-from strategies.domain.intents import NoQuote, Quote, QuoteSet, Step
+from strategies.domain.intents import NoQuote, QuoteSet, Step
 from strategies.domain.params import SpreadParams
 
 
 def plan(given: MarketInput, params: SpreadParams) -> QuoteSet:
     """Every order wanted in this market now, in tokens that need the least capital."""
-    market, book = given.market, given.book
-    if not market.accepting_orders:
-        return _nothing(given, NoQuote.NOT_ACCEPTING)
-    if not book.bids or not book.asks:
-        return _nothing(given, NoQuote.BOOK_ONE_SIDED)
-    size = floor_to_step(params.size, SIZE_STEP)
-    if size <= 0 or size < market.min_size:
-        return _nothing(given, NoQuote.SIZE_BELOW_MINIMUM, (Step("size", params.size, size),))
-    fair_x2 = mid_x2(book)
+    refused = guards.refusal(given, params)
+    if refused is not None:
+        return _nothing(given, refused)
     trace: list[Step] = []
-    bid, ask = _prices(given, params, fair_x2, trace)
-    quotes, refused = _sides(given, params, bid, ask, size, trace)
-    return QuoteSet(market.condition_id, quotes, fair_x2, tuple(trace), None if quotes else refused)
+    fair = fair_x2(given, params, trace)
+    reduce = guards.reducing(given, params, fair)
+    size = floor_to_step(params.size, SIZE_STEP)
+    if not reduce:
+        size = _moved("size near the end (size)", size, guards.tapered_to_end(given, params, size), trace)
+    low, high = _around(given, params, fair, trace)
+    if reward_band.paid(given, params):
+        low, high, size = reward_band.drawn_in(given, params, low, high, size, trace)
+    if size <= 0 or size < given.market.min_size:
+        trace.append(Step("size (size)", params.size, size))
+        return _nothing(given, NoQuote.SIZE_BELOW_MINIMUM, tuple(trace), fair)
+    if not reduce:
+        low, high = _with_edge(given, params, fair, low, high, trace)
+    bid, ask = _on_grid(given, params, low, high, trace)
+    quotes, why = layers.of(given, params, bid, ask, size, reduce, trace)
+    if quotes and params.both_sides and not reduce and not layers.two_sided(given.market, quotes):
+        quotes, why = (), NoQuote.ONE_SIDE_ONLY
+    return QuoteSet(given.market.condition_id, quotes, fair, tuple(trace), None if quotes else why, reduce)
 
 
-def _nothing(given: MarketInput, reason: NoQuote, trace: tuple[Step, ...] = ()) -> QuoteSet:
-    return QuoteSet(given.market.condition_id, (), 0, trace, reason)
-
-
-def _prices(given: MarketInput, params: SpreadParams, fair_x2: int, trace: list[Step]) -> tuple[Price, Price]:
-    """YES prices of both sides. One that no post-only order can have comes back outside the grid."""
-    tick, book = given.market.tick, given.book
-    best_bid, best_ask = book.bids[0][0], book.asks[0][0]
-    around_x2 = fair_x2 - lean_x2(given.inventory.net_yes, params.max_inventory, params.inventory_skew)
-    low_x2, high_x2 = around_x2 - 2 * params.half_spread, around_x2 + 2 * params.half_spread
-    bid = floor_to_tick(low_x2 // 2, tick)
-    ask = ceil_to_tick(-(-high_x2 // 2), tick)
-    trace.append(Step("mid (x2)", best_bid + best_ask, fair_x2))
-    trace.append(Step("skew (x2)", fair_x2, around_x2))
-    trace.append(Step("bid half spread (x2)", around_x2, low_x2))
-    trace.append(Step("ask half spread (x2)", around_x2, high_x2))
-    trace.append(Step("bid grid", low_x2 // 2, bid))
-    trace.append(Step("ask grid", -(-high_x2 // 2), ask))
-    bid = _moved("bid clamp", bid, min(max(bid, tick), PRICE_ONE - tick), trace)
-    ask = _moved("ask clamp", ask, min(max(ask, tick), PRICE_ONE - tick), trace)
-    bid = _moved("bid post-only", bid, min(bid, floor_to_tick(best_ask - tick, tick)), trace)
-    ask = _moved("ask post-only", ask, max(ask, ceil_to_tick(best_bid + tick, tick)), trace)
-    return bid, ask
+def _nothing(given: MarketInput, reason: NoQuote, trace: tuple[Step, ...] = (), fair: int = 0) -> QuoteSet:
+    return QuoteSet(given.market.condition_id, (), fair, trace, reason)
 
 
 def _moved(name: str, before: int, after: int, trace: list[Step]) -> int:
@@ -69,42 +55,48 @@ def _moved(name: str, before: int, after: int, trace: list[Step]) -> int:
     return after
 
 
-def _sides(
-    given: MarketInput, params: SpreadParams, bid: Price, ask: Price, size: Size, trace: list[Step]
-) -> tuple[tuple[Quote, ...], NoQuote]:
-    """The quotes, and why there are none if there are none."""
-    market, inventory = given.market, given.inventory
-    net, most = inventory.net_yes, params.max_inventory
-    quotes: list[Quote] = []
-    refused = NoQuote.SPREAD_UNPRICEABLE
-    if bid >= market.tick:
-        bid_size = _room("bid inventory (size)", size, most - net, market.min_size, trace)
-        if not bid_size:
-            refused = NoQuote.INVENTORY_FULL
-        elif inventory.no_sellable >= bid_size:
-            quotes.append(Quote(market.no, Side.SELL, complement(bid), bid_size))
-        else:
-            quotes.append(Quote(market.yes, Side.BUY, bid, bid_size))
-    if ask <= PRICE_ONE - market.tick:
-        ask_size = _room("ask inventory (size)", size, most + net, market.min_size, trace)
-        if not ask_size:
-            refused = NoQuote.INVENTORY_FULL
-        elif inventory.yes_sellable >= ask_size:
-            quotes.append(Quote(market.yes, Side.SELL, ask, ask_size))
-        elif not market.no:
-            # A recording of one token only: what cannot be named cannot be bought.
-            trace.append(Step("ask NO token unknown (size)", ask_size, 0))
-        else:
-            quotes.append(Quote(market.no, Side.BUY, complement(ask), ask_size))
-    return tuple(quotes), refused
+def _around(given: MarketInput, params: SpreadParams, fair: int, trace: list[Step]) -> tuple[int, int]:
+    """Twice the prices half a spread away from the reservation price."""
+    lean = lean_x2(given.inventory.net_yes, params.max_inventory, params.inventory_skew)
+    around = _moved("skew (x2)", fair, fair - lean, trace)
+    half = params.half_spread
+    signals = given.signals
+    if signals.volatility or signals.markout_loss:
+        most = max(half, params.max_half_spread)
+        wide = min(most, half + signals.volatility * params.volatility_factor // 100)
+        half = _moved("half spread, volatility", half, wide, trace)
+        wide = min(most, half + signals.markout_loss * params.markout_factor // 100)
+        half = _moved("half spread, markouts", half, wide, trace)
+    trace.append(Step("half spread", params.half_spread, half))
+    return around - 2 * half, around + 2 * half
 
 
-def _room(name: str, size: Size, room: Size, minimum: Size, trace: list[Step]) -> Size:
-    """Size that cannot take inventory past its maximum; 0 when less than the market's minimum is left."""
-    if size <= room:
-        return size
-    left = floor_to_step(room, SIZE_STEP) if room > 0 else 0
-    if left < minimum:
-        left = 0
-    trace.append(Step(name, size, left))
-    return left
+def _with_edge(
+    given: MarketInput, params: SpreadParams, fair: int, low: int, high: int, trace: list[Step]
+) -> tuple[int, int]:
+    """A quote that adds to inventory must earn something, if only the fair value is right."""
+    edge, net = guards.least_edge_x2(given.market, params, fair), given.inventory.net_yes
+    if net >= 0 and low > fair - edge:
+        low = _moved("bid edge (x2)", low, fair - edge, trace)
+    if net <= 0 and high < fair + edge:
+        high = _moved("ask edge (x2)", high, fair + edge, trace)
+    return low, high
+
+
+def _on_grid(given: MarketInput, params: SpreadParams, low: int, high: int, trace: list[Step]) -> tuple[Price, Price]:
+    """YES prices of both innermost quotes. One that no post-only order can have comes back outside the grid."""
+    tick, book = given.market.tick, given.book
+    bid, ask = floor_to_tick(low // 2, tick), ceil_to_tick(-(-high // 2), tick)
+    trace.append(Step("bid grid", low // 2, bid))
+    trace.append(Step("ask grid", -(-high // 2), ask))
+    most, least = min(PRICE_ONE - tick, params.collar_high), max(tick, params.collar_low)
+    if not tick <= bid <= most:
+        bid = _moved("bid clamp", bid, floor_to_tick(min(max(bid, tick), most), tick), trace)
+    if not least <= ask <= PRICE_ONE - tick:
+        ask = _moved("ask clamp", ask, ceil_to_tick(max(min(ask, PRICE_ONE - tick), least), tick), trace)
+    best_bid, best_ask = book.bids[0][0], book.asks[0][0]
+    if bid >= best_ask:
+        bid = _moved("bid post-only", bid, floor_to_tick(best_ask - tick, tick), trace)
+    if ask <= best_bid:
+        ask = _moved("ask post-only", ask, ceil_to_tick(best_bid + tick, tick), trace)
+    return bid, ask

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from markets.selectors import UnknownEvent, UnknownMarket
 from strategies import services
-from strategies.domain.params import ParamError
+from strategies.domain.definitions import ParamError
 
 
 class Command(BaseCommand):

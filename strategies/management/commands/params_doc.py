@@ -4,7 +4,7 @@ Law: the page says nothing about a parameter that its definition does not; `--ch
 """
 
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from strategies.domain.arb_params import ARB_DEFINITIONS
-from strategies.domain.params import DEFINITIONS, Definition
+from strategies.domain.definitions import Definition, Group
+from strategies.domain.params import DEFINITIONS
 
 PAGE = Path("docs") / "parameters.md"
 
@@ -28,13 +29,25 @@ database) with the field, the bound and the value in the message.
 
 ## Spread quoter
 
-It quotes one bid and one ask in every market that is switched on. The reservation price is the middle of the book,
-moved against what we hold; each quote stands `half_spread` away from it, rounded away from it to the market's tick,
-and never crosses the book.
+It quotes both sides of every market that is switched on, post-only, in this order:
+
+1. **Fair value**: the mid or what the book's sizes make of it, moved by takers' flow and by an outside source.
+2. **Reservation price**: the fair value, moved against what we hold.
+3. **Half spread**: `half_spread`, wider when the market has moved a lot or moved against us after our fills.
+4. **Rewards**: where the venue pays for liquidity, quotes are drawn into its band and up to its minimum size when the
+   expected reward is worth more than the edge given up.
+5. **Least edge, grid, book**: a quote that adds to inventory keeps `min_edge` from the fair value; prices go outwards
+   to the market's tick and never cross the book.
+6. **Layers and sizes**: tapered near `max_inventory` and near the market's end. Shares that are held are sold before
+   the other token is bought, because a sell needs no cash.
+
+Every step that changes a value is told with its value before and after, on the market's page and in the journal.
 """
 
 AFTER_SPREAD = """\
-Three layers are merged: a **market**'s own value wins over its **event**'s, that over the **global** one, and what
+### How they work together
+
+Three scopes are merged: a **market**'s own value wins over its **event**'s, that over the **global** one, and what
 all leave empty takes the default above. Emptying a field makes it inherit again. Every change is a revision with
 author, reason and time; a running engine takes it up within a second.
 
@@ -42,8 +55,20 @@ The skew in numbers: with `inventory_skew` {skew} and `max_inventory` {most}, ho
 both quotes by {lean} pUSD. At {most} net shares the bid stops altogether and the ask goes on.
 
 A quote is not moved for less than `min_change_ticks` ticks of its market, not before it is `min_quote_lifetime_ms`
-old, and not when `max_cancels_per_minute` are used up. None of this delays a cancel that risk asks for: a stop, a
-refusal or a book that lost its trust takes quotes down at once.
+old, not within `replace_window_ms` of the last replacement on its side, and not when `max_cancels_per_minute` are used
+up. None of this delays a cancel that risk asks for: a stop, a refusal, a jump, or a book that lost its trust takes
+quotes down at once, and so does a new tick that leaves a quote off the grid.
+
+**Fading.** Volatility, trade flow and markouts fade: after the time given half of a value is left, and it goes on
+shrinking more slowly from there. Volatility is the root of the squared moves of the mid that are left; markouts are
+pUSD lost per share, mixed with one quote of `size` that lost nothing, so that one small fill proves little.
+
+**Rewards.** The venue scores an order by its size times ((v - s) / v)^2, where v is the width of its band and s the
+distance from the mid between levels of its minimum size, and pays each maker by the smaller of both sides (or a third
+of the larger, where the mid is between 0.10 and 0.90). All others are taken for one maker whose orders are all large
+enough, which expects rather too little for us.
+
+**Caps of [risk](risk.md)** cut the side that adds to half its size before they leave only the side that reduces.
 
 ## Dutch book
 
@@ -100,7 +125,13 @@ def render() -> str:
     after_spread = AFTER_SPREAD.format(
         skew=_plain(skew), most=_plain(most), half=_plain(most / 2), lean=_plain(skew / 2)
     )
-    return "\n".join((HEAD, _table(DEFINITIONS), after_spread, _table(ARB_DEFINITIONS), AFTER_ARB, TAIL))
+    return "\n".join((HEAD, *_grouped(DEFINITIONS), after_spread, _table(ARB_DEFINITIONS), AFTER_ARB, TAIL))
+
+
+def _grouped(items: Sequence[Definition]) -> Iterator[str]:
+    for group in Group:
+        yield f"### {group.value}\n"
+        yield _table(item for item in items if item.group is group)
 
 
 def _table(items: Iterable[Definition]) -> str:

@@ -28,7 +28,7 @@ def test_values_come_with_source_unit_and_bounds() -> None:
     assert (body["scope"], body["target"], body["revision"], body["own"]) == ("market", market.condition_id, 0, {})
     assert effective(body, "size") == ("40", "event")
     assert effective(body, "half_spread") == ("0.01", "default")
-    first = body["effective"][0]
+    first = next(item for item in body["effective"] if item["name"] == "half_spread")
     assert (first["unit"], first["minimum"], first["maximum"]) == ("pUSD per share", "0.0001", "0.4")
 
 

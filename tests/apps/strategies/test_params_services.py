@@ -10,7 +10,8 @@ from markets.models import Change
 from markets.selectors import UnknownMarket
 from strategies import selectors, services
 from strategies.domain.arb_params import ArbParams
-from strategies.domain.params import BY_NAME, ParamError
+from strategies.domain.definitions import ParamError
+from strategies.domain.params import BY_NAME
 from strategies.models import ArbSettings, ParamRevision, StrategyConfig
 from tests.control_builders import a_market, a_user, an_event
 

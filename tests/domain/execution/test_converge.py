@@ -64,7 +64,7 @@ def test_what_rests_where_it_should_is_left_alone() -> None:
 
 def test_a_moved_target_is_cancelled_first_and_placed_after_the_proof() -> None:
     old = resting(1, bid(4800))
-    assert run([bid(4700)], [old]) == Convergence(requotes=(1,))
+    assert run([bid(4700)], [old]) == Convergence(requotes=(1,), requoted_bids=True)
     asked = msgspec.structs.replace(old, cancel_asked=True)
     assert run([bid(4700)], [asked]) == Convergence()
     assert run([bid(4700)], []).places == (bid(4700),)
@@ -105,7 +105,7 @@ def test_no_approval_cancels_everything_that_is_not_being_cancelled() -> None:
 
 def test_switching_the_token_of_a_side_is_a_replacement_too() -> None:
     sell_yes = Quote("yes", Side.SELL, 5200, SIZE)
-    assert run([offer(5200)], [resting(1, sell_yes)]) == Convergence(requotes=(1,))
+    assert run([offer(5200)], [resting(1, sell_yes)]) == Convergence(requotes=(1,), requoted_offers=True)
 
 
 @pytest.mark.parametrize(("left", "stays"), [(20.0, True), (10.0, True), (9.99, False)], ids=["whole", "half", "less"])
@@ -123,19 +123,61 @@ def test_never_more_rests_than_was_approved() -> None:
     assert run([bid(4800, 10 * SHARE)], [resting(1, bid(4800))]).requotes == (1,)
 
 
-def test_an_order_off_a_coarser_grid_goes_whatever_its_age() -> None:
-    assert run([bid(4800)], [resting(1, bid(4805))], Churn(1, LATER + 1, 100)).requotes == (1,)
+def test_an_order_off_a_coarser_grid_goes_whatever_its_age_and_for_free() -> None:
+    assert run([bid(4800)], [resting(1, bid(4805))], Churn(1, LATER + 1, 0)).withdrawals == (1,)
+
+
+def test_a_side_in_its_replace_window_stays_and_the_other_moves() -> None:
+    live = [resting(1, bid(4600)), resting(2, offer(5400))]
+    result = run([bid(4800), offer(5200)], live, Churn(1, 0, 100, bids_open=False))
+    assert result == Convergence(requotes=(2,), requoted_offers=True)
+
+
+def test_a_place_in_the_queue_is_kept_while_the_target_is_hardly_more_aggressive() -> None:
+    queued = Churn(1, 0, 100, keep_queue_ticks=3, keep_queue_after_ns=LATER)
+    assert run([bid(5000)], [resting(1, bid(4800))], queued).kept == (1,)
+    assert run([offer(5000)], [resting(1, offer(5200))], queued).kept == (1,)
+    assert run([bid(5100)], [resting(1, bid(4800))], queued).requotes == (1,)
+    assert run([bid(5000)], [resting(1, bid(4800))], queued, LATER - 1).requotes == (1,)
+
+
+def test_no_place_in_the_queue_is_worth_a_price_that_is_too_good() -> None:
+    queued = Churn(1, 0, 100, keep_queue_ticks=3, keep_queue_after_ns=0)
+    assert run([bid(4700)], [resting(1, bid(4800))], queued).requotes == (1,)
+    assert run([offer(5300)], [resting(1, offer(5200))], queued).requotes == (1,)
+
+
+def test_an_order_is_renewed_when_it_is_too_old_although_it_is_where_it_should_be() -> None:
+    mortal = Churn(1, 0, 100, max_age_ns=LATER)
+    assert run([bid(4800)], [resting(16, bid(4800))], mortal).requotes == (16,)
+    assert run([bid(4800)], [resting(16, bid(4800))], mortal, LATER - 1).kept == (16,)
+
+
+def test_orders_of_one_age_are_not_all_renewed_at_once() -> None:
+    mortal = Churn(1, 0, 100, max_age_ns=LATER)
+    ages = [
+        next(at for at in range(0, LATER + 1, 5) if run([bid(4800)], [resting(n, bid(4800))], mortal, at).requotes)
+        for n in range(16)
+    ]
+    assert len(set(ages)) == 16
+    assert min(ages) >= LATER * 9 // 10
+
+
+@pytest.mark.parametrize(("tolerance", "stays"), [(0, False), (24, False), (25, True), (100, True)])
+def test_the_size_tolerance_says_how_small_a_rest_may_be(tolerance: int, stays: bool) -> None:
+    order = resting(1, bid(4800), remaining=15 * SHARE)
+    assert (run([bid(4800)], [order], Churn(1, 0, 100, size_tolerance=tolerance)).kept == (1,)) is stays
 
 
 def test_a_new_order_waits_for_the_old_one_it_would_meet() -> None:
     result = run([bid(5300), offer(5600)], [resting(1, offer(5200))])
-    assert result == Convergence(requotes=(1,))
+    assert result == Convergence(requotes=(1,), requoted_offers=True)
 
 
 def test_a_kept_order_in_the_way_of_a_new_one_goes() -> None:
     wide = Churn(3, 0, 100)
     result = run([bid(5200), offer(5300)], [resting(1, offer(5200))], wide)
-    assert result == Convergence(requotes=(1,))
+    assert result == Convergence(requotes=(1,), requoted_offers=True)
 
 
 def test_the_most_orders_are_kept_when_layers_shift() -> None:

@@ -149,6 +149,24 @@ def test_a_wrong_top_on_the_short_way_costs_trust_as_on_the_long() -> None:
     assert books.doubt(CONDITION) is Doubt.TOPS
 
 
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (b'"market":"0x' + b"ab" * 32 + b'",', b""),
+        (b'"market":"', b'"market":7,"was":"'),
+        (b'"hash":"', b'"hash":"\xff'),
+        (b'"timestamp":"', b'"pad":"' + b"x" * 65_536 + b'","timestamp":"'),
+        (b'{"market"', b' {"market"'),
+    ],
+    ids=["no market", "a number for a market", "no UTF-8", "large", "a leading blank"],
+)
+def test_what_the_short_way_never_reads_is_judged_as_on_the_long_way(was: bytes, now: bytes) -> None:
+    venue = Venue()
+    frames = [venue.snapshot(), venue.change(Side.BUY, 4950, 5).replace(was, now), venue.change(Side.BUY, 4950, 7)]
+    assert frames[1].count(now) >= 1
+    assert_same(frames, (MARKET,), 0)
+
+
 def test_a_frame_of_fifty_megabytes_is_refused_quickly() -> None:
     books = BookSet()
     books.track(MARKET)

@@ -9,7 +9,6 @@ from markets.domain.market import Market
 from polyweb.runtime.inbox import Hold
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel, StopScope
-from strategies.domain.params import SpreadParams
 from tests.builders import (
     MILLI,
     PUSD,
@@ -21,9 +20,10 @@ from tests.builders import (
     cancelled,
     fill_of,
     placed,
+    plain,
 )
 
-LONG_LIVED = SpreadParams(min_quote_lifetime_ms=600_000, max_cancels_per_minute=1)
+LONG_LIVED = plain(min_quote_lifetime_ms=600_000, max_cancels_per_minute=1)
 
 
 def reasons(commands: list[Command]) -> list[CancelReason]:
@@ -77,7 +77,7 @@ def test_trading_switched_off_takes_the_quotes_down_and_on_again_brings_them_bac
 
 def test_changed_parameters_move_the_quotes_at_the_next_decision() -> None:
     stage = Stage().quoting().after(SECOND)
-    wider = SpreadParams(half_spread=300)
+    wider = plain(half_spread=300)
     stage.operator(params={stage.market.condition_id: wider})
     assert cancelled(stage.turn()) == [1, 2]
     stage.turn()
@@ -87,7 +87,7 @@ def test_changed_parameters_move_the_quotes_at_the_next_decision() -> None:
 def test_parameters_of_one_market_leave_the_others_alone() -> None:
     first, second = a_market(1), a_market(2)
     stage = Stage(first, second).quoting().after(SECOND)
-    stage.operator(params={first.condition_id: SpreadParams(half_spread=300)})
+    stage.operator(params={first.condition_id: plain(half_spread=300)})
     stage.turn()
     stage.turn()
     assert (stage.prices(first), stage.prices(second)) == ([4700, 5300], [4900, 5100])
@@ -96,11 +96,11 @@ def test_parameters_of_one_market_leave_the_others_alone() -> None:
 def test_a_refusal_is_noted_with_its_codes_and_takes_the_quotes_down() -> None:
     stage = Stage().quoting().after(SECOND)
     stage.operator(limits=Limits(market_loss=5 * PUSD))
-    stage.operator(params={stage.market.condition_id: SpreadParams(size=40 * SHARES)})
+    stage.operator(params={stage.market.condition_id: plain(size=100 * SHARES)})
     commands = stage.turn()
     assert reasons(commands) == [CancelReason.REFUSED]
     assert [refusal.codes for refusal in stage.refusals()] == [("market_cap",)]
-    assert stage.refusals()[0].detail.endswith("could lose 19.6 pUSD, cap 5 pUSD")
+    assert stage.refusals()[0].detail.endswith("could lose 49 pUSD, cap 5 pUSD")
     assert stage.trader.desks[stage.market.condition_id].codes == ("market_cap",)
     assert stage.trader.counters.refusals == 1
 
@@ -122,14 +122,14 @@ def test_the_order_rate_holds_back_new_quotes_until_there_is_room() -> None:
 
 
 def test_a_young_quote_stays_and_moves_when_it_is_old_enough() -> None:
-    stage = Stage(defaults=SpreadParams(min_quote_lifetime_ms=2_000)).quoting().after(SECOND)
+    stage = Stage(defaults=plain(min_quote_lifetime_ms=2_000)).quoting().after(SECOND)
     assert stage.turn(moved(stage.market, stage.now)) == []
     stage.after(SECOND).tick()
     assert cancelled(stage.turn()) == [1, 2]
 
 
 def test_requoting_stops_when_the_minutes_cancels_are_used_up() -> None:
-    stage = Stage(defaults=SpreadParams(max_cancels_per_minute=2)).quoting()
+    stage = Stage(defaults=plain(max_cancels_per_minute=2)).quoting()
     stage.after(SECOND).turn(moved(stage.market, stage.now))
     stage.turn()
     assert stage.prices() == [5400, 5600]
@@ -171,7 +171,7 @@ def test_quotes_are_post_only_and_pay_no_fee_in_the_exposure() -> None:
 
 
 def test_at_a_cap_the_side_that_reduces_is_still_offered() -> None:
-    stage = Stage(limits=Limits(market_loss=15 * PUSD)).quoting().after(SECOND)
+    stage = Stage(limits=Limits(market_loss=12 * PUSD)).quoting().after(SECOND)
     bid = next(order for order in stage.live() if order.asset == stage.market.yes)
     stage.apply(fill_of(bid, stage.now))
     stage.turn()
@@ -180,6 +180,16 @@ def test_at_a_cap_the_side_that_reduces_is_still_offered() -> None:
     desk = stage.trader.desks[stage.market.condition_id]
     assert desk.reason.startswith("reducing only: market ")
     assert desk.codes == ("market_cap",)
+
+
+def test_at_a_cap_half_the_size_is_offered_while_that_fits() -> None:
+    stage = Stage(limits=Limits(market_loss=15 * PUSD)).quoting().after(SECOND)
+    bid = next(order for order in stage.live() if order.asset == stage.market.yes)
+    stage.apply(fill_of(bid, stage.now))
+    stage.turn()
+    stage.turn()
+    assert [(order.side, order.size) for order in stage.live()] == [(Side.BUY, 10 * SHARES), (Side.SELL, 20 * SHARES)]
+    assert stage.trader.desks[stage.market.condition_id].reason.startswith("smaller: market ")
 
 
 def test_an_engine_that_lost_its_right_to_trade_takes_everything_down_until_it_is_back() -> None:

@@ -7,10 +7,9 @@ from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
 from polyweb.runtime.inbox import FeedDown, FeedUp
 from risk.domain.breakers import DEFAULT_HOLD_NS, BreakerKind, BreakerState
-from strategies.domain.params import SpreadParams
-from tests.builders import MILLI, SECOND, START, Stage, a_market, book, cancelled, change, new_tick, placed
+from tests.builders import MILLI, SECOND, START, Stage, a_market, book, cancelled, change, new_tick, placed, plain
 
-LONG_LIVED = SpreadParams(min_quote_lifetime_ms=600_000, max_cancels_per_minute=1)
+LONG_LIVED = plain(min_quote_lifetime_ms=600_000, max_cancels_per_minute=1)
 
 
 def wishes(commands: list[Command]) -> list[tuple[tuple[str, ...], str]]:
@@ -101,7 +100,7 @@ def test_a_book_that_breaks_again_while_it_is_watched_starts_its_time_anew() -> 
 
 
 def test_a_tick_change_cancels_and_quotes_again_on_the_new_grid() -> None:
-    stage = Stage(defaults=SpreadParams(half_spread=55)).quoting().after(SECOND)
+    stage = Stage(defaults=plain(half_spread=55)).quoting().after(SECOND)
     market = stage.market
     assert stage.prices() == [4900, 5100]
     commands = stage.turn(new_tick(market, stage.now, "0.001"))
@@ -201,7 +200,7 @@ def test_an_empty_array_says_nothing_and_costs_nothing() -> None:
 
 def test_a_jump_of_the_mid_replaces_quotes_inside_their_lifetime_and_budget() -> None:
     """It once was refused by the gate for counting old and new, and came down past both."""
-    big = SpreadParams(size=60_000_000, min_quote_lifetime_ms=500)
+    big = plain(size=60_000_000, min_quote_lifetime_ms=500)
     stage = Stage(defaults=big).quoting().after(100 * MILLI)
     moved = book(stage.market, stage.now, {5900: 100}, {6100: 100})
     assert stage.turn(moved) == []

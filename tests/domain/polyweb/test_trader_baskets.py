@@ -10,11 +10,10 @@ from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.intents import OrderType
-from strategies.domain.params import SpreadParams
-from tests.builders import PUSD, SECOND, SHARES, Stage, a_market, a_set, book, placed
+from tests.builders import PUSD, SECOND, SHARES, Stage, a_market, a_set, book, placed, plain
 
 ARB = ArbParams(enabled=True)
-FAR = SpreadParams(half_spread=4_000)  # so that no basket would buy from our own quotes
+FAR = plain(half_spread=4_000)  # so that no basket would buy from our own quotes
 CHEAP = {4500: 100}, {4700: 100}  # two YES at 0.47: a set for 0.94
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from strategies.domain import dutch_book, registry, spread
 from strategies.domain.arb_params import ARB_DEFINITIONS, ArbParams, resolve_arb
-from strategies.domain.params import ParamError, SpreadParams, resolve
+from strategies.domain.definitions import ParamError
+from strategies.domain.params import SpreadParams, resolve
 
 
 def test_each_strategy_is_found_by_its_name() -> None:
