@@ -16,7 +16,7 @@ import msgspec
 from polyweb.chaos.gate import Gate
 from polyweb.chaos.plan import Plan, Result
 
-MARKETS, PACE = 40, 3.0
+MARKETS, PACE = 60, 10.0
 MINE_MS, CONFIRM_MS = 150, 300
 
 

@@ -23,6 +23,19 @@ BUSY = {
     "min_quote_lifetime_ms": Decimal(0),
     "max_cancels_per_minute": Decimal(6_000),
 }
+# One lost answer in ten, on a crowded machine, trips every breaker: they would stop what is to be tried.
+UNTROUBLED = {
+    "hold_s": 1,
+    "cooldown_s": 1,
+    "failures": 1_000,
+    "error_percent": 100,
+    "rejects": 10_000,
+    "ack_ms": 60_000,
+    "ack_factor": 1_000,
+    "broken_percent": 100,
+    "lag_ms": 60_000,
+    "database_ms": 60_000,
+}
 LOSS_CAP = Decimal(10_000_000)
 ORDERS_PER_SECOND = Decimal(500)
 
@@ -35,6 +48,8 @@ def prepare(http: str) -> int:
     for scope in ("total", "event_default", "market_default"):
         risk.set_limit(kind="loss", scope=scope, value=LOSS_CAP, author=None, source=SOURCE, reason=REASON)
     risk.set_limit(kind="order_rate", scope="total", value=ORDERS_PER_SECOND, author=None, source=SOURCE, reason=REASON)
+    for name, value in UNTROUBLED.items():
+        risk.set_threshold(name=name, value=value, author=None, source=SOURCE, reason=REASON)
     return markets
 
 
