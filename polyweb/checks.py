@@ -36,6 +36,9 @@ def _relayer(env: Env) -> Iterator[CheckMessage]:
     if env.keystore is None and not env.at_sandbox:
         hint = "Make one with manage.py keys create, then set POLYWEB_KEYSTORE and POLYWEB_KEYSTORE_PASSPHRASE_FILE."
         yield Error("The real relayer signs with your key, and no keystore is named.", hint=hint, id="polyweb.E002")
+    if env.profile is Profile.DEMO and not env.at_sandbox:
+        hint = "Unset POLYWEB_CLOB_URL, or choose another profile: dev or live."
+        yield Error("The demo trades on this machine only.", hint=hint, id="polyweb.E013")
     addresses = {"POLYWEB_FEED_URL": env.feed_url, "POLYWEB_USER_URL": env.user_url}
     elsewhere = [name for name, url in addresses.items() if is_local(url) is not env.at_sandbox]
     if elsewhere:

@@ -45,7 +45,17 @@ class Profile(StrEnum):
 # What a profile changes when the environment says nothing.
 PROFILE_DEFAULTS: dict[Profile, dict[str, Any]] = {
     Profile.DEV: {"log_format": "console"},
-    Profile.DEMO: {"relayer": "paper", "var_dir": BASE_DIR / "var" / "demo", "log_level": "WARNING"},
+    # The demo trades at a sandbox of its own; until it has said where that listens, nobody answers.
+    Profile.DEMO: {
+        "relayer": "real",
+        "dry_run": False,
+        "feed_url": "ws://127.0.0.1:9/ws/market",
+        "user_url": "ws://127.0.0.1:9/ws/user",
+        "gamma_url": "http://127.0.0.1:9",
+        "clob_url": "http://127.0.0.1:9",
+        "var_dir": BASE_DIR / "var" / "demo",
+        "log_level": "WARNING",
+    },
     Profile.TEST: {"var_dir": BASE_DIR / "var" / "test", "log_level": "WARNING"},
     Profile.LIVE: {"channel_layer": "redis", "broker": "redis", "allowed_hosts": ()},
 }

@@ -31,7 +31,7 @@ The **profile** says how the processes are hosted. It is the settings module,
 | profile | for |
 |---|---|
 | `dev` | a developer's checkout; `manage.py` uses it when nothing else is said |
-| `demo` | `./run demo`: SQLite, one folder, paper money |
+| `demo` | `./run demo`: SQLite, one folder, play money at a sandbox on this machine |
 | `test` | the tests; reads none of these variables |
 | `live` | PostgreSQL, Redis, https; also what a settings module of your own counts as |
 
@@ -65,6 +65,7 @@ anything and stops with one line per problem; `manage.py check` says the same:
 | `polyweb.E010` | a plain key in `POLYWEB_PRIVATE_KEY` anywhere but at the sandbox |
 | `polyweb.E011` | the venue's addresses, some on this machine and some not |
 | `polyweb.E012` | kind of wallet and its address that do not go together |
+| `polyweb.E013` | the demo profile with the address of another machine |
 | `polyweb.W001` | a variable that does not exist, with the nearest that does |
 | `polyweb.W002`, `polyweb.W003`, `polyweb.W004` | live on SQLite, with a one-process layer, in plain HTTP |
 | `polyweb.W005` | TimescaleDB wanted from a database without it; said by `migrate` and `check --database default` |

@@ -129,7 +129,7 @@ def _demo(env: Env, database_ok: bool) -> tuple[Row, Env]:
         why = f"plays a {feed}" if feed else "is not running"
         return skipped("addresses", f"the demo {why}: these are the defaults"), env
     site = f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}"
-    told = {"feed_url": feed, "gamma_url": site, "clob_url": site}
+    told = {"feed_url": feed, "user_url": feed.replace("/ws/market", "/ws/user"), "gamma_url": site, "clob_url": site}
     return ok("addresses", f"of the running demo's sandbox, {parts.netloc}"), env.model_copy(update=told)
 
 

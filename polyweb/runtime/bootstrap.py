@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from channels.exceptions import ChannelFull
@@ -313,6 +314,7 @@ def describe(env: Env, source: Source) -> Json:
         "profile": env.profile.value,
         "relayer": env.relayer,
         "dry_run": env.relayer == "real" and env.dry_run,
+        "venue": _venue_name(_at(env, source)),
         "database": connection.vendor,
         "broker": env.broker,
         "channel_layer": env.channel_layer,
@@ -320,6 +322,13 @@ def describe(env: Env, source: Source) -> Json:
         "recording": source.recording.name if source.recording else None,
         "pid": os.getpid(),
     }
+
+
+def _venue_name(env: Env) -> str | None:
+    """Where orders go, in a word; None when they do not leave this process."""
+    if env.relayer != "real":
+        return None
+    return "sandbox" if env.at_sandbox else str(urlsplit(env.clob_url).hostname)
 
 
 def sender(channel_layer: Any) -> Send:

@@ -110,6 +110,7 @@ class RealVenue:
         self._hear: Callable[[CaughtUp], Awaitable[object]] | None = None
         self._before: dict[ConditionId, Market] = {}
         self._told: VenueTold | None = None
+        self._finished = False
         self._known_ns: Nanos = 0
         self.feed, self._catch_up = self._feed(0)
 
@@ -197,6 +198,7 @@ class RealVenue:
         """A match may have won the race with the last cancel: read orders and trades once more, or leave it to the
         next start.
         """
+        self._finished = True
         try:
             async with asyncio.timeout(FINISH_S):
                 found = await self._catch_up()
@@ -249,10 +251,13 @@ class RealVenue:
 
     def _tell(self) -> None:
         now, before = self._now(), self._told
+        if self._finished:
+            return
         if before is not None and (now.mode, now.trusted, now.reason) == (before.mode, before.trusted, before.reason):
             return
         self._told = now
-        log.warning("venue_told", mode=now.mode.value, trusted=now.trusted, reason=now.reason)
+        worse = before is not None and before.trusted and bool(now.reason)
+        (log.warning if worse else log.info)("venue_told", mode=now.mode.value, trusted=now.trusted, reason=now.reason)
         self._ears.push(now)
 
     def _heard_state(self, _: UserFeedState) -> None:

@@ -1,4 +1,4 @@
-"""The embedded profile of `./run demo`: SQLite, memory layer, filesystem broker, paper money, 127.0.0.1."""
+"""The embedded profile of `./run demo`: SQLite, memory layer, filesystem broker, play money, 127.0.0.1."""
 
 from polyweb.settings.base import *  # noqa: F403 - a profile is base plus its changes
 from polyweb.settings.base import POLYWEB

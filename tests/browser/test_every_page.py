@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import WIDE, House, context_of, quoting_market, until_live, visit, watch
+from tests.browser.steps import QUOTES_S, WIDE, House, context_of, quoting_market, until_live, visit, watch
 
 PHONE = {"width": 360, "height": 740}
 PAGES = (
@@ -54,6 +54,16 @@ def test_the_page_says_that_the_engine_lives_and_figures_move(operator: Page) ->
     expect(frames).not_to_have_text(frames.inner_text())
     expect(operator.locator("body")).to_have_attribute("data-fresh", "yes")
     expect(operator.locator("body")).to_have_attribute("data-link", "up")
+
+
+def test_every_page_says_that_orders_go_to_the_sandbox(operator: Page) -> None:
+    visit(operator, "/markets/")
+    expect(operator.locator("header .mode")).to_contain_text("real orders, sandbox")
+
+
+def test_the_sandbox_trades_with_us(operator: Page) -> None:
+    visit(operator, "/")
+    expect(operator.locator('[data-f="fills"]').first).not_to_have_text("0", timeout=QUOTES_S * 1_000)
 
 
 def test_a_theme_chosen_by_hand_stays(operator: Page) -> None:

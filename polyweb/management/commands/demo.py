@@ -1,4 +1,4 @@
-"""`demo`: everything on this machine in one command, paper money, live dashboard."""
+"""`demo`: everything on this machine in one command, play money, live dashboard."""
 
 import asyncio
 import json
@@ -27,6 +27,7 @@ from polyweb.devtools.machine import Missing, port_number
 from polyweb.runtime import views
 from polyweb.runtime.bootstrap import Source
 from polyweb.runtime.engine import Engine
+from polyweb.runtime.venue_link import RelayerUnavailable
 from polyweb.runtime.views import Json
 
 PROBE_BEFORE_END_S = 3.0
@@ -35,8 +36,8 @@ RECORDING_FOLDER = "demo-recording"
 
 class Command(BaseCommand):
     help = (
-        "Start web, engine, Celery and a sandbox market on 127.0.0.1 with paper money, print the address and a login,"
-        " and trade until Ctrl-C. With --recording a recorded market takes the sandbox's place."
+        "Start web, engine, Celery and a sandbox exchange on 127.0.0.1, print the address and a login, and trade there"
+        " with play money until Ctrl-C. With --recording a recorded market takes its place, and the money is paper."
     )
     requires_system_checks = "__all__"
     requires_migrations_checks = False
@@ -59,10 +60,10 @@ class Command(BaseCommand):
         if options["speed"] < 0:
             raise CommandError("--speed must be 0 (as fast as possible) or more")
         if recording is not None:
-            _own_folder()
+            _own_stage()
         try:
             self._run(options, recording)
-        except (RecordingError, UnreadableFile, LeaseHeld, Missing, Ended) as error:
+        except (RecordingError, UnreadableFile, LeaseHeld, RelayerUnavailable, Missing, Ended) as error:
             raise CommandError(str(error)) from error
         except ExceptionGroup as group:
             raise CommandError("; ".join(f"{type(error).__name__}: {error}" for error in _leaves(group))) from group
@@ -110,8 +111,9 @@ class Command(BaseCommand):
         children.append(child)
         where = first_line(child)
         env["POLYWEB_GAMMA_URL"] = env["POLYWEB_CLOB_URL"] = where["http"]
+        env["POLYWEB_FEED_URL"], env["POLYWEB_USER_URL"] = where["ws"], where["user_ws"]
         stage.stage_sandbox(where["http"])
-        return Source(url=where["ws"], clob_url=where["http"])
+        return Source(url=where["ws"], clob_url=where["http"], user_url=where["user_ws"])
 
 
 class _Demo:
@@ -143,11 +145,17 @@ class _Demo:
             f"polyweb demo   http://127.0.0.1:{self._port}/",
             f"login          {self._login.name} / {self._login.password}",
             f"market data    {mode['recording'] or mode['feed']}",
-            f"money          {mode['relayer']} (nothing leaves this machine)",
+            f"money          {_money(mode)} (nothing leaves this machine)",
             f"stands on      {mode['database']}, {mode['broker']} broker, {mode['channel_layer']} channel layer",
             "Ctrl-C cancels every order and stops everything.",
         )
         print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _money(mode: Json) -> str:
+    if mode["venue"] is None:
+        return str(mode["relayer"])
+    return f"play money, {'a dry run' if mode['dry_run'] else 'real orders'} at the {mode['venue']}"
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
@@ -158,14 +166,18 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def _own_folder() -> None:
-    """A recording gets a database of its own, made anew: start again with another folder unless one was chosen."""
-    if "POLYWEB_VAR_DIR" in os.environ:
-        return
-    folder = settings.POLYWEB.var_dir.parent / RECORDING_FOLDER
-    env = {**os.environ, "POLYWEB_VAR_DIR": str(folder)}
-    sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, *sys.argv], env)
+def _own_stage() -> None:
+    """A recording gets a database of its own, made anew, and paper money, for it has no exchange: start again with both
+    unless they were chosen.
+    """
+    wanted = {}
+    if "POLYWEB_VAR_DIR" not in os.environ:
+        wanted["POLYWEB_VAR_DIR"] = str(settings.POLYWEB.var_dir.parent / RECORDING_FOLDER)
+    if settings.POLYWEB.relayer == "real":
+        wanted["POLYWEB_RELAYER"] = "paper"
+    if wanted:
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | wanted)
 
 
 def _all_alive(children: list[Child]) -> None:

@@ -48,6 +48,7 @@ def test_complete_live_environment_has_nothing_to_say() -> None:
         ({"relayer": "real", **SANDBOX}, []),
         ({"relayer": "real", **SANDBOX, "private_key": "0x11"}, []),
         ({"private_key": "0x11"}, ["E010"]),
+        ({"profile": Profile.DEMO, "clob_url": "https://venue.example", "relayer": "paper"}, []),
         ({"relayer": "real", **SANDBOX, "user_url": "wss://venue.example/ws/user"}, ["E011"]),
         ({"relayer": "real", **SANDBOX, "signature_type": "poly-proxy"}, ["E012"]),
         ({"relayer": "real", **SANDBOX, "funder": "0x" + "ab" * 20}, ["E012"]),
@@ -67,6 +68,12 @@ def test_complete_live_environment_has_nothing_to_say() -> None:
 )
 def test_each_wrong_live_setting_has_its_id(changed: dict[str, Any], expected: list[str]) -> None:
     assert ids(**{**LIVE, **changed}) == expected
+
+
+def test_the_demo_never_sends_orders_to_another_machine() -> None:
+    away = {"feed_url": "wss://v.example", "user_url": "wss://v.example", "clob_url": "https://v.example"}
+    assert ids(profile=Profile.DEMO) == []
+    assert ids(profile=Profile.DEMO, keystore="run", keystore_passphrase_file="run", **away) == ["E013"]
 
 
 def test_every_message_has_a_hint_naming_a_variable() -> None:

@@ -23,12 +23,14 @@ def test_nothing_set_means_the_fake_relayer_and_no_problem(monkeypatch: pytest.M
 
 
 def test_profile_changes_defaults_but_never_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert reading(monkeypatch, Profile.DEMO).env.relayer == "paper"
+    assert reading(monkeypatch, Profile.DEMO).env.relayer == "real"
     assert reading(monkeypatch, Profile.DEMO, relayer="fake").env.relayer == "fake"
 
 
-def test_no_profile_chooses_the_real_relayer(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {reading(monkeypatch, profile).env.relayer for profile in Profile} == {"fake", "paper"}
+def test_only_the_demo_sends_orders_unasked_and_only_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    envs = {profile: reading(monkeypatch, profile).env for profile in Profile}
+    assert [profile for profile, env in envs.items() if env.relayer == "real"] == [Profile.DEMO]
+    assert [profile for profile, env in envs.items() if env.at_sandbox or not env.dry_run] == [Profile.DEMO]
 
 
 def test_the_feed_is_set_up_by_words_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

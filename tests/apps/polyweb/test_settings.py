@@ -23,7 +23,7 @@ def manage(profile: str, *words: str, **variables: str) -> subprocess.CompletedP
 def test_wrong_settings_stop_a_command_with_ids_and_hints(tmp_path: Path) -> None:
     wrong = {
         "POLYWEB_VAR_DIR": str(tmp_path),
-        "POLYWEB_RELAYER": "real",
+        "POLYWEB_CLOB_URL": "https://clob.polymarket.com",
         "POLYWEB_METRICS_PORT": "many",
         "POLYWEB_REDIS_URLL": "redis://h",
     }
