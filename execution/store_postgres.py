@@ -4,8 +4,7 @@ Law: the same rows, constraints and errors as the journal of `store`, whose thre
 for. A statement is a transaction of its own, so a batch is written whole or not at all.
 """
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString, TypeAlias
 
 import msgspec
@@ -14,27 +13,22 @@ import structlog
 from django.db import connection
 
 from execution import metrics
-from execution.domain.blotter import OrderMoved
+from execution.domain.blotter import OrderMoved, OrderRecord
 from execution.domain.commands import ClientOrderId, Fill, Place, Refusal, TradeStatus
 from execution.domain.lease import LeaseLost
 from execution.domain.moments import moment
 from execution.domain.orders import OrderEventKind, OrderState
 from execution.journal import SETTLED, AlreadyPlanned, Audit, Fact, JournalUnavailable, Terms, advances
+from execution.postgres import Links, Statement
 from execution.relayers.base import Submission
 from execution.store import DETAIL, LARGEST_DURATION, LOCK_WAIT_S, DjangoJournal
 from markets.domain.units import AssetId, Nanos, cash_to_decimal, price_to_decimal, size_to_decimal
 
 log = structlog.get_logger(__name__)
 
-Row: TypeAlias = tuple[Any, ...]
 Json: TypeAlias = dict[str, object]
-Statement: TypeAlias = tuple[LiteralString, Sequence[object]]
 
-_CONNECT_S = 4
-# Each statement looks up a handful of rows by their keys. Planned once and for that, whatever the statistics say of
-# tables that were empty when the plan was made. JIT would be tempted by the price of what is forbidden here.
-_PLANS = "plan_cache_mode=force_generic_plan enable_seqscan=off enable_hashjoin=off enable_mergejoin=off jit=off"
-
+_AHEAD, _BEHIND = 4, 4  # as many as the hands have lanes for places; the lanes' audits and the facts behind them
 _INTEND: LiteralString = """
 WITH given AS (
     SELECT * FROM json_to_recordset(%s::json) AS given (
@@ -118,15 +112,18 @@ ON CONFLICT (request_id) DO NOTHING
 
 
 class PostgresJournal(DjangoJournal):
-    """Orders about to leave have a connection to themselves; what happened to them and the audits share another."""
+    """Orders about to leave have connections to themselves, what happened to them and the audits have others.
+
+    Several of each, because a commit waits for the disk: those that wait together are flushed together.
+    """
 
     errors = (*DjangoJournal.errors, psycopg.Error)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         address = connection.get_connection_params()
-        self._ahead = Link(address)
-        self._behind = Link(address)
+        self._ahead = Links(address, _AHEAD, lock_wait_s=LOCK_WAIT_S)
+        self._behind = Links(address, _BEHIND, lock_wait_s=LOCK_WAIT_S)
         self._assets: dict[AssetId, tuple[int, str]] = {}
 
     async def intend(self, place: Place, submissions: Sequence[Submission], terms: Terms, at_ns: Nanos) -> None:
@@ -228,6 +225,11 @@ class PostgresJournal(DjangoJournal):
     async def audit(self, audit: Audit, terms: Terms) -> None:
         await self._bounded("audit", lambda: self._behind.run((_AUDIT, (_json(_told_audit(audit, terms)),))))
 
+    async def open_orders(self, relayer: str) -> Sequence[OrderRecord]:
+        """What an engine reads before it trades; the first order need not wait for a connection then."""
+        await self._bounded("open_orders", self._ahead.dial)
+        return await super().open_orders(relayer)
+
     async def close(self) -> None:
         await self._ahead.close()
         await self._behind.close()
@@ -297,64 +299,3 @@ def _told_audit(audit: Audit, terms: Terms) -> Json:
         told[name] = min(getattr(audit, name), LARGEST_DURATION)
     told["answer"] = _plain(audit.answer, len(audit.answer))
     return {**told, "relayer": terms.relayer, "dry_run": terms.dry_run, "at": moment(audit.at_ns)}
-
-
-class Link:
-    """One connection of the event loop's own, dialled when it is needed, one request at a time."""
-
-    def __init__(self, address: Mapping[str, Any]) -> None:
-        chosen = {name: value for name, value in address.items() if name not in _ORM_ONLY}
-        settings = [f"lock_timeout={round(LOCK_WAIT_S * 1_000)}", *_PLANS.split()]
-        options = " ".join([chosen.pop("options", ""), *(f"-c {setting}" for setting in settings)])
-        self._address = {"connect_timeout": _CONNECT_S, **chosen, "options": options}
-        self._connection: psycopg.AsyncConnection[Row] | None = None
-        self._turn = asyncio.Lock()
-        self._left_behind: set[asyncio.Task[tuple[int, list[Row]]]] = set()
-
-    async def run(self, *statements: Statement) -> tuple[int, list[Row]]:
-        """Rows touched and rows read by the last statement; more than one are one transaction. Raises psycopg.Error.
-
-        Cancelled, it returns at once: the connection is left behind to end as it may, and the next request dials anew.
-        """
-        async with self._turn:
-            request = asyncio.create_task(self._request(statements), name="journal request")
-            try:
-                return await asyncio.shield(request)
-            except asyncio.CancelledError:
-                if not request.done():
-                    self._connection = None
-                    request.cancel()
-                    self._left_behind.add(request)
-                    request.add_done_callback(self._left_behind.discard)
-                raise
-
-    async def _request(self, statements: Sequence[Statement]) -> tuple[int, list[Row]]:
-        link = self._connection
-        try:
-            if link is None or link.closed:
-                link = self._connection = await psycopg.AsyncConnection.connect(**self._address, autocommit=True)
-            if len(statements) == 1:
-                return await _execute(link, statements[0])
-            async with link.transaction():
-                return [await _execute(link, statement) for statement in statements][-1]
-        except asyncio.CancelledError:
-            if link is not None:
-                await link.close()
-            raise
-
-    async def close(self) -> None:
-        """Close what is open; what was left behind is waited for, which psycopg bounds."""
-        async with self._turn:
-            if self._left_behind:
-                await asyncio.wait(self._left_behind)
-            if self._connection is not None:
-                await self._connection.close()
-                self._connection = None
-
-
-_ORM_ONLY = frozenset({"cursor_factory", "context", "prepare_threshold"})
-
-
-async def _execute(link: psycopg.AsyncConnection[Row], statement: Statement) -> tuple[int, list[Row]]:
-    cursor = await link.execute(*statement, prepare=True)
-    return cursor.rowcount, await cursor.fetchall() if cursor.description else []

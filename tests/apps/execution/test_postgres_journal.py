@@ -15,6 +15,7 @@ from execution.domain.blotter import OrderMoved
 from execution.domain.commands import Fill, TradeStatus
 from execution.domain.orders import OrderEventKind, OrderState
 from execution.journal import Action, Audit, JournalUnavailable, Terms
+from execution.postgres import APPLICATION
 from execution.relayers.base import Submission
 from execution.store import DjangoJournal
 from execution.store_postgres import PostgresJournal
@@ -28,9 +29,9 @@ TERMS = Terms("fake", False, 1)
 WRITTEN = (models.Plan, models.Order, models.OrderEvent, models.Fill, models.ExecAudit)
 # What the database makes up itself, differently each time.
 ITS_OWN = {"id", "created_at", "updated_at", "plan_id", "order_id", "request_id", "client_order_id", "trade_id"}
-OTHERS = """
+OURS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%execution_%'
+    WHERE datname = current_database() AND application_name = %s
 """
 
 
@@ -136,23 +137,25 @@ def test_what_the_venue_says_is_written_without_what_no_row_can_hold() -> None:
 def cut_connections() -> None:
     try:
         with connection.cursor() as cursor:
-            cursor.execute(OTHERS)
+            cursor.execute(OURS, [APPLICATION])
     finally:
         connection.close()
 
 
-def test_a_cut_connection_is_one_refusal_and_the_next_write_dials_again() -> None:
+def test_cut_connections_are_one_refusal_and_the_next_writes_dial_again() -> None:
     market_row()
 
     async def scenario(journal: PostgresJournal) -> None:
+        await journal.open_orders("fake")
         await journal.intend(place("plan-1", 1), submissions(1), TERMS, NOW)
         await asyncio.to_thread(cut_connections)
         with pytest.raises(JournalUnavailable):
             await journal.intend(place("plan-2", 2), submissions(2), TERMS, NOW)
-        await journal.intend(place("plan-3", 3), submissions(3), TERMS, NOW)
+        later = [journal.intend(place(f"plan-{n}", n), submissions(n), TERMS, NOW) for n in (3, 4, 5, 6)]
+        await asyncio.gather(*later)
 
     run(scenario)
-    assert list(models.Order.objects.order_by("pk").values_list("client_order_id", flat=True)) == [1, 3]
+    assert set(models.Order.objects.values_list("client_order_id", flat=True)) == {1, 3, 4, 5, 6}
 
 
 def hold_the_plans(taken: Event, release: Event) -> None:
@@ -224,7 +227,7 @@ def test_acks_are_written_while_an_order_waits_for_a_lock() -> None:
 def test_a_database_that_is_not_there_is_said_so() -> None:
     async def scenario() -> None:
         journal = PostgresJournal()
-        journal._ahead._address["port"] = "1"
+        journal._ahead.address["port"] = "1"
         try:
             with pytest.raises(JournalUnavailable, match="OperationalError"):
                 await journal.intend(place(), submissions(1), TERMS, NOW)
