@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -20,7 +20,7 @@ from strategies import selectors, services
 from strategies.domain.arb_params import ARB_BY_NAME
 from strategies.domain.definitions import Group
 from strategies.domain.params import BY_NAME, DEFINITIONS
-from strategies.models import ArbSettings, ParamRevision, StrategyConfig
+from strategies.models import ArbSettings, ExternalFairValue, ParamRevision, StrategyConfig
 
 NAMES = tuple(BY_NAME)
 # What is changed often stands in the list; all of it on each scope's own page.
@@ -193,6 +193,37 @@ class ParamRevisionAdmin(ReadOnly, ModelAdmin[ParamRevision]):
     list_select_related = ("config__market", "config__event", "author")
     ordering = ("-pk",)
     show_full_result_count = False
+
+
+@admin.register(ExternalFairValue)
+class ExternalFairValueAdmin(ModelAdmin[ExternalFairValue]):
+    list_display = ("market", "price", "source", "expires_at", "author", "set_at")
+    fields = ("market", "price", "source", "expires_at")
+    raw_id_fields = ("market",)
+    search_fields = ("market__question", "=market__condition_id", "source")
+    list_select_related = ("market", "author")
+    ordering = ("-set_at",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ExternalFairValue | None = None) -> tuple[str, ...]:
+        return ("market",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: ExternalFairValue, form: Any, change: bool) -> None:
+        row = services.set_external(
+            market=obj.market,
+            price=obj.price,
+            expires_at=obj.expires_at,
+            origin=obj.source,
+            author=operator(request),
+            source="admin",
+        )
+        obj.pk = row.pk
+
+    def delete_model(self, request: HttpRequest, obj: ExternalFairValue) -> None:
+        services.clear_external(market=obj.market, author=operator(request), source="admin")
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ExternalFairValue]) -> None:
+        for row in queryset.select_related("market"):
+            services.clear_external(market=row.market, author=operator(request), source="admin")
 
 
 @admin.register(ArbSettings)

@@ -129,6 +129,30 @@ def _arb_bounds(definition: Definition) -> models.CheckConstraint:
     return models.CheckConstraint(condition=models.Q(**within), name=f"arb_{definition.name}_bounds")
 
 
+class ExternalFairValue(models.Model):
+    """What somebody outside believes a market's YES is worth. It counts until it expires; nothing renews it."""
+
+    market = models.OneToOneField(Market, on_delete=models.CASCADE, related_name="external_fair_value")
+    price = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="pUSD per share of YES, 0 to 1.",
+    )
+    source = models.CharField(max_length=64, blank=True, help_text="Where the value comes from, in a word.")
+    expires_at = models.DateTimeField(db_index=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
+    set_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(price__gte=0, price__lte=1), name="external_fair_value_bounds")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.market_id} at {self.price} until {self.expires_at:%F %T}"
+
+
 class ArbSettings(models.Model):
     """One row: the Dutch-book switch and its thresholds, generated from `ARB_DEFINITIONS`."""
 

@@ -4,16 +4,19 @@ Law: the order of scopes (market, event, global, default) is said once, here and
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
+from markets.domain.units import NANOS_PER_MILLI, price_from_decimal
 from markets.models import Event, Market
 from strategies.domain.arb_params import ARB_DEFINITIONS, ArbParams, resolve_arb
 from strategies.domain.definitions import Definition
+from strategies.domain.inputs import External
 from strategies.domain.params import DEFINITIONS, SpreadParams, resolve
-from strategies.models import ArbSettings, ParamRevision, StrategyConfig
+from strategies.models import ArbSettings, ExternalFairValue, ParamRevision, StrategyConfig
 
 Own = Mapping[str, Decimal]
 
@@ -104,6 +107,17 @@ def config(target: Market | Event | None) -> StrategyConfig | None:
 
 def revisions(config: StrategyConfig) -> QuerySet[ParamRevision]:
     return config.revisions.select_related("author").order_by("-number")
+
+
+def external_values(now: datetime) -> dict[str, External]:
+    """Outside fair values that count now, by condition id."""
+    rows = ExternalFairValue.objects.filter(expires_at__gt=now).values_list(
+        "market__condition_id", "price", "expires_at"
+    )
+    return {
+        condition_id: External(price_from_decimal(price), round(expires_at.timestamp() * 1_000) * NANOS_PER_MILLI)
+        for condition_id, price, expires_at in rows
+    }
 
 
 def arb_settings() -> ArbSettings:

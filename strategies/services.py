@@ -5,12 +5,15 @@ Law: a config row, its revision and the change entry are one transaction; nobody
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from markets.models import Event, Market
 from markets.selectors import SUBSCRIBED, find_event, find_market
@@ -19,7 +22,7 @@ from strategies import selectors
 from strategies.domain.arb_params import ARB_BY_NAME, SWITCHES
 from strategies.domain.definitions import Definition, ParamError
 from strategies.domain.params import BY_NAME, DEFINITIONS
-from strategies.models import ArbSettings, ParamRevision, StrategyConfig
+from strategies.models import ArbSettings, ExternalFairValue, ParamRevision, StrategyConfig
 
 FORMAT = 1
 Scope = StrategyConfig.Scope
@@ -233,6 +236,59 @@ def read_value(definition: Definition, value: Any, path: str = "") -> Decimal | 
     except ParamError as error:
         raise ParamError(path, error.problem) from error
     return number
+
+
+# Fair values from outside -------------------------------------------------------------------------------
+
+
+def set_external(
+    *,
+    market: Market | str,
+    price: Decimal,
+    expires_at: datetime,
+    author: User | None,
+    source: str,
+    origin: str = "",
+) -> ExternalFairValue:
+    """Say what a market's YES is worth until `expires_at`; a value that was there is replaced.
+
+    `source` is who wrote it (api, admin), `origin` where the value comes from. Raises
+    django.core.exceptions.ValidationError naming the field, UnknownMarket.
+    """
+    row_market = find_market(market)
+    with transaction.atomic():
+        row = ExternalFairValue.objects.select_for_update().filter(market=row_market).first()
+        before = None if row is None else _external_texts(row)
+        row = row or ExternalFairValue(market=row_market)
+        row.price, row.expires_at, row.author, row.source = price, expires_at, author, origin[:64]
+        row.clean_fields()
+        if expires_at <= timezone.now():
+            raise ValidationError({"expires_at": f"{expires_at:%F %T} is over; name a moment to come"})
+        row.save()
+        record_change(
+            author=author, source=source, action="external fair value", subject=row_market.condition_id,
+            before=before, after=_external_texts(row),
+        )  # fmt: skip
+    return row
+
+
+def clear_external(*, market: Market | str, author: User | None, source: str) -> bool:
+    """Take an outside fair value back; False when there was none."""
+    row_market = find_market(market)
+    with transaction.atomic():
+        row = ExternalFairValue.objects.select_for_update().filter(market=row_market).first()
+        if row is None:
+            return False
+        record_change(
+            author=author, source=source, action="external fair value", subject=row_market.condition_id,
+            before=_external_texts(row),
+        )  # fmt: skip
+        row.delete()
+    return True
+
+
+def _external_texts(row: ExternalFairValue) -> dict[str, str]:
+    return {"price": plain(Decimal(row.price)), "expires_at": row.expires_at.isoformat(), "source": row.source}
 
 
 # The Dutch book -----------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ def read_control(seen: int | None, now_ns: Nanos) -> Control | None:
             limits=risk.limits(),
             stops=risk.stops_in_force(moment(now_ns)),
             arb=strategies.arb_params(),
+            external=strategies.external_values(moment(now_ns)),
             thresholds=risk.thresholds(),
             releases=risk.releases(),
         )

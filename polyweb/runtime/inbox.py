@@ -23,6 +23,7 @@ from risk.domain.panel import Release
 from risk.domain.stops import Stop
 from risk.domain.thresholds import Thresholds
 from strategies.domain.arb_params import ArbParams
+from strategies.domain.inputs import External
 from strategies.domain.params import SpreadParams
 
 
@@ -83,6 +84,7 @@ class Control(msgspec.Struct, frozen=True, tag=True):
     arb: ArbParams
     thresholds: Thresholds = Thresholds()
     releases: tuple[Release, ...] = ()
+    external: dict[ConditionId, External] = msgspec.field(default_factory=dict)
 
 
 NO_CONTROL = Control(

@@ -178,7 +178,8 @@ class Quoter:
             measures.saw(view.bids[0][0] + view.asks[0][0], now_ns, params)
         signals = measures.signals(now_ns, params)
         held = state.inventory(market)
-        return MarketInput(market, view, held, now_ns, signals, rivals=desk.rivals, reduce=reduce)
+        outside = state.external(market.condition_id, now_ns)
+        return MarketInput(market, view, held, now_ns, signals, outside, desk.rivals, reduce)
 
     def _declined(self, desk: Desk, live: tuple[LiveOrder, ...], reason: NoQuote, now_ns: Nanos) -> list[Command]:
         """The strategy wants nothing. That is said when it begins and when its reason changes."""

@@ -134,6 +134,11 @@ class TradingState:
     def params(self, condition_id: ConditionId) -> SpreadParams:
         return self.control.params.get(condition_id, self.control.defaults)
 
+    def external(self, condition_id: ConditionId, now_ns: Nanos) -> Price | None:
+        """The fair value somebody outside has set, while it counts."""
+        found = self.control.external.get(condition_id)
+        return found.price if found is not None and now_ns < found.expires_ns else None
+
     def new_id(self) -> int:
         client_order_id = self._next_id
         self._next_id += 1

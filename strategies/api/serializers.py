@@ -1,10 +1,12 @@
 """JSON of parameters; the fields are generated from the definitions, so bounds are said once."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import DecimalField
+from django.utils import timezone
 from rest_framework import serializers
 
 from markets.api.fields import ToldDecimal
@@ -12,7 +14,7 @@ from strategies import services
 from strategies.domain.arb_params import ARB_BY_NAME
 from strategies.domain.definitions import Definition, ParamError
 from strategies.domain.params import BY_NAME, DEFINITIONS
-from strategies.models import ArbSettings, ParamRevision
+from strategies.models import ArbSettings, ExternalFairValue, ParamRevision
 from strategies.selectors import Effective
 
 
@@ -109,6 +111,31 @@ class ParamsDocumentSerializer(serializers.Serializer[Any]):
 
 class ImportResultSerializer(serializers.Serializer[Any]):
     scopes = serializers.IntegerField(help_text="Scopes that now are exactly as the document says.")
+
+
+class ExternalFairValueSerializer(serializers.ModelSerializer[ExternalFairValue]):
+    """Give `expires_at`, or `ttl_s` seconds from now."""
+
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, DecimalField: ToldDecimal}
+    market = serializers.CharField(source="market.condition_id", read_only=True)
+    author = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False)
+    ttl_s = serializers.IntegerField(
+        required=False, min_value=1, max_value=31_536_000, write_only=True, help_text="Seconds from now, in its place."
+    )
+
+    class Meta:
+        model = ExternalFairValue
+        fields = ("market", "price", "source", "expires_at", "ttl_s", "author", "set_at")
+        read_only_fields = ("set_at",)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        ttl_s = attrs.pop("ttl_s", None)
+        if (ttl_s is None) == ("expires_at" not in attrs):
+            raise serializers.ValidationError({"expires_at": ["give either expires_at or ttl_s"]})
+        if ttl_s is not None:
+            attrs["expires_at"] = timezone.now() + timedelta(seconds=ttl_s)
+        return attrs
 
 
 class ArbSerializer(serializers.ModelSerializer[ArbSettings]):

@@ -17,5 +17,6 @@ urlpatterns = [
     ),
     path("params/export/", views.ExportView.as_view(), name="params-export"),
     path("params/import/", views.ImportView.as_view(), name="params-import"),
+    path("fair-values/<str:condition_id>/", views.ExternalFairValueView.as_view(), name="external-fair-value"),
     path("arb/", views.ArbView.as_view(), name="arb"),
 ]

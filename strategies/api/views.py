@@ -5,6 +5,7 @@ Law: a view validates, makes one call and answers; a refused value is named with
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as InvalidValue
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
@@ -19,6 +20,7 @@ from markets.selectors import UnknownEvent, UnknownMarket
 from strategies import selectors, services
 from strategies.api.serializers import (
     ArbSerializer,
+    ExternalFairValueSerializer,
     ImportResultSerializer,
     ParamsDocumentSerializer,
     ParamsSerializer,
@@ -27,7 +29,7 @@ from strategies.api.serializers import (
 )
 from strategies.domain.definitions import ParamError
 from strategies.domain.params import BY_NAME
-from strategies.models import ArbSettings, ParamRevision, StrategyConfig
+from strategies.models import ArbSettings, ExternalFairValue, ParamRevision, StrategyConfig
 
 
 class Conflict(APIException):
@@ -191,6 +193,44 @@ class ImportView(generics.GenericAPIView[StrategyConfig]):
         except (UnknownMarket, UnknownEvent) as error:
             raise ValidationError({"document": [str(error)]}) from error
         return Response({"scopes": len(done)})
+
+
+class ExternalFairValueView(generics.GenericAPIView[ExternalFairValue]):
+    """What somebody outside believes a market's YES is worth. The engine takes it up within a second."""
+
+    queryset = ExternalFairValue.objects.none()
+    serializer_class = ExternalFairValueSerializer
+    permission_classes = (ChangePermissions,)
+    pagination_class = None
+    filter_backends = ()
+
+    def get(self, request: Request, condition_id: str) -> Response:
+        row = generics.get_object_or_404(ExternalFairValue, market__condition_id=condition_id)
+        return Response(ExternalFairValueSerializer(row).data)
+
+    def put(self, request: Request, condition_id: str) -> Response:
+        market = generics.get_object_or_404(Market, condition_id=condition_id)
+        body = ExternalFairValueSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        try:
+            row = services.set_external(
+                market=market,
+                price=given["price"],
+                expires_at=given["expires_at"],
+                origin=given.get("source", ""),
+                author=author_of(request),
+                source="api",
+            )
+        except InvalidValue as error:
+            raise ValidationError(error.message_dict) from error
+        return Response(ExternalFairValueSerializer(row).data)
+
+    def delete(self, request: Request, condition_id: str) -> Response:
+        market = generics.get_object_or_404(Market, condition_id=condition_id)
+        if not services.clear_external(market=market, author=author_of(request), source="api"):
+            raise Http404
+        return Response(status=204)
 
 
 class ArbView(generics.GenericAPIView[ArbSettings]):

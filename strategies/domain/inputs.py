@@ -49,6 +49,13 @@ class Inventory(msgspec.Struct, frozen=True, gc=False):
 FLAT = Inventory()
 
 
+class External(msgspec.Struct, frozen=True, gc=False):
+    """A fair value from outside: the YES price somebody else believes in, until it expires."""
+
+    price: Price
+    expires_ns: Nanos
+
+
 class MarketInput(msgspec.Struct, frozen=True, gc=False):
     """`external` is an outside fair value that has not expired. `rivals` are the others' reward scores, None when not
     measured. `reduce` says why inventory may only get smaller; "" when it may grow.

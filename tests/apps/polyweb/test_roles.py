@@ -42,7 +42,7 @@ def api(user: User) -> APIClient:
 
 def test_the_groups_are_made_once_and_completed_later() -> None:
     first = added()
-    assert first["operator"] == first["viewer"] + 11
+    assert first["operator"] == first["viewer"] + 14
     assert added() == {"viewer": 0, "operator": 0}
     Group.objects.get(name="operator").permissions.remove(Permission.objects.get(codename="add_stop"))
     Group.objects.get(name="viewer").permissions.add(own := Permission.objects.get(codename="add_user"))

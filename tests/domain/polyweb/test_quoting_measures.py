@@ -8,6 +8,7 @@ from markets.domain.market import Market
 from markets.domain.units import PRICE_ONE, price_text
 from polyweb.runtime.trader import TIMED_PER_TURN
 from risk.domain.limits import Limits
+from strategies.domain.inputs import External
 from strategies.domain.intents import OrderType
 from strategies.domain.params import SpreadParams
 from strategies.domain.rewards import Scores
@@ -146,6 +147,19 @@ def test_the_clock_decides_so_many_markets_a_turn_and_the_rest_in_the_next() -> 
     stage.turn()
     assert stage.trader.counters.decisions - before == len(markets)
     assert not stage.trader.behind
+
+
+def test_an_outside_fair_value_counts_until_it_expires() -> None:
+    stage = Stage().quoting()
+    condition_id = stage.market.condition_id
+    stage.operator(external={condition_id: External(5_200, stage.now + 2 * SECOND)})
+    desk = stage.trader.desks[condition_id]
+    stage.turn()
+    assert desk.wanted is not None
+    assert desk.wanted.fair_x2 == 10_400
+    stage.after(2 * SECOND).tick()
+    stage.turn()
+    assert desk.wanted.fair_x2 == PRICE_ONE
 
 
 def test_default_parameters_quote_a_calm_market() -> None:
