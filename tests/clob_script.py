@@ -8,10 +8,11 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
+from execution.domain.budget import Urgency
 from execution.domain.commands import NewOrder
 from execution.relayers.base import Submission
 from execution.signing import ApiCredentials, sandbox_key
@@ -126,7 +127,9 @@ def a_submission(number: int = 1, **changes: object) -> Submission:
 
 
 def a_take(number: int = 1, side: Side = Side.BUY) -> Submission:
-    return a_submission(number, side=side, order_type=OrderType.FAK, post_only=False)
+    """A sale leaves a position, a purchase is a leg of a basket."""
+    taking = a_submission(number, side=side, order_type=OrderType.FAK, post_only=False)
+    return replace(taking, urgency=Urgency.EXIT if side is Side.SELL else Urgency.ARBITRAGE)
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -25,7 +25,9 @@ from execution.domain.commands import (
     Unknown,
 )
 from execution.domain.lease import LeaseLost
+from execution.domain.urgency import urgency
 from execution.engine.copies import Copies
+from execution.engine.lane import Lane
 from execution.engine.report import Report
 from execution.engine.values import MustStop, NotSent, Pace, Stages, Trouble, micros
 from execution.journal import Action, AlreadyPlanned, Journal, JournalUnavailable, Terms
@@ -70,8 +72,8 @@ class Hands:
         self._pace = pace or Pace()
         self._rehearsal = rehearsal
         self._now_ns = now_ns
-        self._places: asyncio.Queue[Place] = asyncio.Queue(self._pace.queue)
-        self._cancels: asyncio.Queue[Cancel] = asyncio.Queue(self._pace.queue)
+        self._places: Lane[Place] = Lane(self._pace.queue)
+        self._cancels: Lane[Cancel] = Lane(self._pace.queue)
         self._closed = ""
         self._copies = Copies()
         self._report = Report(
@@ -92,11 +94,11 @@ class Hands:
             return
         try:
             if isinstance(command, Place):
-                self._places.put_nowait(command)
-                metrics.QUEUED.labels("place").set(self._places.qsize())
+                self._places.put(command)
+                metrics.QUEUED.labels("place").set(len(self._places))
             else:
-                self._cancels.put_nowait(command)
-                metrics.QUEUED.labels("cancel").set(self._cancels.qsize())
+                self._cancels.put(command)
+                metrics.QUEUED.labels("cancel").set(len(self._cancels))
         except asyncio.QueueFull:
             self._overflow(command)
 
@@ -118,14 +120,14 @@ class Hands:
             for number in range(self._pace.cancel_lanes):
                 lanes.create_task(self._work(self._cancels, "cancel"), name=f"hands cancel {number}")
 
-    async def _work(self, queue: asyncio.Queue[Place] | asyncio.Queue[Cancel], lane: str) -> None:
+    async def _work(self, queue: Lane[Place] | Lane[Cancel], lane: str) -> None:
         while True:
             command = await queue.get()
-            metrics.QUEUED.labels(lane).set(queue.qsize())
+            metrics.QUEUED.labels(lane).set(len(queue))
             try:
                 await self.carry_out(command)
             finally:
-                queue.task_done()
+                queue.done()
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until everything taken is carried out; False when that took too long."""
@@ -183,7 +185,10 @@ class Hands:
             raise NotSent("signer_unavailable", f"no signature in {self._pace.sign_s:g} s") from None
         finally:
             stages.sign_us = micros(time.perf_counter_ns() - started)
-        return tuple(Submission(order, one.order_id, one.body) for order, one in zip(place.orders, signed, strict=True))
+        first = urgency(place)
+        return tuple(
+            Submission(order, one.order_id, one.body, first) for order, one in zip(place.orders, signed, strict=True)
+        )
 
     def _to_sign(self, order: NewOrder, decided_ns: Nanos) -> OrderToSign:
         market = self._market_of(order.condition_id)
@@ -328,12 +333,9 @@ class Hands:
         False when the venue did not confirm it; the incident says so.
         """
         self._closed = reason
-        while not self._places.empty():
-            self._report.refuse(self._places.get_nowait().orders, NotSent("engine_stopping", reason))
-            self._places.task_done()
-        while not self._cancels.empty():
-            self._cancels.get_nowait()  # what comes now cancels these too
-            self._cancels.task_done()
+        for place in self._places.empty():
+            self._report.refuse(place.orders, NotSent("engine_stopping", reason))
+        self._cancels.empty()  # what comes now cancels these too
         if not await self.drain(self._pace.call_s):
             self._report.trouble("orders_under_way", "cancel_all", "Orders were under way when all were cancelled.")
         started = time.perf_counter_ns()

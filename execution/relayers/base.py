@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
+from execution.domain.budget import Urgency
 from execution.domain.commands import (
     Accepted,
     CancelFailed,
@@ -30,11 +31,15 @@ CancelAnswer: TypeAlias = Cancelled | CancelFailed
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An order ready to leave. Its venue id (the hash) is known, `body` are the signed bytes the journal holds."""
+    """An order ready to leave. Its venue id (the hash) is known, `body` are the signed bytes the journal holds.
+
+    `urgency` is that of the command it came with: who goes first when the venue's tokens are short.
+    """
 
     order: NewOrder
     order_id: str
     body: bytes
+    urgency: Urgency = Urgency.REQUOTE
 
 
 @dataclass(frozen=True, slots=True)

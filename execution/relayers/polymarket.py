@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from execution.domain.budget import MAX_BATCH, Budget, Tier, Tokens, Urgency
-from execution.domain.commands import CancelFailed, Cancelled, ClientOrderId, NewOrder, Outcome, Rejected, Unknown
+from execution.domain.commands import CancelFailed, Cancelled, ClientOrderId, Outcome, Rejected, Unknown
 from execution.domain.decode import OrderWord, TradeWord
 from execution.domain.ours import NEVER_REST, OurOrders
 from execution.domain.reconcile import VenueOrder
@@ -26,7 +26,6 @@ from execution.relayers.reads import ClobReads
 from execution.relayers.recall import check_named
 from execution.relayers.watch import Alarm, Watch
 from execution.signing import EXCHANGE_ADDRESS, ApiCredentials, SignatureType
-from markets.domain.events import Side
 from markets.domain.market import Generation
 from markets.domain.units import NANOS_PER_SECOND, AssetId, ConditionId, Nanos
 
@@ -68,13 +67,6 @@ class PolymarketConfig:
     heartbeat: Beats | None = field(default_factory=Beats)
 
 
-def urgency_of(order: NewOrder) -> Urgency:
-    """What may not wait is what takes: a sell that takes leaves a position, a buy that takes is an arbitrage's leg."""
-    if order.order_type not in NEVER_REST:
-        return Urgency.REQUOTE
-    return Urgency.EXIT if order.side is Side.SELL else Urgency.ARBITRAGE
-
-
 def _nothing(_: object) -> None:
     """For callers who ask instead of being told."""
 
@@ -99,7 +91,6 @@ class PolymarketRelayer:
         on_venue: Callable[[Venue], None] = _nothing,
         on_orders_gone: Callable[[str], None] = _nothing,
         on_chain_kept: Callable[[], None] = lambda: None,
-        urgency: Callable[[NewOrder], Urgency] = urgency_of,
         http: Transport | None = None,
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
@@ -114,7 +105,6 @@ class PolymarketRelayer:
         self.chain = HeartbeatChain(self._beat, on_missed=on_orders_gone, on_kept=on_chain_kept, beats=config.heartbeat)
         self._assets = assets
         self._on_outcome = on_outcome
-        self._urgency = urgency
         self._now_ns = now_ns
 
     @property
@@ -138,7 +128,7 @@ class PolymarketRelayer:
         copies = {each.order_id for each in orders if self.orders.find(each.order_id) is not None}
         for each in orders:
             self.orders.note(each.order, each.order_id)  # a word about it may be faster than the answer
-        urgency = min((self._urgency(each.order) for each in orders), default=Urgency.REQUOTE)
+        urgency = min((each.urgency for each in orders), default=Urgency.REQUOTE)
         size = min(MAX_BATCH, self.budget.batch(urgency))
         given: list[Answer] = []
         for start in range(0, len(orders), size):

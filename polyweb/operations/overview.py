@@ -38,6 +38,7 @@ def overview(*, top: int) -> Json:
         "trust": seen.summary.get("trust"),
         "feed": seen.summary.get("feed"),
         "loop": seen.summary.get("loop"),
+        "venue": seen.summary.get("venue"),
         "history": seen.summary.get("history"),
         "breakers": _breakers(),
         "stops": _stops(),

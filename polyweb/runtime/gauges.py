@@ -11,6 +11,7 @@ from prometheus_client import Gauge
 from execution import metrics as execution
 from markets import metrics as markets
 from markets.domain.integrity import Trust
+from polyweb.runtime import venue_gauges
 from polyweb.runtime.feed_gauges import FeedGauges
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
@@ -45,6 +46,7 @@ class Gauges:
         self._publish_markets(trader, overview)
         self._publish_breakers(trader)
         self._feed.publish(overview)
+        venue_gauges.publish(overview["venue"])
         execution.OPEN_ORDERS.labels(self._relayer).set(trader.blotter.open_count)
         execution.UNKNOWN_ORDERS.labels(self._relayer).set(overview["orders"]["unknown"])
         PNL.set(float(overview["pnl"]["total"]))

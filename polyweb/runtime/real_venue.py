@@ -20,7 +20,7 @@ from execution.domain.venue import VenueMode
 from execution.engine import Trouble
 from execution.relayers.base import Ok, Unavailable
 from execution.relayers.credentials import NoCredentials, api_credentials
-from execution.relayers.heartbeat import Beats
+from execution.relayers.heartbeat import Beats, HeartbeatChain
 from execution.relayers.polymarket import REDUCE_ONLY, REGION_BLOCKED, Alarm, PolymarketConfig, PolymarketRelayer
 from execution.relayers.pyclob import PyClobRelayer
 from execution.signing import (
@@ -211,13 +211,15 @@ class RealVenue:
         told, feed, chain = self._told or self._now(), self.feed, self.relayer.chain
         if written and told.trusted:
             self._known_ns = time.time_ns()
-        venue = self.relayer.venue
+        venue, tokens = self.relayer.venue, self.relayer.budget.tokens(time.time_ns())
+        halted = bool(self.relayer.watch.halted)
         return {
+            "state": "halted" if halted else venue.mode.value if told.trusted else "not trusted",
             "mode": venue.mode.value,
             "until_ms": venue.until_ns // NANOS_PER_MILLI or None,
             "trusted": told.trusted,
             "reason": self.relayer.watch.halted or told.reason,
-            "halted": bool(self.relayer.watch.halted),
+            "halted": halted,
             "wallet": self.wallet,
             "known_ms": self._known_ns // NANOS_PER_MILLI,
             "user_feed": {
@@ -228,7 +230,14 @@ class RealVenue:
                 "faults": feed.faults,
                 "strangers": feed.strangers,
             },
-            "heartbeat": None if self._config.heartbeat is None else ("holds" if chain.holds else "lapsed"),
+            "heartbeat": None if self._config.heartbeat is None else _chain_state(chain),
+            "budget": {
+                "tier": tokens.tier.value,
+                "orders": tokens.orders,
+                "order_burst": tokens.order_burst,
+                "cancels": tokens.cancels,
+                "cancel_burst": tokens.cancel_burst,
+            },
         }
 
     # Inside
@@ -283,6 +292,12 @@ class RealVenue:
     def _fees(self, condition_id: ConditionId) -> FeeSchedule:
         market = self._ears.market(condition_id) or self._before.get(condition_id)
         return market.fees if market is not None else FeeSchedule()
+
+
+def _chain_state(chain: HeartbeatChain) -> str:
+    if not chain.armed:
+        return "not begun"
+    return "holds" if chain.holds else "lapsed"
 
 
 async def open_venue(env: Env, ears: Ears) -> RealVenue:

@@ -84,7 +84,16 @@ function heardEngine(message) {
   engine.word = data.state || engine.word;
   paintSummary(data);
   showStop(data.stop);
+  showVenue(data.venue);
   showEngine();
+}
+
+/** Why the venue does not let us trade as we would; while the engine stops it says nothing. */
+function showVenue(venue) {
+  const notice = byId("venue-notice");
+  if (!notice || venue === undefined) return;
+  notice.hidden = !(venue && venue.reason);
+  if (venue && venue.reason) write(notice, `Venue: ${venue.reason}`);
 }
 
 /** A stop given elsewhere since this page was opened; those of the first response have a notice of their own. */

@@ -57,6 +57,27 @@ def a_busy_house() -> str:
     return f"/markets/{market.condition_id}/"
 
 
+VENUE = {
+    "state": "not trusted",
+    "mode": "post-only",
+    "reason": "venue post-only; user channel down: closed",
+    "wallet": "0x" + "ab" * 20,
+    "heartbeat": "lapsed",
+    "user_feed": {"trust": "down"},
+    "budget": {"tier": "Standard", "orders": 12, "order_burst": 60, "cancels": -4, "cancel_burst": 120},
+}
+
+
+def test_pages_say_what_the_venue_does_not_let_us_do() -> None:
+    a_busy_house()
+    client = an_administrator()
+    EngineStatus.objects.update(summary={"venue": VENUE})
+    for address in PAGES:
+        assert "Venue: venue post-only; user channel down: closed" in body(client, address)
+    assert "tokens 12 / 60 orders" in words(client.get("/").content.decode())
+    assert "heartbeat lapsed" in words(client.get("/system/").content.decode())
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_an_empty_house_has_every_page(address: str) -> None:
     assert "No engine has run on this database" in body(an_administrator(), address)
