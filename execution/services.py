@@ -43,6 +43,7 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from markets.models import Market
+from strategies.models import ArbOpportunity
 
 DEFAULT_LEASE = "engine"
 _CHUNK = 2_000
@@ -378,6 +379,7 @@ class Retention:
     audits: timedelta = timedelta(days=30)
     pnl_points: timedelta = timedelta(days=90)
     reports: timedelta = timedelta(days=90)
+    opportunities: timedelta = timedelta(days=30)
 
 
 def prune(keep: Retention | None = None, *, now: datetime | None = None) -> dict[str, int]:
@@ -389,6 +391,7 @@ def prune(keep: Retention | None = None, *, now: datetime | None = None) -> dict
         "pnl_points": _delete(PnlPoint.objects.filter(at__lt=now - keep.pnl_points)),
         "reconcile_reports": _delete(ReconcileReport.objects.filter(at__lt=now - keep.reports)),
         "allowance_reports": _delete(AllowanceReport.objects.filter(at__lt=now - keep.reports)),
+        "arb_opportunities": _delete(ArbOpportunity.objects.filter(opened_at__lt=now - keep.opportunities)),
     }
     return pruned | _prune_orders(now - keep.orders)
 

@@ -14,13 +14,21 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, StackedInline, operator
+from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, StackedInline, TabularInline, operator
 from markets.models import Market
 from strategies import selectors, services
 from strategies.domain.arb_params import ARB_BY_NAME
 from strategies.domain.definitions import Group
 from strategies.domain.params import BY_NAME, DEFINITIONS
-from strategies.models import ArbSettings, ExternalFairValue, ParamRevision, StrategyConfig
+from strategies.models import (
+    ArbBasket,
+    ArbOpportunity,
+    ArbSettings,
+    ArbStep,
+    ExternalFairValue,
+    ParamRevision,
+    StrategyConfig,
+)
 
 NAMES = tuple(BY_NAME)
 # What is changed often stands in the list; all of it on each scope's own page.
@@ -224,6 +232,33 @@ class ExternalFairValueAdmin(ModelAdmin[ExternalFairValue]):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ExternalFairValue]) -> None:
         for row in queryset.select_related("market"):
             services.clear_external(market=row.market, author=operator(request), source="admin")
+
+
+class ArbStepInline(ReadOnly, TabularInline[ArbStep, ArbBasket]):
+    model = ArbStep
+    fields = ("at", "stage", "filled", "paid", "profit", "detail")
+    ordering = ("pk",)
+
+
+@admin.register(ArbBasket)
+class ArbBasketAdmin(ReadOnly, ModelAdmin[ArbBasket]):
+    list_display = ("opened_at", "event", "route", "stage", "size", "edge", "profit", "ended_at")
+    list_filter = ("stage", "route")
+    search_fields = ("=plan_id", "event__title")
+    list_select_related = ("event",)
+    inlines: ClassVar[Any] = (ArbStepInline,)
+    ordering = ("-opened_at",)
+    show_full_result_count = False
+
+
+@admin.register(ArbOpportunity)
+class ArbOpportunityAdmin(ReadOnly, ModelAdmin[ArbOpportunity]):
+    list_display = ("opened_at", "event", "route", "gross", "depth", "edge", "lifetime_ms", "reason", "source")
+    list_filter = ("route", "source")
+    search_fields = ("event__title", "=event_key", "=condition_id", "reason")
+    list_select_related = ("event",)
+    ordering = ("-opened_at",)
+    show_full_result_count = False
 
 
 @admin.register(ArbSettings)

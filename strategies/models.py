@@ -171,3 +171,67 @@ class ArbSettings(models.Model):
 
 for _definition in ARB_DEFINITIONS:
     ArbSettings.add_to_class(_definition.name, _arb_column(_definition))
+
+
+class ArbBasket(models.Model):
+    """One basket from its first leg to its end; its orders are in the execution journal under the same plan id."""
+
+    plan_id = models.CharField(max_length=64, unique=True)
+    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.SET_NULL, related_name="baskets")
+    event_key = models.CharField(max_length=80, help_text="Gamma id of the event.")
+    route = models.CharField(max_length=48)
+    size = models.DecimalField(max_digits=24, decimal_places=6, help_text="Sets planned.")
+    edge = models.DecimalField(max_digits=24, decimal_places=6, help_text="Profit planned, in pUSD.")
+    legs = models.JSONField(default=list, help_text="Per leg: condition id, asset id, side, price, size.")
+    stage = models.CharField(max_length=24, db_index=True)
+    detail = models.CharField(max_length=500, blank=True)
+    filled = models.JSONField(default=list, help_text="Shares per leg as decimal text.")
+    paid = models.DecimalField(max_digits=24, decimal_places=6, default=0, help_text="pUSD that left, with fees.")
+    profit = models.DecimalField(max_digits=24, decimal_places=6, default=0, help_text="Of the sets that match.")
+    opened_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["-opened_at"], name="basket_newest")]
+
+    def __str__(self) -> str:
+        return f"basket {self.plan_id[:12]}: {self.stage}"
+
+
+class ArbStep(models.Model):
+    """Append-only: one step of one basket, with the figures it was decided on."""
+
+    basket = models.ForeignKey(ArbBasket, on_delete=models.CASCADE, related_name="steps")
+    at = models.DateTimeField()
+    stage = models.CharField(max_length=24)
+    detail = models.CharField(max_length=500, blank=True)
+    filled = models.JSONField(default=list)
+    paid = models.DecimalField(max_digits=24, decimal_places=6, default=0)
+    profit = models.DecimalField(max_digits=24, decimal_places=6, default=0)
+
+    def __str__(self) -> str:
+        return f"{self.basket_id} {self.at:%F %T} {self.stage}"
+
+
+class ArbOpportunity(models.Model):
+    """Append-only: a gap that was seen, how long it stood open, and why nobody took it."""
+
+    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.SET_NULL, related_name="opportunities")
+    event_key = models.CharField(max_length=80, help_text="Gamma id of the event.")
+    condition_id = models.CharField(max_length=80, blank=True, help_text="Empty when the whole event is meant.")
+    route = models.CharField(max_length=48)
+    opened_at = models.DateTimeField()
+    lifetime_ms = models.PositiveBigIntegerField()
+    gross = models.DecimalField(max_digits=10, decimal_places=4, help_text="pUSD a set before costs, at its widest.")
+    depth = models.DecimalField(max_digits=24, decimal_places=6, help_text="Sets the best prices were good for.")
+    edge = models.DecimalField(max_digits=24, decimal_places=6, default=0, help_text="pUSD a plan would have earned.")
+    reason = models.CharField(max_length=80, help_text="taken, or why not.")
+    detail = models.CharField(max_length=500, blank=True)
+    source = models.CharField(max_length=16, help_text="engine, or the scan that saw it.")
+
+    class Meta:
+        verbose_name_plural = "arb opportunities"
+        indexes = [models.Index(fields=["-opened_at"], name="opportunity_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.event_key} {self.route} {self.opened_at:%F %T}"

@@ -48,6 +48,7 @@ class Rig:
         market: Market | None = MARKET,
         rehearsal: Generation = Generation.UNKNOWN,
         pace: Pace | None = None,
+        objection: str = "",
     ) -> None:
         self.outcomes: list[Outcome] = []
         self.troubles: list[Trouble] = []
@@ -63,6 +64,7 @@ class Rig:
             on_trouble=self.troubles.append,
             pace=pace or Pace(sign_s=0.5, journal_s=0.5, call_s=0.05, place_lanes=2, queue=10),
             rehearsal=rehearsal,
+            objection=lambda plan_id: objection,
             now_ns=lambda: NOW + 1_000,
         )
 

@@ -69,6 +69,9 @@ class CancelReason(StrEnum):
     OFF_GRID = "tick changed"
     SHUTDOWN = "engine stopping"
     FOREIGN = "left by an earlier run"
+    BASKET = "a basket goes first"
+    DEADLINE = "basket out of time"
+    ABANDONED = "basket no longer pays"
 
 
 class Cancel(msgspec.Struct, frozen=True, gc=False, tag=True):

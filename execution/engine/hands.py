@@ -42,12 +42,18 @@ _MILLIS_PER_SECOND = 1_000
 Command: TypeAlias = Place | Cancel
 
 
+def _no_objection(_: str) -> str:
+    """Nobody looks."""
+    return ""
+
+
 class Hands:
     """Takes commands without blocking, carries them out in lanes: cancels never wait behind places.
 
     `on_outcome` feeds the trader's inbox, `on_trouble` opens incidents; both are called in the event loop and must
     not block. `rehearsal` is the generation to sign for where a market's own is not known: only for relayers that
-    send nothing to the venue. Leave it UNKNOWN elsewhere and such an order is refused.
+    send nothing to the venue. Leave it UNKNOWN elsewhere and such an order is refused. `objection` is asked of a
+    plan id, last of all before it is sent, what has turned up against it since it was decided; "" is nothing.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Hands:
         on_trouble: Callable[[Trouble], None],
         pace: Pace | None = None,
         rehearsal: Generation = Generation.UNKNOWN,
+        objection: Callable[[str], str] = _no_objection,
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
         self._signer = signer
@@ -71,6 +78,7 @@ class Hands:
         self._market_of = market_of
         self._pace = pace or Pace()
         self._rehearsal = rehearsal
+        self._objection = objection
         self._now_ns = now_ns
         self._places: Lane[Place] = Lane(self._pace.queue)
         self._cancels: Lane[Cancel] = Lane(self._pace.queue)
@@ -156,6 +164,7 @@ class Hands:
             self._check_still_wanted(place, picked_ns)
             submissions = await self._sign(place, stages)
             await self._write_down(place, submissions, stages)
+            self._check_no_objection(place)
         except NotSent as why:
             await self._report_not_sent(place, why, stages)
             return
@@ -172,6 +181,11 @@ class Hands:
             raise NotSent("engine_stopping", self._closed)
         if now_ns - place.decided_ns > self._pace.stale_s * NANOS_PER_SECOND:
             raise NotSent("decision_stale", f"decided more than {self._pace.stale_s:g} s ago")
+
+    def _check_no_objection(self, place: Place) -> None:
+        said = self._objection(place.plan_id)
+        if said:
+            raise NotSent("terms_changed", said)
 
     async def _sign(self, place: Place, stages: Stages) -> tuple[Submission, ...]:
         started = time.perf_counter_ns()

@@ -1,13 +1,30 @@
-"""What the arbitrage page shows beside its rows: the settings as lines of a form.
+"""What the arbitrage page shows: settings as lines of a form, baskets with their steps, gaps with their reason.
 
 Law: labels, bounds and help come from the definitions; nothing is said twice.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from strategies import selectors
 from strategies.domain.arb_params import SWITCHES
+from strategies.models import ArbBasket, ArbOpportunity
 from strategies.services import plain
+
+SHOWN_BASKETS = 30
+SHOWN_GAPS = 50
+
+
+def baskets() -> Sequence[ArbBasket]:
+    """The newest baskets with every step."""
+    return list(
+        ArbBasket.objects.select_related("event").prefetch_related("steps").order_by("-opened_at")[:SHOWN_BASKETS]
+    )
+
+
+def gaps() -> Sequence[ArbOpportunity]:
+    """The newest gaps that ended."""
+    return list(ArbOpportunity.objects.select_related("event").order_by("-opened_at")[:SHOWN_GAPS])
 
 
 def settings_lines() -> list[dict[str, object]]:

@@ -254,6 +254,8 @@ class ArbitrageView(Page):
             refusals=risk.refusals().filter(strategy=DUTCH_BOOK)[:50],
             settings=strategies.arb_settings(),
             lines=arb_page.settings_lines(),
+            baskets=arb_page.baskets(),
+            gaps=arb_page.gaps(),
             sets=Market.objects.filter(markets.SUBSCRIBED, event__complete=True, event__augmented=False)
             .values("event").distinct().count(),
             may_edit=self.request.user.has_perm("strategies.change_arbsettings"),

@@ -1,25 +1,26 @@
-"""Dutch-book baskets: watch tops of books cheaply, scan when a set looks cheap, send what the gate approves whole.
+"""Dutch-book baskets: watch tops of books cheaply, scan when a set looks cheap, hand what pays to the basket desk.
 
 Law: pure. A basket is judged and sent as one plan with a stable id; the same opportunity is never taken twice.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from execution.domain.commands import Command, NewOrder, Place, Refusal, Strategy
-from markets.domain.integrity import Trust
+from execution.domain.commands import Command, Fill, Strategy
 from markets.domain.market import Market
 from markets.domain.units import ConditionId, Nanos
+from polyweb.runtime.basket_desk import BasketDesk
 from polyweb.runtime.state import TradingState
-from risk.domain import gate
-from risk.domain.gate import Guard, Refused
+from risk.domain.gate import Refused
 from strategies.domain import dutch_book
+from strategies.domain.basket_stages import BasketMoved
 from strategies.domain.dutch_watch import DutchWatch
-from strategies.domain.inputs import BookView
 from strategies.domain.intents import Basket
-from strategies.domain.routes import Moment
+from strategies.domain.opportunity_log import TAKEN, Gap, OpportunityLog
+from strategies.domain.routes import Books, Moment
 
-DEPTH = 10
-REMEMBERED_PLANS = 10_000
+# A cap that binds is met by halving: so many steps come within a hundredth of the largest basket it allows.
+CAP_STEPS = 7
 
 
 class Arbitrageur:
@@ -27,7 +28,8 @@ class Arbitrageur:
         self._state = state
         self._watch = DutchWatch()
         self._events: dict[str, tuple[Market, ...]] = {}
-        self._taken: dict[str, None] = {}
+        self._desk = BasketDesk(state)
+        self._log = OpportunityLog()
 
     def set_markets(self, markets: Iterable[Market]) -> None:
         known = tuple(markets)
@@ -37,88 +39,90 @@ class Arbitrageur:
             events.setdefault(market.event_id, []).append(market)
         self._events = {event_id: tuple(members) for event_id, members in events.items()}
 
+    def hear(self, fill: Fill) -> None:
+        self._desk.hear(fill)
+
+    def drain(self) -> list[BasketMoved]:
+        return self._desk.drain()
+
+    def drain_gaps(self) -> list[Gap]:
+        return self._log.drain()
+
+    @property
+    def open_gaps(self) -> list[Gap]:
+        return self._log.open_gaps
+
+    def objection(self, plan_id: str) -> str:
+        return self._desk.objection(plan_id)
+
     def decide(self, changed: Iterable[ConditionId], now_ns: Nanos) -> list[Command]:
         fired: dict[str, None] = {}
-        if self._state.hold or not self._state.venue.may_take:
-            return []
+        watch, log = self._watch, self._log
         for condition_id in changed:
             book = self._state.books.book(condition_id)
             market = self._state.market(condition_id)
             if book is None or market is None:
                 continue
             yes, no = book.top(yes=True), book.top(yes=False)
-            if self._watch.update(condition_id, yes.ask, no.ask, now_ns):
+            if watch.update(condition_id, yes.ask, no.ask, now_ns):
                 fired[market.event_id] = None
-        commands: list[Command] = []
+            elif log.has(market.event_id) and not watch.is_open(market.event_id):
+                log.gone(market.event_id, now_ns)
+        if self._state.hold or not self._state.venue.may_take:
+            return self._desk.take_down(now_ns)
+        commands = self._desk.go_on(now_ns)
         for event_id in fired:
             commands += self._event(event_id, now_ns)
         return commands
 
     def _event(self, event_id: str, now_ns: Nanos) -> list[Command]:
         state = self._state
-        books: dict[ConditionId, tuple[Market, BookView]] = {}
-        for member in self._events.get(event_id, ()):
-            market = state.market(member.condition_id)
-            if market is not None and state.trades(market.condition_id):
-                books[market.condition_id] = (market, state.view(market.condition_id, DEPTH))
+        if self._desk.busy(event_id, now_ns):
+            return []
+        books: Books = {
+            market.condition_id: (market, self._desk.view(market))
+            for member in self._events.get(event_id, ())
+            if (market := state.market(member.condition_id)) is not None and state.trades(market.condition_id)
+        }
         if not books or any(state.blotter.live(condition_id, Strategy.DUTCH_BOOK) for condition_id in books):
             return []  # legs on their way take depth that the books still show: look again when they have ended
         found = dutch_book.scan(books, state.control.arb, Moment(self._watch.opened_ns(event_id), now_ns))
-        commands: list[Command] = []
-        for basket in found.baskets:
-            if basket.plan_id not in self._taken:
-                commands += self._judge(basket, {key: market for key, (market, _) in books.items()}, now_ns)
+        self._log.saw(event_id, found, now_ns)
+        fresh = [basket for basket in found.baskets if not self._desk.was_taken(basket.plan_id)]
+        return self._take(fresh[0], books, now_ns) if fresh else []
+
+    def _take(self, basket: Basket, books: Books, now_ns: Nanos) -> list[Command]:
+        """The best basket, or the largest part of it that the caps allow."""
+        markets = {key: market for key, (market, _) in books.items()}
+        commands = self._desk.open(self._within_caps(basket, books, markets, now_ns), markets, now_ns)
+        refused = self._desk.refused
+        if self._desk.busy(basket.event_id, now_ns):
+            self._log.tell(basket, TAKEN)
+        elif refused is not None:
+            codes = ", ".join(code.value.replace("_", " ") for code in refused.codes)
+            self._log.tell(basket, f"refused: {codes}", refused.detail)
         return commands
 
-    def _judge(self, basket: Basket, markets: dict[ConditionId, Market], now_ns: Nanos) -> list[Command]:
+    def _within_caps(self, basket: Basket, books: Books, markets: dict[ConditionId, Market], now_ns: Nanos) -> Basket:
+        """`basket` itself when no cap is in its way, or when nothing smaller would pass either."""
+        if not self._capped(basket, markets, now_ns):
+            return basket
         state = self._state
-        verdict = gate.evaluate_basket(
-            basket, markets, state.exposure, state.control.limits, self._guard(basket, now_ns), now_ns
-        )
-        if isinstance(verdict, Refused):
-            codes = tuple(code.value for code in verdict.codes)
-            first = basket.legs[0].condition_id
-            state.note(Refusal(first, Strategy.DUTCH_BOOK, codes, verdict.detail, now_ns))
-            return []
-        self._remember(basket.plan_id)
-        orders = tuple(
-            NewOrder(
-                client_order_id=state.new_id(),
-                condition_id=leg.condition_id,
-                asset=leg.asset,
-                side=leg.side,
-                price=leg.price,
-                size=leg.size,
-                tick=markets[leg.condition_id].tick,
-                order_type=basket.order_type,
-                post_only=False,
-            )
-            for leg in basket.legs
-        )
-        place = Place(basket.plan_id, Strategy.DUTCH_BOOK, orders, now_ns, basket.route.value)
-        state.planned(place)
-        return [place]
+        best, low, high = basket, 0, basket.size
+        at = Moment(basket.since_ns, now_ns)
+        for _ in range(CAP_STEPS):
+            middle = (low + high) // 2
+            found = dutch_book.scan(books, replace(state.control.arb, max_size=middle), at)
+            smaller = next((each for each in found.baskets if each.route is basket.route), None)
+            if smaller is None or self._capped(smaller, markets, now_ns):
+                if smaller is None:
+                    low = middle
+                else:
+                    high = middle
+                continue
+            best, low = smaller, middle
+        return best
 
-    def _guard(self, basket: Basket, now_ns: Nanos) -> Guard:
-        """The worst of all legs: one stopped market or doubtful book holds the whole basket."""
-        state = self._state
-        legs = [leg.condition_id for leg in basket.legs]
-        in_force = [
-            stop
-            for leg in legs
-            if (market := state.market(leg)) is not None
-            and (stop := state.stop(market, Strategy.DUTCH_BOOK, now_ns)) is not None
-        ]
-        return Guard(
-            stop=max(in_force, key=lambda stop: stop.level, default=None),
-            book_verified=all(state.books.trust(leg) is Trust.VERIFIED for leg in legs),
-            book_age_ns=max(now_ns - state.books.last_update_ns(leg) for leg in legs),
-            order_room=state.rate.room(now_ns),
-            live_money=state.config.live_money,
-            breaker=next((tripped for leg in legs if (tripped := state.panel.standing(leg)) is not None), None),
-        )
-
-    def _remember(self, plan_id: str) -> None:
-        self._taken[plan_id] = None
-        if len(self._taken) > REMEMBERED_PLANS:
-            self._taken.pop(next(iter(self._taken)))
+    def _capped(self, basket: Basket, markets: dict[ConditionId, Market], now_ns: Nanos) -> bool:
+        verdict = self._desk.judge(basket, markets, now_ns)
+        return isinstance(verdict, Refused) and any(code.value.endswith("_cap") for code in verdict.codes)

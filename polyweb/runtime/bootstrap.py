@@ -236,6 +236,7 @@ def _hands(env: Env, trader: Trader, bench: _Bench, terms: Terms) -> Hands:
         relayer=bench.access.relayer,
         terms=terms,
         market_of=trader.market,
+        objection=trader.objection,
         on_outcome=wires.outcome,
         on_trouble=lambda trouble: wires.trouble(trouble),
         # Only the sandbox's key signs here and nothing leaves the machine, so a market whose generation nobody

@@ -35,6 +35,9 @@ from polyweb.runtime.trader import Trader
 from risk import services as risk
 from risk.domain.breakers import Breaker
 from risk.services import BreakerReport
+from strategies import store as arbitrage
+from strategies.domain.basket_stages import BasketMoved
+from strategies.domain.opportunity_log import Gap
 
 T = TypeVar("T")
 LEASE_TTL = timedelta(seconds=15)
@@ -139,6 +142,17 @@ class Clerk:
     async def breakers(self, moved: Sequence[Breaker]) -> None:
         reports = [_breaker_report(breaker) for breaker in moved]
         await self._run(lambda: risk.report_breakers(reports))
+
+    async def arbitrage(self, moved: Sequence[BasketMoved], gaps: Sequence[Gap]) -> None:
+        def write() -> None:
+            arbitrage.record_baskets(moved)
+            arbitrage.record_opportunities(gaps)
+
+        await self._run(write)
+
+    async def interrupted_baskets(self, now_ns: Nanos) -> list[str]:
+        """Plans of baskets that an earlier engine left under way."""
+        return await self._run(lambda: [basket.plan_id for basket in arbitrage.interrupt_baskets(at=moment(now_ns))])
 
     async def recorded(self, root: Path, finished: Finished) -> None:
         await self._run(lambda: register_segment(root=root, path=finished.path, index=finished.index))

@@ -24,6 +24,7 @@ from execution.relayers.base import Relayer
 from execution.services import Beat
 from markets.domain.units import NANOS_PER_SECOND, AssetId
 from polyweb.runtime import leftovers, views
+from polyweb.runtime.arb_books import ArbBooks
 from polyweb.runtime.clerk import Clerk, holding, profit_points, shown
 from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.gauges import Gauges
@@ -107,6 +108,7 @@ class Engine:
         self._gauges = Gauges(parts.relayer.name)
         self._incidents = Incidents(parts.clerk, self._database)
         self._recipe_alarm = RecipeAlarm(self._incidents.trouble, self._incidents.settled)
+        self._arb_books = ArbBooks(parts.trader, parts.clerk, self.trouble)
         account = parts.link.account
         self._lookout = Lookout(
             blotter=parts.trader.blotter,
@@ -236,6 +238,7 @@ class Engine:
             parts.link.begin()
             self._apply(await parts.clerk.control(None, time.time_ns()))
             await self.settle_past()
+            await self._arb_books.begin(time.time_ns())
             self.state = "running"
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(duty, name=name) for name, duty in duties.items()]
@@ -375,6 +378,7 @@ class Engine:
         )
         await parts.clerk.states([shown(trader, market, now_ns) for market in markets])
         await parts.clerk.breakers(trader.drain_breakers())
+        await self._arb_books.keep()
         await parts.clerk.positions([holding(trader, market) for market in markets])
 
     async def _draw_points(self) -> None:

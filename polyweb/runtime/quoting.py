@@ -101,6 +101,8 @@ class Quoter:
             return Down(CancelReason.VENUE, state.venue.reason)
         if market.blocked:
             return Down(CancelReason.NO_QUOTE, market.blocked)
+        if state.claims and state.claims.get(market.condition_id, 0) > now_ns:
+            return Down(CancelReason.BASKET, "makes way for a basket")
         doubt = state.books.doubt(market.condition_id)
         if doubt in (Doubt.NONE, Doubt.BURST_OPEN):
             return None
@@ -177,7 +179,7 @@ class Quoter:
         if view.bids and view.asks:
             measures.saw(view.bids[0][0] + view.asks[0][0], now_ns, params)
         signals = measures.signals(now_ns, params)
-        held = state.inventory(market)
+        held = state.quotable(market)
         outside = state.external(market.condition_id, now_ns)
         return MarketInput(market, view, held, now_ns, signals, outside, desk.rivals, reduce)
 

@@ -15,7 +15,7 @@ from markets.domain.books import BookSet
 from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Market
-from markets.domain.units import ConditionId, Nanos, Price, complement
+from markets.domain.units import AssetId, ConditionId, Nanos, Price, Size, complement
 from polyweb.runtime.inbox import NO_CONTROL, VENUE_AT_HAND, Control, TraderConfig
 from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
@@ -102,6 +102,9 @@ class TradingState:
         self.hold_leaves = False
         self.venue = VENUE_AT_HAND
         self.panel = Panel()
+        # Markets whose quotes make way for a basket, until when; and shares that baskets hold, by asset and plan.
+        self.claims: dict[ConditionId, Nanos] = {}
+        self.sets: dict[AssetId, dict[str, Size]] = {}
         self._known: dict[ConditionId, Market] = {}
         self._facts: list[Fact] = []
         self._touched: dict[ConditionId, None] = {}
@@ -151,6 +154,26 @@ class TradingState:
             for asset in (market.yes, market.no)
         }
         return self.ledger.inventory(market, reserved)
+
+    def quotable(self, market: Market) -> Inventory:
+        """`inventory` without the shares of baskets: selling one would leave the rest of its set to chance."""
+        held = self.inventory(market)
+        yes, no = self._in_sets(market.yes), self._in_sets(market.no)
+        if not yes and not no:
+            return held
+        left_yes, left_no = max(0, held.yes - yes), max(0, held.no - no)
+        return Inventory(
+            left_yes,
+            left_no,
+            min(held.yes_sellable, left_yes),
+            min(held.no_sellable, left_no),
+            held.yes_cost * left_yes // held.yes if held.yes else held.yes_cost,
+            held.no_cost * left_no // held.no if held.no else held.no_cost,
+        )
+
+    def _in_sets(self, asset: AssetId) -> Size:
+        plans = self.sets.get(asset)
+        return sum(plans.values()) if plans else 0
 
     def planned(self, place: Place) -> None:
         """Book new orders before they are sent: they count against risk from this moment."""

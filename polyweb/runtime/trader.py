@@ -33,6 +33,8 @@ from polyweb.runtime.ladder import Ladder
 from polyweb.runtime.quoting import Quoter
 from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import TradingState
+from strategies.domain.basket_stages import BasketMoved
+from strategies.domain.opportunity_log import Gap
 
 TIMED_PER_TURN = 64  # markets decided in one turn because time passed: frames must not wait for all of them
 CANCEL_PATIENCE_NS: Nanos = 10 * NANOS_PER_SECOND
@@ -207,6 +209,7 @@ class Trader(TradingState):
             return
         if isinstance(outcome, Fill) and self.ledger.apply(outcome):
             self.counters.fills += moved is not None  # its settlement is not another one
+            self._arbitrageur.hear(outcome)
             self._facts.append(outcome)
             market = self._known.get(outcome.condition_id)  # also one let go: what we hold there can be lost
             if market is not None:
@@ -232,6 +235,22 @@ class Trader(TradingState):
             case "unknown":
                 self.counters.unknown += 1
 
+    def drain_baskets(self) -> list[BasketMoved]:
+        """Every step of every basket since the last call, in order."""
+        return self._arbitrageur.drain()
+
+    def drain_gaps(self) -> list[Gap]:
+        """Arbitrage gaps that ended since the last call, with what became of them."""
+        return self._arbitrageur.drain_gaps()
+
+    @property
+    def open_gaps(self) -> list[Gap]:
+        return self._arbitrageur.open_gaps
+
+    def objection(self, plan_id: str) -> str:
+        """Why a plan that was decided must not be sent any more; "" when nothing stands against it."""
+        return self._arbitrageur.objection(plan_id)
+
     # What goes out
 
     def decide(self, now_ns: Nanos) -> list[Command]:
@@ -254,8 +273,7 @@ class Trader(TradingState):
         for condition_id in timed:
             commands += self._at_time(condition_id, now_ns)
         self.counters.decisions += len(dirty) + len(timed)
-        if self.control.arb.enabled:
-            commands += self._arbitrageur.decide(dirty, now_ns)
+        commands += self._arbitrageur.decide(dirty, now_ns)
         commands += self._resyncs()
         for condition_id in dirty:
             desk = self.desks.get(condition_id)

@@ -64,6 +64,15 @@ def spaced(word: Any) -> str:
 
 
 @register.filter
+def millis(value: Any) -> str:
+    """A length of time given in milliseconds: exact below a second, as an age above."""
+    found = figures.number(value)
+    if found is None:
+        return figures.NOTHING
+    return f"{found:.0f} ms" if found < 1000 else figures.age(float(found) / 1000)
+
+
+@register.filter
 def at(mapping: Any, key: Any) -> Any:
     """`mapping[key]` for keys that only the template knows."""
     return mapping.get(key) if hasattr(mapping, "get") else None

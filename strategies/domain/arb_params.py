@@ -46,6 +46,26 @@ ARB_DEFINITIONS: tuple[Definition, ...] = (
         "partial_fills", Unit.SWITCH, "0", "1", "0",
         "Legs take what they can get (FAK) instead of all or nothing (FOK).",
     ),
+    define(
+        "maker_leg", Unit.SWITCH, "0", "1", "0",
+        "The leg that is hardest to fill rests post-only first, the others are taken once it has filled.",
+    ),
+    define(
+        "deadline_ms", Unit.MILLIS, "100", "600000", "3000",
+        "Time a basket has to fill; what rests then is cancelled, what is missing is completed, unwound or held.",
+    ),
+    define(
+        "max_loss", Unit.CASH, "0", "100000", "5",
+        "Most that completing or unwinding an unbalanced basket may lose; beyond it an operator decides.",
+    ),
+    define(
+        "max_held", Unit.CASH, "0", "100000", "0",
+        "Most that unmatched shares of a basket may be worth and still be held, when that is cheapest.",
+    ),
+    define(
+        "cool_down_ms", Unit.MILLIS, "0", "3600000", "5000",
+        "Pause of an event after a basket that did not fill whole.",
+    ),
 )  # fmt: skip
 ARB_BY_NAME: Mapping[str, Definition] = {item.name: item for item in ARB_DEFINITIONS}
 SWITCHES = tuple(item.name for item in ARB_DEFINITIONS if item.unit is Unit.SWITCH)
@@ -66,6 +86,11 @@ class ArbParams:
     resolution_days: int = 3
     max_lock_days: int = 90
     partial_fills: bool = False
+    maker_leg: bool = False
+    deadline_ms: int = 3_000
+    max_loss: Cash = 5_000_000
+    max_held: Cash = 0
+    cool_down_ms: int = 5_000
 
 
 def resolve_arb(*layers: Values) -> ArbParams:

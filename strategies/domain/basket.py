@@ -59,16 +59,18 @@ def plan(seen: Opportunity, params: ArbParams) -> Basket | NotTaken:
         seen.since_ns,
         _steps(seen.before, -(seen.payout * size // EDGE_ONE)),
         _steps(seen.after, size),
+        gross_edge(seen),
     )
 
 
-def missed(seen: Opportunity, reason: NotTaken) -> Missed:
+def missed(seen: Opportunity, reason: NotTaken, planned: Basket | None = None) -> Missed:
     """The same gap as its best prices show it, for those who want to know what was left."""
     detail = seen.refusal.detail if seen.refusal is not None else ""
     if not seen.offers or not all(offer.levels for offer in seen.offers):
         return Missed(seen.event_id, seen.route, reason, seen.target, detail=detail)
     depth = min(offer.levels[0][1] for offer in seen.offers)
-    return Missed(seen.event_id, seen.route, reason, seen.target, gross_edge(seen), depth, detail)
+    edge = planned.edge if planned is not None else 0
+    return Missed(seen.event_id, seen.route, reason, seen.target, gross_edge(seen), depth, detail, edge)
 
 
 def gross_edge(seen: Opportunity) -> int:

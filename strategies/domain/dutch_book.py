@@ -42,7 +42,7 @@ def scan(books: Books, params: ArbParams, at: Moment = NOW_AND_HERE) -> Scan:
         else:
             found.append((seen, planned))
     if not params.enabled:
-        return Scan((), (*(basket.missed(seen, NotTaken.DISABLED) for seen, _ in found), *left))
+        return Scan((), (*(basket.missed(seen, NotTaken.DISABLED, planned) for seen, planned in found), *left))
     return _without_overlap(found, left)
 
 
@@ -53,7 +53,7 @@ def _without_overlap(found: list[tuple[Opportunity, Basket]], left: list[Missed]
     for seen, planned in sorted(found, key=lambda pair: (-pair[1].edge, _RANK[pair[1].route], pair[1].plan_id)):
         concerned = {leg.condition_id for leg in planned.legs}
         if concerned & taken:
-            left.append(basket.missed(seen, NotTaken.DEPTH_SHARED))
+            left.append(basket.missed(seen, NotTaken.DEPTH_SHARED, planned))
         else:
             taken |= concerned
             kept.append(planned)

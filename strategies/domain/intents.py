@@ -142,6 +142,7 @@ class Basket(msgspec.Struct, frozen=True, gc=False):
 
     Legs stand in the order of their fill risk, the riskiest first. `payout` is what one set becomes, in 1e-12 pUSD,
     after its costs of conversion and locked capital; below zero for sets that are sold, which cost that much first.
+    `gross` is what one set earns at the best prices before any cost, in price units.
     """
 
     plan_id: str
@@ -155,13 +156,15 @@ class Basket(msgspec.Struct, frozen=True, gc=False):
     since_ns: Nanos = 0
     before: tuple[ChainStep, ...] = ()
     after: tuple[ChainStep, ...] = ()
+    gross: int = 0
 
 
 class Missed(msgspec.Struct, frozen=True, gc=False):
     """A set that was not taken. `condition_id` is empty when the whole event is meant.
 
     `gross` is what one set would earn at the best prices before any cost, in price units, and `depth` how many sets
-    those prices are good for: both 0 when a leg has no price.
+    those prices are good for: both 0 when a leg has no price. `edge` is the profit of the whole plan where there was
+    one that was not taken.
     """
 
     event_id: str
@@ -171,3 +174,4 @@ class Missed(msgspec.Struct, frozen=True, gc=False):
     gross: int = 0
     depth: Size = 0
     detail: str = ""
+    edge: Cash = 0

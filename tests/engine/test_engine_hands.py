@@ -350,3 +350,11 @@ async def test_a_cancel_all_the_venue_did_not_confirm_is_an_incident() -> None:
     rig = Rig(fake)
     assert not await rig.hands.cancel_all("engine stopping")
     assert [trouble.kind for trouble in rig.troubles] == ["cancel_all_failed"]
+
+
+async def test_a_plan_somebody_objects_to_after_it_was_written_down_is_never_sent() -> None:
+    relayer = FakeRelayer()
+    rig = Rig(relayer, objection="rule hash of a market changed")
+    await rig.hands.carry_out(place("plan-1", 1, 2))
+    assert sent(relayer) == []
+    assert [outcome.code for outcome in rig.outcomes if isinstance(outcome, Rejected)] == ["terms_changed"] * 2

@@ -12,7 +12,7 @@ from strategies.domain.arb_params import ArbParams
 from strategies.domain.intents import OrderType
 from tests.builders import PUSD, SECOND, SHARES, Stage, a_market, a_set, book, placed, plain
 
-ARB = ArbParams(enabled=True)
+ARB = ArbParams(enabled=True, cool_down_ms=0)
 FAR = plain(half_spread=4_000)  # so that no basket would buy from our own quotes
 CHEAP = {4500: 100}, {4700: 100}  # two YES at 0.47: a set for 0.94
 

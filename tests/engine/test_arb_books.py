@@ -1,0 +1,77 @@
+"""What arbitrage did reaches the rows, and a basket that is not even the operator."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from execution.domain.commands import Place, Rejected, Strategy
+from execution.engine import Trouble
+from markets.domain.units import Nanos
+from polyweb.runtime.arb_books import ArbBooks
+from strategies.domain.arb_params import ArbParams
+from strategies.domain.basket_stages import BasketMoved
+from strategies.domain.basket_stages import Stage as At
+from strategies.domain.opportunity_log import TAKEN, Gap
+from tests.builders import SHARES, Stage, a_set, accepted, book, fill_of, plain
+
+
+class Rows:
+    """A register that fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.moved: list[BasketMoved] = []
+        self.gaps: list[Gap] = []
+
+    async def interrupted_baskets(self, now_ns: Nanos) -> list[str]:
+        return ["plan-of-yesterday"]
+
+    async def arbitrage(self, moved: Sequence[BasketMoved], gaps: Sequence[Gap]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise OSError("database is locked")
+        self.moved += moved
+        self.gaps += gaps
+
+
+def stuck_basket() -> Stage:
+    """One leg filled, the other killed, and no price to even it out at."""
+    stage = Stage(*a_set(), arb=ArbParams(enabled=True), defaults=plain(half_spread=4_000))
+    stage.hear(*(book(market, stage.now, {4500: 100}, {4700: 100}) for market in stage.markets))
+    (basket,) = [each for each in stage.decide() if isinstance(each, Place) and each.strategy is Strategy.DUTCH_BOOK]
+    first, second = (order.client_order_id for order in basket.orders)
+    stage.apply(accepted(first, stage.now))
+    order = stage.trader.blotter.order(first)
+    assert order is not None
+    stage.apply(fill_of(order, stage.now), Rejected(second, "fok_not_filled", "no match", stage.now))
+    stage.hear(*(book(market, stage.now, {1000: 100}, {9900: 100}) for market in stage.markets))
+    stage.decide()
+    return stage
+
+
+async def test_an_unbalanced_basket_is_told_once_and_its_steps_survive_a_database_that_fails() -> None:
+    troubles: list[Trouble] = []
+    rows = Rows(failures=1)
+    books = ArbBooks(stuck_basket().trader, rows, troubles.append)
+    with pytest.raises(OSError, match="locked"):
+        await books.keep()
+    await books.keep()
+    await books.keep()
+    assert [step.stage for step in rows.moved] == [At.TAKING, At.STUCK]
+    (trouble,) = troubles
+    assert trouble.kind == "basket_unbalanced"
+    assert "ended unbalanced: legs filled 100, 0 of 100" in trouble.text
+    assert rows.moved[-1].filled[0] == 100 * SHARES
+
+
+async def test_a_gap_that_was_taken_says_so_when_it_ends() -> None:
+    rows = Rows()
+    troubles: list[Trouble] = []
+    await ArbBooks(stuck_basket().trader, rows, troubles.append).keep()
+    assert TAKEN in {gap.reason for gap in rows.gaps}
+
+
+async def test_a_basket_an_earlier_engine_left_under_way_is_told_before_the_first_quote() -> None:
+    troubles: list[Trouble] = []
+    await ArbBooks(Stage().trader, Rows(), troubles.append).begin(1)
+    assert [(trouble.kind, trouble.key) for trouble in troubles] == [("basket_unbalanced", "plan-of-yesterday")]
