@@ -187,6 +187,13 @@ class Env(BaseSettings):
         30.0, ge=0, le=3600, description="seconds between audits of our books against POST /books; 0 is off"
     )
 
+    order_minutes: int = Field(
+        15,
+        ge=3,
+        le=1440,
+        description="with everything of ours down no quote rests longer than this, minutes; bounds quote_expiry_s",
+    )
+
     store_events: bool = Field(True, description="the engine stores moved tops, trades, trust and resyncs as rows")
     timescale: bool = Field(
         False, description="make those tables TimescaleDB hypertables when they are created; else partitions by day"

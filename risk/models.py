@@ -222,6 +222,19 @@ class Threshold(models.Model):
         return f"{self.name} = {self.value}"
 
 
+class RuntimeState(models.Model):
+    """What the engine must not forget of one market, or with an empty target of everything: cool-downs, budgets,
+    cancel counters, breaker windows. Overwritten as it changes.
+    """
+
+    target = models.CharField(max_length=80, primary_key=True, help_text="condition id; empty: everything")
+    state = models.TextField(help_text="JSON of polyweb.runtime.memory")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"memory of {self.target or 'everything'}"
+
+
 class Refusal(models.Model):
     """One row per market, strategy, codes and minute; `count` tells how often it was said in that minute."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from markets.domain.units import NANOS_PER_SECOND, Nanos, cash_from_decimal, price_from_decimal
+from risk.domain.breakers import Breaker as DomainBreaker
 from risk.domain.breakers import BreakerKind, BreakerState
 from risk.domain.limits import Limits
 from risk.domain.panel import Release
@@ -18,7 +19,7 @@ from risk.domain.stops import Stop as DomainStop
 from risk.domain.stops import StopLevel, StopScope
 from risk.domain.thresholds import DEFINITIONS, ThresholdError, Thresholds, check, resolve
 from risk.domain.thresholds import Threshold as Definition
-from risk.models import Breaker, BreakerEvent, Incident, Limit, Refusal, Stop, Threshold
+from risk.models import Breaker, BreakerEvent, Incident, Limit, Refusal, RuntimeState, Stop, Threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,27 @@ def releases() -> tuple[Release, ...]:
         Release(BreakerKind(row.kind), row.market.condition_id if row.market else "", _nanos(row.released_at))
         for row in rows.order_by("pk")
         if row.released_at is not None
+    )
+
+
+def memories() -> dict[str, str]:
+    """What the engine kept, by condition id and by the empty string."""
+    return dict(RuntimeState.objects.values_list("target", "state"))
+
+
+def standing_breakers() -> tuple[DomainBreaker, ...]:
+    """Every breaker that was not closed when the engine last said so; the watchdog's own is not the engine's."""
+    rows = Breaker.objects.exclude(state=BreakerState.CLOSED.value).exclude(kind=BreakerKind.ENGINE_SILENCE.value)
+    return tuple(
+        DomainBreaker(
+            BreakerKind(row.kind),
+            row.market.condition_id if row.market else "",
+            BreakerState(row.state),
+            row.reason,
+            _nanos(row.since),
+            _nanos(row.until) if row.until is not None else 0,
+        )
+        for row in rows.select_related("market").order_by("pk")
     )
 
 

@@ -5,7 +5,7 @@ cancel is never held back, it only runs its own bucket into debt.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -202,9 +202,9 @@ class CancelWindow:
 
     __slots__ = ("_count", "_noted")
 
-    def __init__(self) -> None:
-        self._noted: deque[tuple[Nanos, int]] = deque()
-        self._count = 0
+    def __init__(self, kept: Iterable[tuple[Nanos, int]] = ()) -> None:
+        self._noted: deque[tuple[Nanos, int]] = deque(kept)
+        self._count = sum(cancels for _, cancels in self._noted)
 
     def left(self, limit: int, now_ns: Nanos) -> int:
         """How many more may be sent now; never negative, also after the limit was lowered."""
@@ -216,3 +216,7 @@ class CancelWindow:
         if cancels:
             self._noted.append((now_ns, cancels))
             self._count += cancels
+
+    def keep(self) -> tuple[tuple[Nanos, int], ...]:
+        """When how many were sent, to be taken up again by `CancelWindow(kept)`."""
+        return tuple(self._noted)

@@ -40,6 +40,7 @@ from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.feeds import FeedPlan, FeedWires, LiveFeed, RecordedFeed
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Begin, Item, TraderConfig
+from polyweb.runtime.keeper import Keeper
 from polyweb.runtime.lifeline import pings
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.publisher import Publisher, Send
@@ -130,7 +131,7 @@ async def open_access(env: Env, source: Source, wires: Wires, journal: Journal, 
             return _in_process(env, paper)
         case "real":
             venue = await open_venue(_at(env, source), wires.ears())
-            return Access(venue.relayer, venue, venue.signer, lambda: recall(env, venue, journal, clerk))
+            return Access(venue.relayer, venue, venue.signer, lambda: recall(env, venue, journal, clerk), venue.wallet)
 
 
 def _in_process(env: Env, relayer: Relayer) -> Access:
@@ -210,7 +211,11 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool) -> tuple[Trader,
     wires, journal = bench.wires, bench.journal
     opening = await bench.access.recall()
     config = TraderConfig(
-        first_id=await journal.max_client_order_id() + 1, starting_cash=opening.cash, live_money=live_money
+        first_id=await journal.max_client_order_id() + 1,
+        starting_cash=opening.cash,
+        live_money=live_money,
+        wallet=bench.access.wallet,
+        max_rest_s=env.order_minutes * 60,
     )
     trader = Trader(config, wires.tap, wires.heard)
     since_ns = opening.since_ns
@@ -220,8 +225,10 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool) -> tuple[Trader,
         tuple(await journal.open_orders(env.relayer)),
         tuple(fill for fill in await journal.fills(env.relayer) if fill.at_ns >= since_ns),
         tuple(posting for posting in await bench.clerk.postings(env.relayer) if posting.at_ns >= since_ns),
+        *await bench.clerk.memories(),
     )
     trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings)
+    trader.recall(begin.memories, begin.breakers)
     if isinstance(bench.access.relayer, PaperRelayer):
         bench.access.relayer.exchange.ledger.restore(begin.fills, begin.postings)
     wires.market, wires.known, wires.known_markets = trader.market, trader.known, lambda: trader.known_markets
@@ -293,6 +300,7 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
         lifelines=pings(env),
         leave_to_heartbeat=env.outage == "heartbeat",
         rounds=Rounds(env.reconcile_s, env.foreign_orders == "cancel"),
+        keeper=Keeper(trader, clerk, begin.memories),
     )
     engine = Engine(parts)
     wired.full = lambda: turns.full

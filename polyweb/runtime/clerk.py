@@ -5,13 +5,13 @@ trading by itself; the lease does. What cannot be written is tried again with ne
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from django.db import Error, close_old_connections, connections
+from django.db import Error, close_old_connections, connections, transaction
 
 from execution import selectors
 from execution import services as execution
@@ -32,6 +32,7 @@ from polyweb.runtime.control import read_control
 from polyweb.runtime.inbox import Control
 from polyweb.runtime.recordings import Finished
 from polyweb.runtime.trader import Trader
+from risk import selectors as risk_selectors
 from risk import services as risk
 from risk.domain.breakers import Breaker
 from risk.services import BreakerReport
@@ -139,9 +140,20 @@ class Clerk:
     async def states(self, shown: Sequence[Shown]) -> None:
         await self._run(lambda: execution.record_market_states(shown))
 
-    async def breakers(self, moved: Sequence[Breaker]) -> None:
-        reports = [_breaker_report(breaker) for breaker in moved]
-        await self._run(lambda: risk.report_breakers(reports))
+    async def keep(self, breakers: Collection[Breaker], memories: Mapping[str, str], at_ns: Nanos) -> None:
+        """Breakers as they are now, and what a restart must not forget."""
+        reports = [_breaker_report(breaker) for breaker in breakers]
+
+        def write() -> None:
+            with transaction.atomic():
+                risk.report_breakers(reports)
+                risk.keep_memories(memories, at=moment(at_ns))
+
+        await self._run(write)
+
+    async def memories(self) -> tuple[dict[str, str], tuple[Breaker, ...]]:
+        """What an earlier run kept, and the breakers it left standing."""
+        return await self._run(lambda: (risk_selectors.memories(), risk_selectors.standing_breakers()))
 
     async def arbitrage(self, moved: Sequence[BasketMoved], gaps: Sequence[Gap]) -> None:
         def write() -> None:

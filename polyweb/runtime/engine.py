@@ -31,6 +31,7 @@ from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Control, Hold
 from polyweb.runtime.incidents import Incidents
+from polyweb.runtime.keeper import Keeper
 from polyweb.runtime.lifeline import Lifeline, Ping
 from polyweb.runtime.lookout import Lookout, listing
 from polyweb.runtime.loop import Turns
@@ -87,6 +88,7 @@ class Parts:
     recordings: Recordings
     history: History
     link: VenueLink
+    keeper: Keeper
     rounds: Rounds
     lifelines: Mapping[str, Ping]
     leave_to_heartbeat: bool = False
@@ -353,7 +355,7 @@ class Engine:
                 self._vitals.beaten()
             except parts.clerk.unavailable as error:
                 log.warning("beat_failed", error=str(error))
-            await asyncio.sleep(max(0.0, BEAT_S - (time.monotonic() - started)))
+            await parts.keeper.rest(BEAT_S - (time.monotonic() - started))
 
     async def _store(self, *, full: bool) -> None:
         parts = self._parts
@@ -377,7 +379,7 @@ class Engine:
             )
         )
         await parts.clerk.states([shown(trader, market, now_ns) for market in markets])
-        await parts.clerk.breakers(trader.drain_breakers())
+        await parts.keeper.keep(changed)
         await self._arb_books.keep()
         await parts.clerk.positions([holding(trader, market) for market in markets])
 

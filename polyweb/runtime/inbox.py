@@ -17,7 +17,7 @@ from markets.domain.events import Frame
 from markets.domain.integrity import Doubt
 from markets.domain.market import Market
 from markets.domain.units import AssetId, Cash, ConditionId, Nanos
-from risk.domain.breakers import BreakerKind
+from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.limits import Limits
 from risk.domain.panel import Release
 from risk.domain.stops import Stop
@@ -32,6 +32,7 @@ class TraderConfig:
     """What is fixed for one run. `first_id` numbers its orders; `auto_track` quotes whatever the frames name.
 
     `wallet` is the address that trades, for stops of one wallet; empty is covered by all of them.
+    `max_rest_s` bounds how long an order may rest with everything of ours down, 0 leaves it to the parameters.
     """
 
     first_id: int
@@ -40,6 +41,7 @@ class TraderConfig:
     auto_track: bool = False
     hash_every: int = 32
     wallet: str = ""
+    max_rest_s: int = 0
 
 
 class FeedUp(msgspec.Struct, frozen=True, tag=True):
@@ -186,6 +188,8 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     orders: tuple[OrderRecord, ...]
     fills: tuple[Fill, ...]
     postings: tuple[Posting, ...] = ()
+    memories: dict[str, str] = msgspec.field(default_factory=dict)
+    breakers: tuple[Breaker, ...] = ()
 
 
 Item: TypeAlias = (

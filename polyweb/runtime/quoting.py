@@ -25,6 +25,7 @@ from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import SIZE_STEP, Market
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos, floor_to_step
 from polyweb.runtime.measuring import Measurer
+from polyweb.runtime.recall import open_desk
 from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import Desk, TradingState
 from risk.domain import gate
@@ -67,7 +68,7 @@ class Quoter:
             return []
         desk = state.desks.get(condition_id)
         if desk is None:
-            desk = state.desks[condition_id] = Desk(market)
+            desk = state.desks[condition_id] = open_desk(state, Desk(market))
         if state.config.auto_track:
             state.know(market)
         desk.market, desk.decided_ns = market, now_ns
@@ -252,7 +253,7 @@ class Quoter:
         self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos
     ) -> list[Command]:
         state, market = self._state, desk.market
-        change = converge(approved, live, market, _churn(desk, params, now_ns), now_ns)
+        change = converge(approved, live, market, _churn(desk, params, state.expiry_s(params), now_ns), now_ns)
         commands: list[Command] = []
         if change.cancels:
             asked = state.blotter.ask_cancel(change.cancels, now_ns)
@@ -270,7 +271,7 @@ class Quoter:
         self, wanted: QuoteSet, market: Market, quotes: tuple[Quote, ...], params: SpreadParams, now_ns: Nanos
     ) -> Place:
         state = self._state
-        expires_ms = now_ns // NANOS_PER_MILLI + GTD_ENDS_EARLY + params.quote_expiry_s * 1_000
+        expires_ms = now_ns // NANOS_PER_MILLI + GTD_ENDS_EARLY + state.expiry_s(params) * 1_000
         orders = tuple(
             NewOrder(
                 client_order_id=state.new_id(),
@@ -295,10 +296,10 @@ def _words(verdict: Refused) -> tuple[str, ...]:
     return tuple([code.value for code in verdict.codes])
 
 
-def _churn(desk: Desk, params: SpreadParams, now_ns: Nanos) -> Churn:
+def _churn(desk: Desk, params: SpreadParams, expiry_s: int, now_ns: Nanos) -> Churn:
     """What requoting may cost now. Quotes are renewed before the venue lets them expire."""
     window_ns = params.replace_window_ms * NANOS_PER_MILLI
-    age_ns = params.quote_expiry_s * NANOS_PER_SECOND - RENEWED_BEFORE_NS
+    age_ns = expiry_s * NANOS_PER_SECOND - RENEWED_BEFORE_NS
     if params.max_order_age_s:
         age_ns = min(age_ns, params.max_order_age_s * NANOS_PER_SECOND)
     return Churn(

@@ -11,7 +11,7 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.units import ConditionId, Nanos
-from polyweb.runtime.inbox import Control, Sensed
+from polyweb.runtime.inbox import Control, Sensed, VenueTold
 from polyweb.runtime.state import Desk, TradingState
 from risk.domain.breakers import Breaker, BreakerKind
 
@@ -45,6 +45,12 @@ class Sentry:
 
     def sensed(self, item: Sensed) -> None:
         self._state.panel.judge(item.kind, item.at_ns, item.wrong, item.target)
+
+    def venue_told(self, told: VenueTold) -> None:
+        """A mode in which nothing may rest is a breaker; a user channel that is behind only waits for itself."""
+        allowed = told.allowed
+        rests = allowed.place or allowed.place_post_only or allowed.close
+        self._state.panel.judge(BreakerKind.VENUE, told.at_ns, "" if rests else f"the venue is {told.mode.value}")
 
     def answered(self, outcome: Outcome, moved: OrderMoved) -> None:
         """What the venue made of an order. A late word about a lost one says nothing new."""
@@ -91,15 +97,16 @@ class Sentry:
         panel.release(control.releases)
         known = {market.condition_id: market for market in before.markets}
         for market in control.markets:
-            blocked, old = market.blocked, known.pop(market.condition_id, None)
+            blocked, old = market.blocked, known.get(market.condition_id)
             if blocked.startswith("resolution"):
                 panel.trip(BreakerKind.RESOLUTION, control.at_ns, blocked, market.condition_id)
             changed = blocked if blocked.startswith("rules") else _changed_fees(old, market)
             if changed:
                 panel.trip(BreakerKind.RULES, control.at_ns, changed, market.condition_id)
-        for condition_id in known:  # not followed any more
-            for kind in (*_OF_METADATA, BreakerKind.STALE_BOOK):
-                panel.fine(kind, control.at_ns, condition_id)
+        followed = {market.condition_id for market in control.markets}
+        for breaker in panel.tripped:
+            if breaker.target and breaker.target not in followed:
+                panel.fine(breaker.kind, control.at_ns, breaker.target)
 
 
 def _changed_fees(old: Market | None, market: Market) -> str:

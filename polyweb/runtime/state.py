@@ -17,6 +17,7 @@ from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Market
 from markets.domain.units import AssetId, ConditionId, Nanos, Price, Size, complement
 from polyweb.runtime.inbox import NO_CONTROL, VENUE_AT_HAND, Control, TraderConfig
+from polyweb.runtime.memory import MarketMemory
 from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
 from risk.domain.panel import Panel
@@ -97,6 +98,7 @@ class TradingState:
         self.rate = OrderRate(NO_CONTROL.limits.orders_per_second, 0)
         self.counters = Counters()
         self.desks: dict[ConditionId, Desk] = {}
+        self.remembered: dict[ConditionId, MarketMemory] = {}  # of an earlier run, until its desk is set up
         self.last_frame_ns: Nanos = 0
         self.hold = ""
         self.hold_leaves = False
@@ -141,6 +143,11 @@ class TradingState:
         """The fair value somebody outside has set, while it counts."""
         found = self.control.external.get(condition_id)
         return found.price if found is not None and now_ns < found.expires_ns else None
+
+    def expiry_s(self, params: SpreadParams) -> int:
+        """How long a quote may rest without us, seconds: the parameter, never more than the run's bound."""
+        bound = self.config.max_rest_s
+        return min(params.quote_expiry_s, bound) if bound else params.quote_expiry_s
 
     def new_id(self) -> int:
         client_order_id = self._next_id

@@ -15,6 +15,7 @@ from markets.domain.decode import MalformedFrame, MalformedReason, decode
 from markets.domain.events import BookSnapshot, Frame, LastTrade, MarketEvent
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
+from polyweb.runtime import recall
 from polyweb.runtime.arbitrage import Arbitrageur
 from polyweb.runtime.inbox import (
     Control,
@@ -30,9 +31,11 @@ from polyweb.runtime.inbox import (
     VenueTold,
 )
 from polyweb.runtime.ladder import Ladder
+from polyweb.runtime.memory import Memories
 from polyweb.runtime.quoting import Quoter
 from polyweb.runtime.sentry import Sentry
 from polyweb.runtime.state import TradingState
+from risk.domain.breakers import Breaker
 from strategies.domain.basket_stages import BasketMoved
 from strategies.domain.opportunity_log import Gap
 
@@ -100,6 +103,14 @@ class Trader(TradingState):
         self._facts += self.blotter.restore(orders, at_ns)
         for order in self.blotter.all_live():
             self._dirty[order.condition_id] = None
+
+    def remember(self, condition_ids: Iterable[ConditionId]) -> dict[str, str]:
+        """What a restart must not forget of these markets and of everything."""
+        return recall.remember(self, condition_ids)
+
+    def recall(self, memories: Memories, breakers: Iterable[Breaker] = ()) -> None:
+        """Take up what an earlier run remembered. Raises msgspec.ValidationError."""
+        recall.recall(self, memories, breakers)
 
     def _frame(self, frame: Frame) -> None:
         self.counters.frames += 1
@@ -199,6 +210,7 @@ class Trader(TradingState):
 
     def _venue_told(self, told: VenueTold) -> None:
         self.venue = told
+        self._sentry.venue_told(told)
         self._dirty.update(dict.fromkeys(self.desks))
 
     def _outcome(self, outcome: Outcome) -> None:

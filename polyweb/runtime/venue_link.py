@@ -105,10 +105,12 @@ class Opening:
 class Access:
     """A venue to trade at: who carries orders there, who signs them, what must run meanwhile.
 
-    `recall` reads what the journal knows of the account, once the lease is ours.
+    `recall` reads what the journal knows of the account, once the lease is ours. `wallet` is its address, for stops of
+    one wallet.
     """
 
     relayer: Relayer
     link: VenueLink
     signer: Signer
     recall: Callable[[], Awaitable[Opening]]
+    wallet: str = ""

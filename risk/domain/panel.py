@@ -68,6 +68,11 @@ class Panel:
         mine = self._tripped.get(EVERYTHING) or self._tripped.get(condition_id)
         return next(iter(mine.values())) if mine else None
 
+    @property
+    def moved(self) -> bool:
+        """Whether a breaker has changed since `drain_moved`."""
+        return bool(self._moved)
+
     def drain_moved(self) -> list[Breaker]:
         """Breakers that changed since the last call, each as it is now."""
         moved = list(self._moved.values())

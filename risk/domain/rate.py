@@ -42,6 +42,16 @@ class OrderRate:
             raise ValueError(f"{count} orders taken with room for {room}")
         self._credit -= count * NANOS_PER_SECOND
 
+    def keep(self) -> tuple[int, Nanos]:
+        """The credit and its moment, to be taken up again by `restore`."""
+        return self._credit, self._at_ns
+
+    def restore(self, kept: tuple[int, Nanos]) -> None:
+        """What an earlier run had used up stays used up; never more than the burst of today."""
+        credit, at_ns = kept
+        self._credit = max(0, min(credit, self._burst * NANOS_PER_SECOND))
+        self._at_ns = at_ns
+
     def _refill(self, now_ns: Nanos) -> None:
         passed = now_ns - self._at_ns
         if passed > 0:

@@ -29,6 +29,7 @@ from risk.services.breakers import (
     set_threshold,
 )
 from risk.services.incidents import acknowledge_incident, close_incident, close_incident_by_key, open_incident
+from risk.services.runtime import keep_memories
 
 __all__ = [
     "BreakerReport",
@@ -40,6 +41,7 @@ __all__ = [
     "close_incident",
     "close_incident_by_key",
     "find_stop",
+    "keep_memories",
     "open_incident",
     "record_refusals",
     "release_breaker",

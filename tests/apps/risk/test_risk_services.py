@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from execution.domain.moments import nanos
 from markets.models import Change
 from markets.selectors import UnknownMarket, change_counter
 from risk import selectors, services
-from risk.domain.breakers import BreakerKind
+from risk.domain.breakers import BreakerKind, BreakerState
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop as DomainStop
 from risk.domain.stops import StopLevel, StopScope
@@ -294,3 +295,25 @@ def test_a_stop_that_makes_no_sense_is_refused_and_not_stored(values: dict[str, 
     with pytest.raises((TargetError, ValidationError), match=said):
         stop(**values)
     assert not Stop.objects.exists()
+
+
+def test_memories_are_kept_by_target_and_overwritten() -> None:
+    now = timezone.now()
+    services.keep_memories({"": "{}", "0x1": '{"proved":true}'}, at=now)
+    services.keep_memories({"0x1": "{}"}, at=now)
+    assert selectors.memories() == {"": "{}", "0x1": "{}"}
+
+
+def test_breakers_left_standing_are_read_back_as_they_were() -> None:
+    market, now = a_market(), timezone.now()
+    until = now + timedelta(seconds=30)
+    services.report_breakers(
+        [
+            BreakerReport("rejects", "open", now, "9 orders refused", market.condition_id, until),
+            BreakerReport("engine_silence", "open", now, "silent"),
+            BreakerReport("loop_lag", "closed", now, "health has lasted"),
+        ]
+    )
+    (found,) = selectors.standing_breakers()
+    assert (found.kind, found.target, found.state) == (BreakerKind.REJECTS, market.condition_id, BreakerState.OPEN)
+    assert (found.since_ns, found.until_ns) == (nanos(now), nanos(until))

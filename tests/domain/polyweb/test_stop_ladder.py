@@ -1,8 +1,10 @@
 """The ladder in the trader: each rung takes down what it forbids, and flattening sells within its bound."""
 
+from dataclasses import replace
+
 import pytest
 
-from execution.domain.commands import Cancelled, Command, Place, Refusal, Strategy
+from execution.domain.commands import GTD_ENDS_EARLY, Cancelled, Command, Place, Refusal, Strategy
 from markets.domain.events import Side
 from markets.domain.units import SIZE_ONE
 from polyweb.runtime.inbox import Hold, Sensed
@@ -10,7 +12,8 @@ from polyweb.runtime.ladder import EXIT_PAUSE_NS
 from risk.domain.breakers import BreakerKind
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.intents import OrderType
-from tests.builders import MILLI, SECOND, Stage, book, cancelled, fill_of, placed
+from strategies.domain.params import SpreadParams
+from tests.builders import CONFIG, MILLI, SECOND, Stage, book, cancelled, fill_of, placed
 
 
 def a_stop(level: StopLevel, scope: StopScope = StopScope.ALL, target: str = "", slippage: int = 300) -> Stop:
@@ -137,3 +140,11 @@ def test_a_refusal_to_sell_says_which_rule() -> None:
     turns(stage)
     (refusal,) = [fact for fact in stage.facts if isinstance(fact, Refusal)]
     assert (refusal.codes, refusal.detail) == (("breaker",), "venue breaker: cancel-only")
+
+
+@pytest.mark.parametrize(("bound_s", "rests_s"), [(240, 240), (0, 600), (3_600, 600)])
+def test_no_quote_rests_longer_than_the_bound_with_everything_down(bound_s: int, rests_s: int) -> None:
+    stage = Stage(config=replace(CONFIG, max_rest_s=bound_s), defaults=SpreadParams(quote_expiry_s=600))
+    orders = placed(stage.turn(book(stage.market, stage.now)))
+    ends = {order.expires_ms - GTD_ENDS_EARLY - stage.now // MILLI for order in orders}
+    assert ends == {rests_s * 1_000}
