@@ -11,6 +11,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils import timezone
 from django_otp import user_has_device
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from knox.models import get_token_model
@@ -24,7 +25,11 @@ from rest_framework.response import Response
 from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import APIView
 
+from execution.models import MarketState
+from markets.api.permissions import ModelPermissions
+from markets.selectors import UnknownMarket
 from polyweb.accounts import code_device
+from polyweb.operations.explain import NothingToExplain, explain
 
 
 class LoginThrottle(AnonRateThrottle):
@@ -98,11 +103,26 @@ class DocsView(SpectacularSwaggerSplitView):
     permission_classes = (IsAuthenticated,)
 
 
+class ExplainView(APIView):
+    """Why a market is quoted as it is, or why not: the engine's last decision with its inputs and every step."""
+
+    queryset = MarketState.objects.none()
+    permission_classes = (ModelPermissions,)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, tags=["explain"])
+    def get(self, request: Request, condition_id: str) -> Response:
+        try:
+            return Response(explain(condition_id))
+        except (UnknownMarket, NothingToExplain) as error:
+            return Response({"detail": str(error)}, status=404)
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/login", LoginView.as_view(), name="api-login"),
     path("auth/logout", TokenLogoutView.as_view(), name="api-logout"),
     path("auth/logout-all", TokenLogoutAllView.as_view(), name="api-logout-all"),
     path("schema", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="api-schema"),
+    path("explain/<str:condition_id>/", ExplainView.as_view(), name="explain"),
     path("docs", DocsView.as_view(), name="api-docs"),
     *(path("", include(f"{app}.api.urls")) for app in ("markets", "strategies", "risk", "execution")),
 ]

@@ -21,6 +21,7 @@ from markets.domain.units import (
     price_to_decimal,
     size_to_decimal,
 )
+from polyweb.runtime import explaining
 from polyweb.runtime.trader import Trader
 from risk.domain import stops
 from risk.domain.stops import StopScope
@@ -54,10 +55,9 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
         "fair": str(price_to_decimal(desk.wanted.fair_x2) / 2) if desk and desk.wanted else None,
         "ours": [_order(order, market, now_ns) for order in trader.blotter.live(condition_id)],
         "position": position_view(trader, market),
-        "trace": [
-            {"name": step.name, "before": step.before, "after": step.after}
-            for step in (desk.wanted.trace if desk and desk.wanted else ())
-        ],
+        "codes": list(desk.codes) if desk is not None else [],
+        "trace": explaining.steps(desk.planned) if desk is not None else [],
+        "why": explaining.why(desk, now_ns) if desk is not None else None,
         "last_trade": str(price_to_decimal(trade)) if trade is not None else None,
         "at_ms": now_ns // NANOS_PER_MILLI,
     }

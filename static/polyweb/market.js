@@ -180,6 +180,7 @@ function show(view) {
   paint(byId("position"), view, decimals);
   showOurs(view.ours || []);
   showTrace(view.trace || [], view.reason);
+  paint(byId("why"), view, decimals);
   const now = (view.at_ms || Date.now()) / 1000;
   if (now - shownAt < 0.25) return;
   shownAt = now;

@@ -1,0 +1,54 @@
+"""`explain MARKET`: why this quote, and why no quote."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from execution.management.tables import table
+from markets.selectors import UnknownMarket
+from polyweb.dashboard import market_page
+from polyweb.operations.explain import Json, NothingToExplain, explain, sentence
+
+
+class Command(BaseCommand):
+    help = (
+        "Say why a market is quoted as it is, or why not: the engine's last decision with what it saw and every step"
+        " that changed a price or a size. Prices in pUSD (steps in cents), sizes in shares, ages in seconds, rewards in"
+        " pUSD a day. Exit code 1 when the engine has said nothing about the market."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("market", help="condition id or slug")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
+
+    def handle(self, *_: object, market: str, as_json: bool, **options: Any) -> None:
+        try:
+            found = explain(market)
+        except (UnknownMarket, NothingToExplain) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(json.dumps(found) if as_json else _as_text(found))
+
+
+def _as_text(found: Json) -> str:
+    lines = [f"{found['question']}  ({found['condition_id']})", f"{sentence(found)}; said {found['age_s']} s ago"]
+    lines.append(f"verdict   {found['verdict']}")
+    if found["inputs"]:
+        lines += [f"{name.replace('_', ' '):<14}{_said(value)}" for name, value in found["inputs"].items()]
+    if found["trace"]:
+        rows = [(step["name"], step["before"], step["after"]) for step in market_page.trace(found["trace"])]
+        lines.append(table(("step", "before", "after"), rows))
+    if found["wanted"]:
+        names = ("yes_side", "yes_price", "size", "side", "outcome")
+        wanted = [[each[name] for name in names] for each in found["wanted"]]
+        lines.append(table(("wanted", "YES price", "size", "side", "token"), wanted))
+    if found["reward"]:
+        lines.append(f"reward    {found['reward']['daily']} of {found['reward']['daily_of_all']} pUSD a day expected")
+    return "\n".join(lines)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return " x ".join(value)
+    return "none" if value in (None, "") else str(value)

@@ -1,0 +1,48 @@
+"""`explain`: why a market is quoted as it is, or why not, from what the engine last wrote down.
+
+Law: nothing is decided again here; the answer is the engine's own, and says how old it is.
+"""
+
+from typing import Any, TypeAlias
+
+from django.utils import timezone
+
+from execution.models import MarketState
+from markets.models import Market
+from markets.selectors import find_market
+
+Json: TypeAlias = dict[str, Any]
+
+
+class NothingToExplain(Exception):
+    """The engine has not said anything about this market yet."""
+
+
+def explain(target: Market | str) -> Json:
+    """The last decision about a market. Raises UnknownMarket, NothingToExplain."""
+    market = find_market(target)
+    state = MarketState.objects.filter(market=market).first()
+    view = state.view if state is not None else None
+    if state is None or not view or not view.get("why"):
+        followed = "the engine has not looked at it yet" if market.trading or market.watched else "it is not followed"
+        raise NothingToExplain(f"{market.condition_id}: {followed}; switch trading on, or start the engine")
+    return {
+        "condition_id": market.condition_id,
+        "question": market.question,
+        "state": view["state"],
+        "trust": view["trust"],
+        "age_s": round(max(0.0, (timezone.now() - state.at).total_seconds()), 1),
+        "fair": view["fair"],
+        "ours": view["ours"],
+        **view["why"],
+    }
+
+
+def sentence(found: Json) -> str:
+    """The answer in one line."""
+    orders = len(found["ours"])
+    if found["state"] == "quoting":
+        resting = f"{orders} order{'' if orders == 1 else 's'} resting around {found['fair']}"
+        return f"quoted, {resting}" + (f" ({found['reason']})" if found["reason"] else "")
+    codes = f" [{', '.join(found['codes'])}]" if found["codes"] else ""
+    return f"not quoted: {found['reason'] or found['state']}{codes}"

@@ -1,0 +1,64 @@
+"""`explain MARKET` by command, API and page."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from execution.models import MarketState
+from markets.models import Market
+from polyweb.runtime import views
+from tests.builders import Stage
+from tests.control_builders import a_caller, a_market, an_administrator
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+
+def explained() -> Market:
+    """A market of which the engine has said something."""
+    stage = Stage().quoting()
+    view = views.market_view(stage.trader, stage.market, stage.now)
+    row = a_market(trading=True)
+    MarketState.objects.create(market=row, at=timezone.now(), state="quoting", trust="verified", view=view)
+    return row
+
+
+def output(*arguments: str) -> str:
+    out = StringIO()
+    call_command("explain", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_tells_people_the_steps_and_scripts_everything() -> None:
+    market = explained()
+    text = output(market.condition_id)
+    assert "quoted, 2 orders resting around 0.5" in text
+    assert "half spread" in text
+    found = json.loads(output(market.condition_id, "--json"))
+    assert (found["verdict"], len(found["wanted"]), found["trust"]) == ("approved", 2, "verified")
+
+
+def test_the_api_answers_the_same() -> None:
+    market = explained()
+    caller = a_caller("execution.view_marketstate")
+    body = caller.get(f"/api/v1/explain/{market.condition_id}/").json()
+    assert (body["verdict"], body["inputs"]["net"]) == ("approved", "0")
+
+
+def test_a_market_nobody_looked_at_cannot_be_explained() -> None:
+    market = a_market()
+    with pytest.raises(CommandError, match="it is not followed"):
+        output(market.condition_id)
+    said = a_caller("execution.view_marketstate").get(f"/api/v1/explain/{market.condition_id}/")
+    assert said.status_code == 404
+    with pytest.raises(CommandError, match="0xno"):
+        output("0xno")
+
+
+def test_the_page_shows_verdict_and_inputs() -> None:
+    market = explained()
+    page = an_administrator().get(f"/markets/{market.condition_id}/").content.decode()
+    assert 'data-f="why.verdict" data-fmt="text">approved<' in page
+    assert "half spread" in page
