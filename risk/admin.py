@@ -5,6 +5,7 @@ Law: a form validates, `risk.services` writes; reports and history are read-only
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,9 +15,19 @@ from risk import services
 from risk.models import Breaker, BreakerEvent, Incident, Limit, Refusal, Stop, Threshold
 
 
+class LimitForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    reason = forms.CharField(max_length=500, required=False, help_text="Kept in the history of changes.")
+
+    class Meta:
+        model = Limit
+        fields = ("kind", "scope", "event", "market", "name", "value")
+
+
 @admin.register(Limit)
 class LimitAdmin(ModelAdmin[Limit]):
-    list_display = ("kind", "scope", "event", "market", "value", "updated_at")
+    form = LimitForm
+    list_display = ("kind", "scope", "event", "market", "name", "value", "updated_at")
+    search_fields = ("name", "event__title", "market__question", "=market__condition_id")
     list_filter = ("kind", "scope")
     raw_id_fields = ("event", "market")
     list_select_related = ("event", "market")
@@ -24,19 +35,19 @@ class LimitAdmin(ModelAdmin[Limit]):
     actions = None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Limit | None = None) -> tuple[str, ...]:
-        return ("kind", "scope", "event", "market") if obj else ()
+        return ("kind", "scope", "event", "market", "name") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Limit, form: Any, change: bool) -> None:
         stored = services.set_limit(
-            kind=obj.kind, scope=obj.scope, event=obj.event, market=obj.market, value=obj.value,
-            author=operator(request), source="admin", reason="admin page edit",
+            kind=obj.kind, scope=obj.scope, event=obj.event, market=obj.market, name=obj.name, value=obj.value,
+            author=operator(request), source="admin", reason=form.cleaned_data["reason"] or "admin page edit",
         )  # fmt: skip
         if stored is not None:
             obj.pk = stored.pk
 
     def delete_model(self, request: HttpRequest, obj: Limit) -> None:
         services.set_limit(
-            kind=obj.kind, scope=obj.scope, event=obj.event, market=obj.market, value=None,
+            kind=obj.kind, scope=obj.scope, event=obj.event, market=obj.market, name=obj.name, value=None,
             author=operator(request), source="admin", reason="removed in the admin",
         )  # fmt: skip
 

@@ -13,6 +13,8 @@ from django.db.models.functions import Now
 
 from markets.domain.units import price_to_decimal
 from markets.models import PRICE, Event, Market
+from risk.domain import caps
+from risk.domain.caps import OF_MARKET, SINGLE, CapError, CapKind, Level
 from risk.domain.stops import DEFAULT_SLIPPAGE, StopLevel, StopScope
 from risk.domain.thresholds import DEFINITIONS, ThresholdError, check
 from strategies.domain.registry import NAMES as STRATEGIES
@@ -22,33 +24,42 @@ NO_FLATTEN = "Positions belong to no strategy: flatten everything, a wallet, an 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
+def _scopes() -> list[tuple[str, str]]:
+    """Each level, and one of it by name where there is more than one."""
+    told: list[tuple[str, str]] = []
+    for level in Level:
+        if level in SINGLE:
+            told.append((level.value, "everything" if level is Level.TOTAL else "the wallet"))
+        else:
+            told += [(f"{level}_default", f"each {level}"), (level.value, f"one {level}")]
+    return told
+
+
+LIMIT_KINDS = [(cap.kind.value, f"{cap.kind} ({cap.unit})") for cap in caps.DEFINITIONS]
+_OF_MARKET = [level.value for level in Level if level in OF_MARKET]
+_NAMED = [Level.CATEGORY.value, Level.STRATEGY.value]
+
+
 class Limit(models.Model):
-    """One cap. The scope decides which target must be set; TOTAL has none."""
+    """One cap. The scope decides which target must be set: an event, a market (whose outcomes and orders it may be
+    about), a category's or strategy's name, or none.
+    """
 
-    class Kind(models.TextChoices):
-        LOSS = "loss", "worst-case loss (pUSD)"
-        ORDER_RATE = "order_rate", "orders per second"
-        BOOK_AGE = "book_age", "oldest book to quote on (s)"
-
-    class Scope(models.TextChoices):
-        TOTAL = "total", "everything"
-        EVENT_DEFAULT = "event_default", "each event"
-        MARKET_DEFAULT = "market_default", "each market"
-        EVENT = "event", "one event"
-        MARKET = "market", "one market"
-
-    kind = models.CharField(max_length=16, choices=Kind.choices)
-    scope = models.CharField(max_length=16, choices=Scope.choices)
+    kind = models.CharField(
+        max_length=16, choices=[(cap.kind.value, f"{cap.kind} ({cap.unit})") for cap in caps.DEFINITIONS]
+    )
+    scope = models.CharField(max_length=16, choices=_scopes())
     event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.CASCADE)
     market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.CASCADE)
-    value = models.DecimalField(max_digits=18, decimal_places=2, validators=[MinValueValidator(0)])
+    name = models.CharField(max_length=128, blank=True, help_text="Of one category or one strategy.")
+    value = models.DecimalField(max_digits=20, decimal_places=4, validators=[MinValueValidator(0)])
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [
             # Three partial ones: SQLite cannot treat NULLs as equal in a unique constraint.
             models.UniqueConstraint(
-                fields=["kind", "scope"],
+                fields=["kind", "scope", "name"],
                 condition=models.Q(event=None, market=None),
                 name="one_limit_per_scope",
             ),
@@ -58,35 +69,35 @@ class Limit(models.Model):
                 name="one_limit_per_event",
             ),
             models.UniqueConstraint(
-                fields=["kind", "market"],
+                fields=["kind", "scope", "market"],
                 condition=models.Q(market__isnull=False),
                 name="one_limit_per_market",
             ),
             models.CheckConstraint(
-                condition=models.Q(scope="event", event__isnull=False, market=None)
-                | models.Q(scope="market", event=None, market__isnull=False)
-                | models.Q(scope__in=["total", "event_default", "market_default"], event=None, market=None),
+                condition=models.Q(scope="event", event__isnull=False, market=None, name="")
+                | models.Q(scope__in=_OF_MARKET, event=None, market__isnull=False, name="")
+                | models.Q(models.Q(scope__in=_NAMED) & ~models.Q(name=""), event=None, market=None)
+                | models.Q(~models.Q(scope__in=["event", *_OF_MARKET, *_NAMED]), event=None, market=None, name=""),
                 name="limit_scope_matches_target",
-                violation_error_message="The scope needs exactly its own target: event, market, or none.",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(kind="loss") | models.Q(scope="total"),
-                name="only_loss_is_capped_per_target",
+                violation_error_message="The scope needs exactly its own target: event, market, name, or none.",
             ),
             models.CheckConstraint(condition=models.Q(value__gte=0), name="limit_not_negative"),
         ]
 
+    @property
+    def level(self) -> Level:
+        return Level(self.scope.removesuffix("_default"))
+
     def clean(self) -> None:
-        if self.kind != self.Kind.LOSS and self.scope != self.Scope.TOTAL:
-            problem = f"{self.scope}: {self.get_kind_display()} is one figure for everything; choose total"
-            raise ValidationError({"scope": problem})
-        if self.kind == self.Kind.ORDER_RATE and self.value is not None and self.value != int(self.value):
-            raise ValidationError({"value": f"{self.value}: orders per second are a whole number"})
-        if self.kind == self.Kind.ORDER_RATE and self.value is not None and self.value < 1:
-            raise ValidationError({"value": f"{self.value}: at least 1 order per second; to place none, stop"})
+        if self.value is None or self.kind not in dict(LIMIT_KINDS) or self.scope not in dict(_scopes()):
+            return  # each of these has been said at its own field
+        try:
+            caps.check(CapKind(self.kind), self.level, self.value)
+        except CapError as error:
+            raise ValidationError({error.field: error.text}) from error
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.scope} {self.market or self.event or ''} = {self.value}"
+        return f"{self.kind} {self.scope} {self.market or self.event or self.name} = {self.value.normalize():f}"
 
 
 class Stop(models.Model):

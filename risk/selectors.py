@@ -6,14 +6,15 @@ Law: a missing cap is the domain's default, never "unlimited".
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from markets.domain.units import NANOS_PER_SECOND, Nanos, cash_from_decimal, price_from_decimal
+from markets.domain.units import NANOS_PER_SECOND, Nanos, price_from_decimal
+from markets.models import Change, Event
 from risk.domain.breakers import Breaker as DomainBreaker
 from risk.domain.breakers import BreakerKind, BreakerState
-from risk.domain.limits import Limits
+from risk.domain.caps import BY_KIND, CapKind, Level
+from risk.domain.limits import Limits, spelled
 from risk.domain.panel import Release
 from risk.domain.stops import Stop as DomainStop
 from risk.domain.stops import StopLevel, StopScope
@@ -33,26 +34,50 @@ class ThresholdLine:
 
 def limits() -> Limits:
     """Every cap in force, for the gate."""
-    chosen: dict[str, Any] = {}
+    total: dict[CapKind, int] = {}
     by_market: dict[str, int] = {}
     by_event: dict[str, int] = {}
+    own: dict[str, int] = {}
     for row in Limit.objects.select_related("market", "event"):
-        match row.kind, row.scope:
-            case Limit.Kind.ORDER_RATE, _:
-                chosen["orders_per_second"] = int(row.value)
-            case Limit.Kind.BOOK_AGE, _:
-                chosen["max_book_age_ns"] = int(row.value * NANOS_PER_SECOND)
-            case _, Limit.Scope.TOTAL:
-                chosen["total_loss"] = cash_from_decimal(row.value)
-            case _, Limit.Scope.EVENT_DEFAULT:
-                chosen["event_loss"] = cash_from_decimal(row.value)
-            case _, Limit.Scope.MARKET_DEFAULT:
-                chosen["market_loss"] = cash_from_decimal(row.value)
-        if row.market is not None:
-            by_market[row.market.condition_id] = cash_from_decimal(row.value)
-        if row.event is not None:
-            by_event[row.event.gamma_id] = cash_from_decimal(row.value)
-    return Limits(**chosen, market_overrides=by_market, event_overrides=by_event)
+        kind, level = CapKind(row.kind), row.level
+        value = int(row.value * BY_KIND[kind].scale)
+        named = row.market.condition_id if row.market else row.event.gamma_id if row.event else row.name
+        if level is Level.TOTAL and kind in _TOTALS:
+            total[kind] = value
+        elif kind is CapKind.LOSS and level is Level.MARKET and row.market:
+            by_market[named] = value
+        elif kind is CapKind.LOSS and level is Level.EVENT and row.event:
+            by_event[named] = value
+        else:
+            own[spelled(kind, level, named)] = value
+    figures = {name: total[kind] for kind, name in _TOTALS.items() if kind in total}
+    for name, level in (("market_loss", Level.MARKET), ("event_loss", Level.EVENT)):
+        each = own.pop(spelled(CapKind.LOSS, level), None)
+        figures |= {} if each is None else {name: each}
+    categories = _categories() if any(key.split(" ")[1] == Level.CATEGORY for key in own) else {}
+    return Limits(**figures, market_overrides=by_market, event_overrides=by_event, own=own, categories=categories)
+
+
+_TOTALS = {
+    CapKind.LOSS: "total_loss",
+    CapKind.ORDER_RATE: "orders_per_second",
+    CapKind.CANCEL_RATE: "cancels_per_second",
+    CapKind.BOOK_AGE: "max_book_age_ns",
+    CapKind.DAILY_LOSS: "daily_loss",
+    CapKind.ROLLING_LOSS: "rolling_loss",
+    CapKind.DRAWDOWN: "drawdown",
+}
+
+
+def _categories() -> dict[str, str]:
+    """The category of every open event that has one; only asked for while a category is capped."""
+    named = Event.objects.exclude(category="").filter(markets__closed=False).distinct()
+    return dict(named.values_list("gamma_id", "category"))
+
+
+def limit_history() -> QuerySet[Change]:
+    """Who changed which cap, when and why; newest first."""
+    return Change.objects.filter(action__startswith="limit ").select_related("author").order_by("-pk")
 
 
 def unreleased() -> QuerySet[Stop]:

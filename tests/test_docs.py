@@ -7,15 +7,15 @@ import pytest
 from django.core.management import call_command, get_commands
 from django.urls import Resolver404, resolve
 
-from markets.domain.units import CASH_ONE, NANOS_PER_SECOND, cash_to_decimal
+from markets.domain.units import CASH_ONE
 from markets.feed.frames import read_frames
 from polyweb import replays
 from polyweb.devtools import configuration_doc
 from polyweb.env import PREFIX, RUNNER_VARIABLES, Env
 from polyweb.runtime import views
+from risk.domain import caps
 from risk.domain.breakers import RESETS
 from risk.domain.gate import RefusalCode
-from risk.domain.limits import Limits
 from risk.domain.stops import StopLevel
 from risk.domain.thresholds import DEFINITIONS
 
@@ -105,17 +105,15 @@ def test_the_configuration_page_is_current() -> None:
 
 
 def test_the_risk_page_names_the_default_caps() -> None:
-    caps = Limits()
-    money = [f"{cash_to_decimal(cap).normalize():f}" for cap in (caps.market_loss, caps.event_loss, caps.total_loss)]
-    expected = [
-        f"| `loss` | `market_default` | {money[0]} pUSD |",
-        f"| `loss` | `event_default` | {money[1]} pUSD |",
-        f"| `loss` | `total` | {money[2]} pUSD |",
-        f"| `order_rate` | `total` | {caps.orders_per_second} per second |",
-        f"| `book_age` | `total` | {caps.max_book_age_ns // NANOS_PER_SECOND} s |",
-    ]
     page = text_of(ROOT / "docs" / "risk.md")
-    assert [row for row in expected if row not in page] == []
+    assert [row for cap in caps.DEFINITIONS if (row := cap_row(cap)) not in page] == []
+
+
+def cap_row(cap: caps.Cap) -> str:
+    """A line of the page's table: a figure, "-" where the wider level holds, nothing where there is no such cap."""
+    told = ["-" if figure is None else f"{figure:f}" for figure in cap.defaults.values()]
+    cells = dict(zip(cap.defaults, told, strict=True))
+    return f"| `{cap.kind}` | {cap.unit} | " + " | ".join(cells.get(level, "") for level in caps.Level) + " |"
 
 
 def test_the_risk_page_names_every_refusal_and_stop_level() -> None:

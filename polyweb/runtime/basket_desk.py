@@ -134,6 +134,7 @@ class BasketDesk:
             order_room=state.rate.room(now_ns),
             live_money=state.config.live_money,
             breaker=next((tripped for leg in legs if (tripped := state.panel.standing(leg)) is not None), None),
+            mids_x2={key: mid for leg in legs for key, mid in state.mid_x2(leg).items()},
         )
 
     def _note(self, basket: Basket, refused: Refused, now_ns: Nanos) -> None:

@@ -43,7 +43,6 @@ RENEWED_BEFORE_NS: Nanos = 20 * NANOS_PER_SECOND  # quotes are replaced this lon
 KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
 REFUSAL_MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
 OF_DATA = frozenset({BreakerKind.STALE_BOOK, BreakerKind.FEED_SILENCE, BreakerKind.BROKEN_BOOKS})
-CAPS = frozenset({RefusalCode.MARKET_CAP, RefusalCode.EVENT_CAP, RefusalCode.TOTAL_CAP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ class Quoter:
     def _reduced(self, desk: Desk, wanted: QuoteSet, verdict: Refused, now_ns: Nanos) -> Approved[QuoteSet] | None:
         """At a cap, offer less on the side that adds; if that is too much too, only what takes inventory down."""
         state, market = self._state, desk.market
-        if not set(verdict.codes) <= CAPS:
+        if not set(verdict.codes) <= gate.CAPS:
             return None
         net = state.ledger.inventory(market).net_yes
         for kept_percent, word in ((LESS_AT_A_CAP, "smaller"), (0, "reducing only")):
@@ -221,6 +220,7 @@ class Quoter:
             live_money=state.config.live_money,
             breaker=state.panel.standing(condition_id),
             inventory=state.inventory(market),
+            mids_x2=state.mid_x2(condition_id),
         )
 
     def _refused(self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos) -> list[Command]:
@@ -253,13 +253,14 @@ class Quoter:
         self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos
     ) -> list[Command]:
         state, market = self._state, desk.market
-        change = converge(approved, live, market, _churn(desk, params, state.expiry_s(params), now_ns), now_ns)
+        change = converge(approved, live, market, _churn(state, desk, params, now_ns), now_ns)
         commands: list[Command] = []
         if change.cancels:
             asked = state.blotter.ask_cancel(change.cancels, now_ns)
             desk.cancels.note(len(change.requotes), now_ns)
             desk.bids_replaced_ns = now_ns if change.requoted_bids else desk.bids_replaced_ns
             desk.offers_replaced_ns = now_ns if change.requoted_offers else desk.offers_replaced_ns
+            state.cancel_rate.take(min(len(change.requotes), state.cancel_rate.room(now_ns)), now_ns)
             if asked:
                 reason = CancelReason.REQUOTE if change.requotes else CancelReason.WITHDRAWN
                 commands.append(Cancel(asked, reason, now_ns))
@@ -296,16 +297,16 @@ def _words(verdict: Refused) -> tuple[str, ...]:
     return tuple([code.value for code in verdict.codes])
 
 
-def _churn(desk: Desk, params: SpreadParams, expiry_s: int, now_ns: Nanos) -> Churn:
+def _churn(state: TradingState, desk: Desk, params: SpreadParams, now_ns: Nanos) -> Churn:
     """What requoting may cost now. Quotes are renewed before the venue lets them expire."""
     window_ns = params.replace_window_ms * NANOS_PER_MILLI
-    age_ns = expiry_s * NANOS_PER_SECOND - RENEWED_BEFORE_NS
+    age_ns = state.expiry_s(params) * NANOS_PER_SECOND - RENEWED_BEFORE_NS
     if params.max_order_age_s:
         age_ns = min(age_ns, params.max_order_age_s * NANOS_PER_SECOND)
     return Churn(
         params.min_change_ticks,
         params.min_quote_lifetime_ms * NANOS_PER_MILLI,
-        desk.cancels.left(params.max_cancels_per_minute, now_ns),
+        min(desk.cancels.left(params.max_cancels_per_minute, now_ns), state.cancel_rate.room(now_ns)),
         params.size_tolerance,
         params.keep_queue_ticks,
         params.keep_queue_after_ms * NANOS_PER_MILLI,

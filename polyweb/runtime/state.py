@@ -15,7 +15,7 @@ from markets.domain.books import BookSet
 from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Market
-from markets.domain.units import AssetId, ConditionId, Nanos, Price, Size, complement
+from markets.domain.units import PRICE_ONE, AssetId, ConditionId, Nanos, Price, Size, complement
 from polyweb.runtime.inbox import NO_CONTROL, VENUE_AT_HAND, Control, TraderConfig
 from polyweb.runtime.memory import MarketMemory
 from risk.domain.breakers import Breaker
@@ -96,6 +96,7 @@ class TradingState:
         self.ledger = Ledger(config.starting_cash)
         self.exposure = ExposureBook()
         self.rate = OrderRate(NO_CONTROL.limits.orders_per_second, 0)
+        self.cancel_rate = OrderRate(NO_CONTROL.limits.cancels_per_second, 0)
         self.counters = Counters()
         self.desks: dict[ConditionId, Desk] = {}
         self.remembered: dict[ConditionId, MarketMemory] = {}  # of an earlier run, until its desk is set up
@@ -230,6 +231,17 @@ class TradingState:
             return None
         return trade.price if trade.asset == market.yes else complement(trade.price)
 
+    def mid_x2(self, condition_id: ConditionId) -> dict[ConditionId, int]:
+        """Twice the YES price orders are collared around: the middle of the book, or its only side; else nothing."""
+        book = self.books.book(condition_id)
+        if book is None or not book.seeded:
+            return {}
+        bid, ask = book.bid_top, book.ask_top
+        if bid > 0 and ask < PRICE_ONE:
+            return {condition_id: bid + ask}
+        only = bid or (ask if ask < PRICE_ONE else 0)
+        return {condition_id: only * 2} if only else {}
+
     # What a change of an order or a position means for risk
 
     def know(self, market: Market) -> None:
@@ -266,4 +278,5 @@ class TradingState:
             # A basket's legs take, and whoever takes pays; quotes are post-only.
             fee=taker_fee_ceil(market.fees, order.price, remaining) if order.strategy is not Strategy.SPREAD else 0,
             is_quote=order.strategy is Strategy.SPREAD,
+            strategy=order.strategy.value,
         )

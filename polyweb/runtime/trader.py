@@ -161,6 +161,9 @@ class Trader(TradingState):
             self._follow(control.markets)
         if before.limits.orders_per_second != control.limits.orders_per_second:
             self.rate.set_rate(control.limits.orders_per_second, control.at_ns)
+        if before.limits.cancels_per_second != control.limits.cancels_per_second:
+            self.cancel_rate.set_rate(control.limits.cancels_per_second, control.at_ns)
+        self.exposure.set_categories(control.limits.categories)
 
     def _follow(self, markets: tuple[Market, ...]) -> None:
         """Take over metadata. A market once known stays in the exposure book: what we hold there can still be lost."""

@@ -265,7 +265,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     # Limits and breakers both have a `kind`: one of the two needs a name of its own.
-    "ENUM_NAME_OVERRIDES": {"LimitKindEnum": "risk.models.Limit.Kind"},
+    "ENUM_NAME_OVERRIDES": {"LimitKindEnum": "risk.models.LIMIT_KINDS"},
 }
 
 # No inline script or style anywhere. 'self' in connect-src covers ws: and wss: of the same origin (CSP 3).

@@ -6,10 +6,11 @@ from rest_framework import serializers
 
 from markets.api.fields import ToldDecimal
 from risk.domain.stops import StopLevel, StopScope
-from risk.models import Incident, Limit, Refusal, Stop
+from risk.models import LIMIT_KINDS, Incident, Limit, Refusal, Stop
 from strategies.domain.registry import NAMES as STRATEGIES
 
 TARGETS = ("market", "event", "strategy", "wallet")
+CAP_SCOPES = Limit._meta.get_field("scope").choices or ()
 LEVELS = [level.name.lower() for level in StopLevel if level]
 
 
@@ -23,18 +24,19 @@ class LimitSerializer(_Targeted, serializers.ModelSerializer[Limit]):
 
     class Meta:
         model = Limit
-        fields = ("id", "kind", "scope", "event", "market", "value", "updated_at")
+        fields = ("id", "kind", "scope", "event", "market", "name", "value", "updated_at")
         read_only_fields = fields
 
 
 class LimitWriteSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=Limit.Kind.choices)
-    scope = serializers.ChoiceField(choices=Limit.Scope.choices)
+    kind = serializers.ChoiceField(choices=LIMIT_KINDS)
+    scope = serializers.ChoiceField(choices=CAP_SCOPES)
     event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
     market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
+    name = serializers.CharField(required=False, max_length=128, help_text="Of one category or one strategy.")
     value = ToldDecimal(
-        max_digits=18, decimal_places=2, min_value=0, allow_null=True,
-        help_text="pUSD, orders per second or seconds, by kind; null removes the cap, so that the wider one holds.",
+        max_digits=20, decimal_places=4, min_value=0, allow_null=True,
+        help_text="In the unit of its kind; null removes the cap, so that the wider one holds.",
     )  # fmt: skip
     reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
 

@@ -12,6 +12,7 @@ urlpatterns = [
     *router.urls,
     path("resume/", views.ResumeView.as_view(), name="resume"),
     path("limits/", views.LimitView.as_view(), name="limits"),
+    path("limits/history/", views.LimitHistoryView.as_view(), name="limit-history"),
     path("breakers/", breakers.BreakerView.as_view(), name="breakers"),
     path("breakers/release/", breakers.BreakerReleaseView.as_view(), name="release-breaker"),
     path("breaker-events/", breakers.BreakerEventView.as_view(), name="breaker-events"),

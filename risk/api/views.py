@@ -21,6 +21,8 @@ from rest_framework.response import Response
 
 from markets.api.pages import Pages
 from markets.api.permissions import ChangePermissions, ModelPermissions, author_of
+from markets.api.serializers import ChangeSerializer
+from markets.models import Change
 from markets.selectors import UnknownEvent, UnknownMarket
 from risk import selectors, services
 from risk.api.serializers import (
@@ -78,6 +80,15 @@ class LimitView(generics.ListAPIView[Limit]):
         with named_fields():
             stored = services.set_limit(author=author_of(request), source="api", **body)
         return Response(status=204) if stored is None else Response(LimitSerializer(stored).data)
+
+
+class LimitHistoryView(generics.ListAPIView[Change]):
+    """Who changed which cap, when, from what, to what and why; newest first."""
+
+    queryset = selectors.limit_history()
+    serializer_class = ChangeSerializer
+    permission_classes = (ModelPermissions,)
+    pagination_class = Pages
 
 
 class StopFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped library

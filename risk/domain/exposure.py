@@ -7,13 +7,14 @@ Quotes of one side are replaced, never added to: what rests and what is wanted t
 change costs O(outcomes of its event), whatever else we hold.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from markets.domain.events import Side
 from markets.domain.market import Market
-from markets.domain.units import Cash, ConditionId, Price, Size, cash_floor
-from risk.domain.payoff import Outlook, Payoff, ProposedOrder, RestingOrder, Unsettled, adverse, filled, is_bid
+from markets.domain.units import Cash, ConditionId, Price, Size
+from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Unsettled, is_bid
+from risk.domain.rows import Category, EventRow, Group, Row, Standing, Sum, takes
 from strategies.domain.completeness import is_complete_set
 
 
@@ -24,110 +25,37 @@ class UnknownMarket(KeyError):
         return f"no exposure can be computed for {self.args[0]}: it was not in set_markets"
 
 
-class _Group:
-    """Markets of which at most one YES wins: a neg-risk event, or one ordinary binary.
+class Sums(NamedTuple):
+    """What stands against the caps of one market's proposal, from its outcomes to everything."""
 
-    If market k wins, the sum of all `lose` plus k's `win - lose` is paid. `open` adds the outcome that none
-    of the known ones wins: an incomplete set, or the NO of a binary.
-    A sure gain here pays for no loss elsewhere.
-    """
-
-    __slots__ = ("diffs", "event", "lose", "open", "worst")
-
-    def __init__(self, event: "_Event", is_open: bool) -> None:
-        self.event = event
-        self.open = is_open
-        self.diffs: list[Cash] = []
-        self.lose: Cash = 0
-        self.worst: Cash = 0
-
-    def loss(self, lose: Cash, diffs: list[Cash]) -> Cash:
-        least = min(diffs)
-        if self.open and least > 0:
-            least = 0
-        return max(-(lose + least), 0)
-
-
-class _Event:
-    __slots__ = ("worst",)
-
-    def __init__(self) -> None:
-        self.worst: Cash = 0
-
-
-class _Standing(NamedTuple):
-    """An order of ours and what it may cost where it hurts."""
-
-    order: RestingOrder
-    hurts: Payoff
-    fee: Cash
-
-
-class _Row:
-    """One market's part: `win` and `lose` over its confirmed position and the adverse side of all that may still be.
-
-    `yes` and `no` are confirmed shares with what was paid for them.
-    """
-
-    __slots__ = ("group", "index", "lose", "market", "no", "orders", "unsettled", "win", "yes")
-
-    def __init__(self, market: Market, group: _Group) -> None:
-        self.market = market
-        self.group = group
-        self.index = len(group.diffs)
-        self.win: Cash = 0
-        self.lose: Cash = 0
-        self.yes: tuple[Size, Cash] = (0, 0)
-        self.no: tuple[Size, Cash] = (0, 0)
-        self.unsettled: tuple[Unsettled, ...] = ()
-        self.orders: dict[int, _Standing] = {}
-        group.diffs.append(0)
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.orders or self.unsettled or any(self.yes) or any(self.no))
-
-    def position(self) -> Payoff:
-        """Of what is confirmed, and of what is not where it hurts."""
-        cost = self.yes[1] + self.no[1]
-        win, lose = self.yes[0] - cost, self.no[0] - cost
-        for is_yes, shares, paid in self.unsettled:
-            pays = shares - paid - self._earned(is_yes, shares, paid)
-            costs = pays - shares
-            more_win, more_lose = adverse((pays, costs) if is_yes else (costs, pays))
-            win += more_win
-            lose += more_lose
-        return win, lose
-
-    def payoff(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Payoff:
-        """Of a whole fill beside what is held; what a sale earns over its cost is banked and no longer cushions."""
-        win, lose = filled(is_yes, side, price, size, fee)
-        if side is Side.SELL:
-            earned = self._earned(is_yes, -size, -cash_floor(price, size))
-            return win - earned, lose - earned
-        return win, lose
-
-    def _earned(self, is_yes: bool, shares: Size, paid: Cash) -> Cash:
-        """What a sale of confirmed shares brings over their average cost; 0 for a purchase or a sale at a loss."""
-        held, cost = self.yes if is_yes else self.no
-        if shares >= 0 or held <= 0:
-            return 0
-        sold = min(-shares, held)
-        return max(0, paid * sold // shares - cost * sold // held)
-
-    def hurt(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Payoff:
-        return adverse(self.payoff(is_yes, side, price, size, fee))
+    yes: Sum
+    no: Sum
+    market: Sum
+    event: Sum
+    category: Sum
+    strategy: Sum
+    total: Sum
 
 
 class ExposureBook:
-    """Worst-case losses, kept current. All results are losses: positive, 0 when nothing can be lost."""
+    """Worst-case losses and sums, kept current. Losses are positive, 0 when nothing can be lost."""
 
     def __init__(self, markets: Iterable[Market] = ()) -> None:
-        self._rows: dict[ConditionId, _Row] = {}
-        self._events: dict[str, _Event] = {}
-        self._where: dict[int, _Row] = {}
+        self._rows: dict[ConditionId, Row] = {}
+        self._events: dict[str, EventRow] = {}
+        self._where: dict[int, Row] = {}
         self._total: Cash = 0
+        self._sum = Sum()
+        self._category_of: Mapping[str, str] = {}
+        self._categories: dict[str, Category] = {}
+        self._strategies: dict[str, Sum] = {}
         self.set_markets(markets)
+
+    def set_categories(self, category_of: Mapping[str, str]) -> None:
+        """Say which event belongs to which category; the others share the category ""."""
+        if category_of != self._category_of:
+            self._category_of = category_of
+            self.set_markets([row.market for row in self._rows.values()])
 
     def set_markets(self, markets: Iterable[Market]) -> None:
         """Regroup by event. A market that is gone but holds something stays: its loss is still ours."""
@@ -140,7 +68,9 @@ class ExposureBook:
         for market in known.values():
             by_event.setdefault(market.event_id, []).append(market)
         self._rows, self._where, self._total = {}, {}, 0
-        self._events = {event_id: self._group(members) for event_id, members in by_event.items()}
+        self._events, self._categories, self._sum = {}, {}, Sum()
+        for event_id, members in by_event.items():
+            self._group(event_id, members)
         for condition_id, row in old.items():
             if condition_id in self._rows:
                 self._carry_over(row, self._rows[condition_id])
@@ -149,8 +79,8 @@ class ExposureBook:
         """Learn one more market, or what is new about one. O(1) for an ordinary binary; a set is regrouped."""
         row = self._rows.get(market.condition_id)
         if row is None and not market.neg_risk:
-            event = self._events.setdefault(market.event_id, _Event())
-            self._rows[market.condition_id] = _Row(market, _Group(event, True))
+            event = self._events.get(market.event_id) or self._event(market.event_id)
+            self._rows[market.condition_id] = Row(market, Group(event, True))
         elif row is None or self._regroups(row.market, market):
             self.set_markets([*(known.market for known in self._rows.values()), market])
         else:
@@ -160,28 +90,34 @@ class ExposureBook:
     def _regroups(old: Market, new: Market) -> bool:
         return old.event_id != new.event_id or old.neg_risk or new.neg_risk
 
-    def _group(self, members: list[Market]) -> _Event:
-        event = _Event()
-        in_set = [market for market in members if market.neg_risk]
-        shared = _Group(event, not is_complete_set(in_set))
-        for market in members:
-            group = shared if market.neg_risk else _Group(event, True)
-            self._rows[market.condition_id] = _Row(market, group)
+    def _event(self, event_id: str) -> EventRow:
+        category = self._categories.setdefault(self._category_of.get(event_id, ""), Category())
+        event = self._events[event_id] = EventRow(category)
         return event
 
-    def _carry_over(self, old: _Row, new: _Row) -> None:
+    def _group(self, event_id: str, members: list[Market]) -> None:
+        event = self._event(event_id)
+        in_set = [market for market in members if market.neg_risk]
+        shared = Group(event, not is_complete_set(in_set))
+        for market in members:
+            group = shared if market.neg_risk else Group(event, True)
+            self._rows[market.condition_id] = Row(market, group)
+
+    def _carry_over(self, old: Row, new: Row) -> None:
         new.yes, new.no, new.unsettled, new.orders = old.yes, old.no, old.unsettled, old.orders
         for order_id in new.orders:
             self._where[order_id] = new
         self._change(new, old.win, old.lose)
+        for is_yes, had in ((True, old.yes_sum), (False, old.no_sum)):
+            self._use(new, is_yes, had.shares, had.notional, had.orders)
 
-    def _row(self, condition_id: ConditionId) -> _Row:
+    def _row(self, condition_id: ConditionId) -> Row:
         row = self._rows.get(condition_id)
         if row is None:
             raise UnknownMarket(condition_id)
         return row
 
-    def _change(self, row: _Row, win: Cash, lose: Cash) -> None:
+    def _change(self, row: Row, win: Cash, lose: Cash) -> None:
         group = row.group
         row.win += win
         row.lose += lose
@@ -191,7 +127,13 @@ class ExposureBook:
         moved = worst - group.worst
         group.worst = worst
         group.event.worst += moved
+        group.event.category.worst += moved
         self._total += moved
+
+    def _use(self, row: Row, is_yes: bool, shares: Size, notional: Cash, orders: int) -> None:
+        event = row.group.event
+        for each in (row.yes_sum if is_yes else row.no_sum, row.sum, event.sum, event.category.sum, self._sum):
+            each.add(shares, notional, orders)
 
     def set_position(
         self,
@@ -207,18 +149,22 @@ class ExposureBook:
         """
         row = self._row(condition_id)
         was_win, was_lose = row.position()
+        had = row.held(True), row.held(False)
         row.yes, row.no, row.unsettled = (yes, yes_cost), (no, no_cost), tuple(unsettled)
         win, lose = row.position()
         self._change(row, win - was_win, lose - was_lose)
+        for is_yes, before in ((True, had[0]), (False, had[1])):
+            now = row.held(is_yes)
+            if now != before:
+                self._use(row, is_yes, now.shares - before.shares, now.notional - before.notional, 0)
         self._judge_sales_again(row)
 
-    def _judge_sales_again(self, row: _Row) -> None:
+    def _judge_sales_again(self, row: Row) -> None:
         """What a resting sale would bank depends on what the shares have cost."""
-        for order_id, (order, (win, lose), fee) in row.orders.items():
-            if order.side is Side.SELL:
-                hurts = row.hurt(order.is_yes, order.side, order.price, order.size, fee)
-                row.orders[order_id] = _Standing(order, hurts, fee)
-                self._change(row, hurts[0] - win, hurts[1] - lose)
+        for order_id, was in row.orders.items():
+            if was.order.side is Side.SELL:
+                row.orders[order_id] = now = row.standing(was.order, was.fee, was.strategy)
+                self._change(row, now.hurts[0] - was.hurts[0], now.hurts[1] - was.hurts[1])
 
     def set_order(
         self,
@@ -231,18 +177,27 @@ class ExposureBook:
         fee: Cash = 0,
         *,
         is_quote: bool = False,
+        strategy: str = "",
     ) -> None:
         """Replace what may still fill of an order; `remaining` 0 removes it. Only the spread quoter's are quotes."""
         row = self._row(condition_id)
         was = self._where.pop(order_id, None)
         if was is not None:
-            win, lose = was.orders.pop(order_id).hurts
-            self._change(was, -win, -lose)
+            self._stand(was, was.orders.pop(order_id), -1)
         if remaining:
-            hurts = row.hurt(is_yes, side, price, remaining, fee)
-            row.orders[order_id] = _Standing(RestingOrder(is_yes, side, price, remaining, is_quote), hurts, fee)
+            order = RestingOrder(is_yes, side, price, remaining, is_quote)
+            row.orders[order_id] = standing = row.standing(order, fee, strategy)
             self._where[order_id] = row
-            self._change(row, *hurts)
+            self._stand(row, standing, 1)
+
+    def _stand(self, row: Row, standing: Standing, sign: int) -> None:
+        order, (win, lose), (shares, notional), _, strategy = standing
+        self._change(row, sign * win, sign * lose)
+        self._use(row, order.is_yes, sign * shares, sign * notional, sign)
+        of_strategy = self._strategies.get(strategy)
+        if of_strategy is None:
+            of_strategy = self._strategies[strategy] = Sum()
+        of_strategy.add(sign * shares, sign * notional, sign)
 
     def resting(self, condition_id: ConditionId) -> list[RestingOrder]:
         return [standing.order for standing in self._row(condition_id).orders.values()]
@@ -256,28 +211,46 @@ class ExposureBook:
         row = self._row(condition_id)
         return max(-row.win, -row.lose, 0)
 
+    def worst_category(self, event_id: str) -> Cash:
+        """Of all events in this event's category."""
+        event = self._events.get(event_id)
+        return event.category.worst if event is not None else 0
+
     def worst_total(self) -> Cash:
         return self._total
 
-    def outlook(self, event_id: str, orders: Iterable[ProposedOrder]) -> Outlook:
-        """Every loss the gate asks for, were these orders resting too: whichever of them fill."""
+    def market(self, condition_id: ConditionId) -> Market:
+        return self._row(condition_id).market
+
+    def sums(self, condition_id: ConditionId, strategy: str = "") -> Sums:
+        """What is held, may be bought and rests now, as live figures; of a strategy only its open orders."""
+        row = self._row(condition_id)
+        of_strategy = self._strategies.get(strategy)
+        if of_strategy is None:
+            of_strategy = self._strategies[strategy] = Sum()
+        event = row.group.event
+        return Sums(row.yes_sum, row.no_sum, row.sum, event.sum, event.category.sum, of_strategy, self._sum)
+
+    def outlook(self, event_id: str, orders: Sequence[ProposedOrder]) -> Outlook:
+        """All that the gate asks for, were these orders resting too: whichever of them fill."""
         changes = self._adverse(orders)
         for row in changes:
             if row.market.event_id != event_id:
                 raise ValueError(f"an order in {row.market.event_id} is no part of a proposal in {event_id}")
-        return self._outlook(event_id, changes)
+        return self._outlook(event_id, changes, [_grown(row, orders) for row in changes])
 
     def outlook_of_quotes(self, condition_id: ConditionId, quotes: Sequence[ProposedOrder]) -> Outlook:
         """As `outlook`, were these the quotes wanted in one market: on each side they replace the quotes there."""
         row = self._row(condition_id)
-        return self._outlook(row.market.event_id, {row: _replacing(row, quotes)})
+        hurts, growth = _replacing(row, quotes)
+        return self._outlook(row.market.event_id, {row: hurts}, [growth])
 
-    def _outlook(self, event_id: str, changes: dict[_Row, Payoff]) -> Outlook:
+    def _outlook(self, event_id: str, changes: dict[Row, Payoff], growth: list[Growth]) -> Outlook:
         markets = [
             (row.market.condition_id, max(-row.win - win, -row.lose - lose, 0)) for row, (win, lose) in changes.items()
         ]
         more = self._more(changes)
-        return Outlook(markets, self.worst_event(event_id) + more, self._total + more)
+        return Outlook(markets, self.worst_event(event_id) + more, self._total + more, growth)
 
     def worst_market_with(self, condition_id: ConditionId, orders: Iterable[ProposedOrder]) -> Cash:
         """As `worst_market`, were these orders resting too; those of other markets count nothing here."""
@@ -291,7 +264,7 @@ class ExposureBook:
 
     def worst_event_filled(self, event_id: str, orders: Iterable[ProposedOrder]) -> Cash:
         """As `worst_event`, had all these orders filled."""
-        changes: dict[_Row, Payoff] = {}
+        changes: dict[Row, Payoff] = {}
         for order in orders:
             row = self._row(order.condition_id)
             _add(changes, row, row.payoff(order.is_yes, order.side, order.price, order.size, order.fee))
@@ -300,17 +273,17 @@ class ExposureBook:
     def worst_total_with(self, orders: Iterable[ProposedOrder]) -> Cash:
         return self._total + self._more(self._adverse(orders))
 
-    def _adverse(self, orders: Iterable[ProposedOrder]) -> dict[_Row, Payoff]:
-        changes: dict[_Row, Payoff] = {}
+    def _adverse(self, orders: Iterable[ProposedOrder]) -> dict[Row, Payoff]:
+        changes: dict[Row, Payoff] = {}
         for order in orders:
             row = self._row(order.condition_id)
             _add(changes, row, row.hurt(order.is_yes, order.side, order.price, order.size, order.fee))
         return changes
 
-    def _more(self, changes: dict[_Row, Payoff]) -> Cash:
+    def _more(self, changes: dict[Row, Payoff]) -> Cash:
         """How much worse (or, below 0, better) these changes make the sum of all groups they touch."""
-        sums: dict[_Group, Cash] = {}
-        vectors: dict[_Group, list[Cash]] = {}
+        sums: dict[Group, Cash] = {}
+        vectors: dict[Group, list[Cash]] = {}
         for row, (win, lose) in changes.items():
             group = row.group
             if group not in sums:
@@ -320,40 +293,65 @@ class ExposureBook:
         return sum(group.loss(lose, vectors[group]) - group.worst for group, lose in sums.items())
 
 
-def _add(changes: dict[_Row, Payoff], row: _Row, payoff: Payoff) -> None:
+def _add(changes: dict[Row, Payoff], row: Row, payoff: Payoff) -> None:
     win, lose = changes.get(row, (0, 0))
     changes[row] = (win + payoff[0], lose + payoff[1])
 
 
-def _replacing(row: _Row, quotes: Sequence[ProposedOrder]) -> Payoff:
-    """How much worse a market's row may become on the way from the quotes that rest to those wanted."""
-    win = lose = 0
+def _grown(row: Row, orders: Sequence[ProposedOrder]) -> Growth:
+    """What orders in one market may add, standing beside everything else."""
+    mine = [order for order in orders if order.condition_id == row.market.condition_id]
+    yes_shares = yes_notional = no_shares = no_notional = 0
+    for order in mine:
+        shares, notional = takes(order.side, order.price, order.size, order.fee)
+        if order.is_yes:
+            yes_shares, yes_notional = yes_shares + shares, yes_notional + notional
+        else:
+            no_shares, no_notional = no_shares + shares, no_notional + notional
+    return Growth(row.market.condition_id, yes_shares, yes_notional, no_shares, no_notional, len(mine))
+
+
+def _replacing(row: Row, quotes: Sequence[ProposedOrder]) -> tuple[Payoff, Growth]:
+    """How much worse and how much larger a market may become on the way from the quotes that rest to those wanted."""
+    win = lose = orders = 0
+    grown = {True: (0, 0), False: (0, 0)}
     for side in (True, False):
         wanted = [quote for quote in quotes if is_bid(quote) is side]
         if wanted:
             old = [each for each in row.orders.values() if each.order.is_quote and is_bid(each.order) is side]
-            more_win, more_lose = _replacing_side(row, old, wanted)
+            more_win, more_lose, shares, notional = _replacing_side(row, old, wanted)
             win += more_win
             lose += more_lose
-    return win, lose
+            orders += max(0, len(wanted) - len(old))
+            grown[side] = (shares, notional)  # who bids for YES buys YES, who offers it buys NO
+    return (win, lose), Growth(row.market.condition_id, *grown[True], *grown[False], orders)
 
 
-def _replacing_side(row: _Row, old: Sequence[_Standing], wanted: Sequence[ProposedOrder]) -> Payoff:
-    """Either all old quotes of a side rest or at most one order per target: the target or an old one kept for it."""
-    rests = [each.hurts for each in old]
+def _replacing_side(row: Row, old: Sequence[Standing], wanted: Sequence[ProposedOrder]) -> tuple[int, int, int, int]:
+    """Either all old quotes of a side rest or at most one order per target: the target or an old one kept for it.
+
+    Payoffs if YES wins and loses, 0 or below; shares and what they cost, 0 or above.
+    """
     spare = [each.order for each in old]
-    each = list(rests)
+    rests = [(*each.hurts, *each.takes) for each in old]
+    every = list(rests)
     for quote in wanted:
         same = RestingOrder(quote.is_yes, quote.side, quote.price, quote.size, True)
         if same in spare:
             spare.remove(same)
         else:
-            each.append(row.hurt(quote.is_yes, quote.side, quote.price, quote.size, quote.fee))
+            hurts = row.hurt(quote.is_yes, quote.side, quote.price, quote.size, quote.fee)
+            every.append((*hurts, *takes(quote.side, quote.price, quote.size, quote.fee)))
     most = len(wanted)
-    win = sum(sorted(win for win, _ in each)[:most]) - sum(win for win, _ in rests)
-    lose = sum(sorted(lose for _, lose in each)[:most]) - sum(lose for _, lose in rests)
-    return min(win, 0), min(lose, 0)
+    win, lose, shares, notional = (sorted(column) for column in zip(*every, strict=True))
+    had = [sum(column) for column in zip(*rests, strict=True)] or [0, 0, 0, 0]
+    return (
+        min(sum(win[:most]) - had[0], 0),
+        min(sum(lose[:most]) - had[1], 0),
+        max(sum(shares[-most:]) - had[2], 0),
+        max(sum(notional[-most:]) - had[3], 0),
+    )
 
 
-def _within(event_id: str, changes: dict[_Row, Payoff]) -> dict[_Row, Payoff]:
+def _within(event_id: str, changes: dict[Row, Payoff]) -> dict[Row, Payoff]:
     return {row: payoff for row, payoff in changes.items() if row.market.event_id == event_id}

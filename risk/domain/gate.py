@@ -6,59 +6,37 @@ with whatever subset of it fills; a refusal says which rule, which cap and by ho
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass
-from enum import StrEnum
 from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
-from markets.domain.market import SIZE_STEP, Generation, Market
-from markets.domain.units import (
-    NANOS_PER_SECOND,
-    PRICE_ONE,
-    Cash,
-    ConditionId,
-    Nanos,
-    Price,
-    cash_to_decimal,
-    complement,
-)
+from markets.domain.market import Generation, Market
+from markets.domain.units import NANOS_PER_SECOND, Cash, ConditionId, Nanos
+from risk.domain import cap_rules, order_rules
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.exits import Exit, reducing
 from risk.domain.exposure import ExposureBook
-from risk.domain.limits import Limits
-from risk.domain.payoff import Outlook, ProposedOrder, RestingOrder
+from risk.domain.limits import Limits, Rooms
+from risk.domain.payoff import Growth, ProposedOrder, RestingOrder
+from risk.domain.refusals import CAPS as CAPS
+from risk.domain.refusals import Found, decimal
+from risk.domain.refusals import RefusalCode as RefusalCode
+from risk.domain.refusals import Refused as Refused
 from risk.domain.stops import Stop, StopLevel
 from strategies.domain.inputs import FLAT, Inventory
 from strategies.domain.intents import Basket, Leg, Quote, QuoteSet
 
-
-class RefusalCode(StrEnum):
-    """Stable words: they are in the journal, the API and the metrics."""
-
-    STOPPED = "stopped"
-    NOT_HELD = "not_held"
-    BREAKER = "breaker"
-    BOOK_NOT_VERIFIED = "book_not_verified"
-    BOOK_STALE = "book_stale"
-    MARKET_CAP = "market_cap"
-    EVENT_CAP = "event_cap"
-    TOTAL_CAP = "total_cap"
-    ORDER_RATE = "order_rate"
-    VERSION_UNKNOWN = "version_unknown"
-    NOT_ACCEPTING = "not_accepting"
-    OTHER_OUTCOME = "other_outcome"
-    OWN_CROSS = "own_cross"
-    OFF_GRID = "off_grid"
-    BELOW_MIN_SIZE = "below_min_size"
+SPREAD, DUTCH_BOOK = "spread", "dutch_book"  # as the journal names strategies
 
 
 class Guard(msgspec.Struct, frozen=True, gc=False):
     """What the trader knows about this moment. For a basket: the oldest book, and whether all are verified.
 
     `order_room` is how many orders may be placed now; `live_money` is false for paper, fakes and dry runs;
-    `inventory` is what is held of the market, and what of it may be sold.
+    `inventory` is what is held of the market, and what of it may be sold. `mids_x2` are twice the YES prices that
+    orders are collared around, by market; None when nobody has a book.
     """
 
     stop: Stop | None
@@ -68,6 +46,7 @@ class Guard(msgspec.Struct, frozen=True, gc=False):
     live_money: bool
     breaker: Breaker | None = None
     inventory: Inventory = FLAT
+    mids_x2: Mapping[ConditionId, int] | None = None
 
 
 Proposal = TypeVar("Proposal", QuoteSet, Basket, Exit)
@@ -99,15 +78,9 @@ class Approved(Generic[Proposal]):
             raise TypeError("only the gate approves")
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False):
-    codes: tuple[RefusalCode, ...]
-    detail: str
-
-
 QuoteVerdict: TypeAlias = Approved[QuoteSet] | Refused
 BasketVerdict: TypeAlias = Approved[Basket] | Refused
 ExitVerdict: TypeAlias = Approved[Exit] | Refused
-_Found: TypeAlias = list[tuple[RefusalCode, str]]
 
 
 def evaluate_quotes(
@@ -123,7 +96,7 @@ def evaluate_quotes(
     """
     if not quote_set.quotes:
         return Approved(quote_set, exposure.worst_total(), _TOKEN)
-    found: _Found = []
+    found: Found = []
     resting = exposure.resting(market.condition_id)
     orders = [_post_only(quote, market) for quote in quote_set.quotes]
     if not _only_reduces(quote_set, market, guard):
@@ -132,10 +105,12 @@ def evaluate_quotes(
     _check_market(market, guard, found)
     _check_room(_not_resting_yet(orders, resting), guard, found)
     for quote in quote_set.quotes:
-        _check_grid(quote, market, found)
-    _check_own_cross(orders, [order for order in resting if not order.is_quote], market, found)
+        order_rules.check_grid(quote, market, found)
+    order_rules.check_own_cross(orders, [order for order in resting if not order.is_quote], market, found)
     after = exposure.outlook_of_quotes(market.condition_id, orders)
-    total = _check_caps(after, market.event_id, exposure, limits, found)
+    total = cap_rules.check_losses(after, market.event_id, exposure, limits, found)
+    rooms = _check_size(orders, after.growth[0], market, SPREAD, exposure, limits, guard, found)
+    cap_rules.check_wider(after.growth, exposure.sums(market.condition_id, SPREAD), rooms, found)
     return _refused(found) if found else Approved(quote_set, total, _TOKEN)
 
 
@@ -151,7 +126,7 @@ def evaluate_basket(
 
     All of its markets must be in `markets` and in the exposure book.
     """
-    found: _Found = []
+    found: Found = []
     concerned = tuple(dict.fromkeys(markets[leg.condition_id] for leg in basket.legs))
     orders = [_marketable(leg, markets[leg.condition_id]) for leg in basket.legs]
     for market in concerned:
@@ -160,17 +135,40 @@ def evaluate_basket(
         _check_market(market, guard, found)
     _check_room(len(orders), guard, found)
     for leg in basket.legs:
-        _check_grid(leg, markets[leg.condition_id], found)
+        order_rules.check_grid(leg, markets[leg.condition_id], found)
     for market in concerned:
         mine = [order for order in orders if order.condition_id == market.condition_id]
-        _check_own_cross(mine, exposure.resting(market.condition_id), market, found)
+        order_rules.check_own_cross(mine, exposure.resting(market.condition_id), market, found)
     after = exposure.outlook(basket.event_id, orders)
-    total = _check_caps(after, basket.event_id, exposure, limits, found)
-    _check_all_filled(orders, basket.event_id, exposure, limits, found)
+    total = cap_rules.check_losses(after, basket.event_id, exposure, limits, found)
+    cap_rules.check_all_filled(orders, basket.event_id, exposure, limits, found)
+    for growth in after.growth:
+        market = markets[growth.condition_id]
+        mine = [order for order in orders if order.condition_id == growth.condition_id]
+        rooms = _check_size(mine, growth, market, DUTCH_BOOK, exposure, limits, guard, found)
+    cap_rules.check_wider(after.growth, exposure.sums(market.condition_id, DUTCH_BOOK), rooms, found)
     return _refused(found) if found else Approved(basket, total, _TOKEN)
 
 
-def _refused(found: _Found) -> Refused:
+def _check_size(
+    orders: Sequence[ProposedOrder],
+    growth: Growth,
+    market: Market,
+    strategy: str,
+    exposure: ExposureBook,
+    limits: Limits,
+    guard: Guard,
+    found: Found,
+) -> Rooms:
+    """The orders of one market against its own caps; returns the caps of everything it is part of."""
+    rooms = limits.rooms(market, strategy)
+    order_rules.check_collar(orders, market, rooms.collar, guard.mids_x2, found)
+    cap_rules.check_orders(orders, rooms.order, found)
+    cap_rules.check_market(growth, exposure.sums(market.condition_id, strategy), rooms, found)
+    return rooms
+
+
+def _refused(found: Found) -> Refused:
     """Each code and each detail once: legs often fail for the same reason."""
     codes = tuple(dict.fromkeys(code for code, _ in found))
     return Refused(codes, "; ".join(dict.fromkeys(detail for _, detail in found)))
@@ -206,7 +204,7 @@ def evaluate_exit(
 
     Only breakers that doubt what the market shows or takes forbid it; a loss, say, is a reason to get out.
     """
-    found: _Found = []
+    found: Found = []
     order, stop = leaving.quote, guard.stop
     if stop is None or stop.level is not StopLevel.FLATTEN:
         found.append((RefusalCode.STOPPED, "inventory is sold only while a flatten is in force"))
@@ -215,11 +213,11 @@ def evaluate_exit(
     _check_moment(limits, msgspec.structs.replace(guard, breaker=None), found)
     _check_market(market, guard, found)
     _check_room(1, guard, found)
-    _check_grid(order, market, found)
+    order_rules.check_grid(order, market, found)
     if reducing(market, (order,), guard.inventory) != (order,) or order.side is not Side.SELL:
-        found.append((RefusalCode.NOT_HELD, f"{_decimal(order.size, 6)} shares are not held beyond pairs"))
+        found.append((RefusalCode.NOT_HELD, f"{decimal(order.size, 6)} shares are not held beyond pairs"))
     resting = exposure.resting(market.condition_id)
-    _check_own_cross([_post_only(order, market)], resting, market, found)
+    order_rules.check_own_cross([_post_only(order, market)], resting, market, found)
     return _refused(found) if found else Approved(leaving, exposure.worst_total(), _TOKEN)
 
 
@@ -230,13 +228,13 @@ def _only_reduces(quote_set: QuoteSet, market: Market, guard: Guard) -> bool:
     return reducing(market, quote_set.quotes, guard.inventory) == quote_set.quotes
 
 
-def _check_stop(market: Market, guard: Guard, now_ns: Nanos, found: _Found) -> None:
+def _check_stop(market: Market, guard: Guard, now_ns: Nanos, found: Found) -> None:
     stop = guard.stop
     if stop is not None and stop.level > StopLevel.NONE and stop.covers(market.condition_id, market.event_id, now_ns):
         found.append((RefusalCode.STOPPED, f"stopped ({stop.level.name}, {stop.scope}): {stop.reason}"))
 
 
-def _check_moment(limits: Limits, guard: Guard, found: _Found) -> None:
+def _check_moment(limits: Limits, guard: Guard, found: Found) -> None:
     if guard.breaker is not None:
         found.append((RefusalCode.BREAKER, f"{guard.breaker.kind} breaker: {guard.breaker.reason}"))
     if not guard.book_verified:
@@ -246,7 +244,7 @@ def _check_moment(limits: Limits, guard: Guard, found: _Found) -> None:
         found.append((RefusalCode.BOOK_STALE, f"book is {age:.1f} s old, most {most:.1f} s"))
 
 
-def _check_market(market: Market, guard: Guard, found: _Found) -> None:
+def _check_market(market: Market, guard: Guard, found: Found) -> None:
     if guard.live_money and market.generation is Generation.UNKNOWN:
         detail = "protocol version not known, so it is never traded with money"
         found.append((RefusalCode.VERSION_UNKNOWN, detail))
@@ -257,89 +255,6 @@ def _check_market(market: Market, guard: Guard, found: _Found) -> None:
         found.append((RefusalCode.OTHER_OUTCOME, detail))
 
 
-def _check_room(wanted: int, guard: Guard, found: _Found) -> None:
+def _check_room(wanted: int, guard: Guard, found: Found) -> None:
     if wanted > guard.order_room:
         found.append((RefusalCode.ORDER_RATE, f"{wanted} orders wanted, room for {guard.order_room}"))
-
-
-def _check_grid(order: Quote | Leg, market: Market, found: _Found) -> None:
-    price, size, tick = order.price, order.size, market.tick
-    if price % tick or not tick <= price <= PRICE_ONE - tick:
-        detail = f"price {_decimal(price, 4)} is off the grid of {_decimal(tick, 4)}"
-        found.append((RefusalCode.OFF_GRID, detail))
-    if size % SIZE_STEP:
-        found.append((RefusalCode.OFF_GRID, f"size {_decimal(size, 6)} has more than two decimals"))
-    if size <= 0 or size < market.min_size:
-        detail = f"size {_decimal(size, 6)} is below the minimum of {_decimal(market.min_size, 6)}"
-        found.append((RefusalCode.BELOW_MIN_SIZE, detail))
-
-
-def _as_yes(is_yes: bool, side: Side, price: Price) -> tuple[bool, Price]:
-    """An order as the mirrored book shows it: whether it bids for YES, and at which YES price."""
-    return (side is Side.BUY) is is_yes, price if is_yes else complement(price)
-
-
-def _check_own_cross(
-    orders: Sequence[ProposedOrder], resting: Sequence[RestingOrder], market: Market, found: _Found
-) -> None:
-    """A new order may meet neither another new one nor one of ours that rests beside it.
-
-    A quote may be wanted where it would meet a quote that still rests: it is placed when that one is proved gone.
-    """
-    high_bid = new_bid = 0
-    low_ask = new_ask = PRICE_ONE
-    for rests in resting:
-        is_bid, price = _as_yes(rests.is_yes, rests.side, rests.price)
-        if is_bid:
-            high_bid = max(high_bid, price)
-        else:
-            low_ask = min(low_ask, price)
-    for order in orders:
-        is_bid, price = _as_yes(order.is_yes, order.side, order.price)
-        if is_bid:
-            new_bid = max(new_bid, price)
-        else:
-            new_ask = min(new_ask, price)
-    if new_bid >= min(new_ask, low_ask) or new_ask <= max(new_bid, high_bid):
-        bid = max(new_bid, high_bid) if new_ask <= high_bid else new_bid
-        ask = min(new_ask, low_ask) if new_bid >= low_ask else new_ask
-        detail = f"our own bid {_decimal(bid, 4)} would meet our ask {_decimal(ask, 4)}"
-        found.append((RefusalCode.OWN_CROSS, detail))
-
-
-def _check_caps(after: Outlook, event_id: str, exposure: ExposureBook, limits: Limits, found: _Found) -> Cash:
-    """The total loss possible afterwards. What adds nothing to a loss is never refused for its cap."""
-    for name, loss in after.markets:
-        cap = limits.for_market(name)
-        if loss > cap and loss > exposure.worst_market(name):
-            which = "market" if len(after.markets) == 1 else f"market {name}"
-            found.append((RefusalCode.MARKET_CAP, _over(which, loss, cap)))
-    added = after.event > exposure.worst_event(event_id)
-    cap = limits.for_event(event_id)
-    if added and after.event > cap:
-        found.append((RefusalCode.EVENT_CAP, _over("event", after.event, cap)))
-    if added and after.total > limits.total_loss:
-        found.append((RefusalCode.TOTAL_CAP, _over("total", after.total, limits.total_loss)))
-    return after.total
-
-
-def _check_all_filled(
-    orders: Sequence[ProposedOrder], event_id: str, exposure: ExposureBook, limits: Limits, found: _Found
-) -> None:
-    loss, cap = exposure.worst_event_filled(event_id, orders), limits.for_event(event_id)
-    if loss > cap and loss > exposure.worst_event(event_id):
-        found.append((RefusalCode.EVENT_CAP, _over("event with every leg filled", loss, cap)))
-
-
-def _over(what: str, loss: Cash, cap: Cash) -> str:
-    return f"{what} could lose {_pusd(loss)} pUSD, cap {_pusd(cap)} pUSD"
-
-
-def _pusd(cash: Cash) -> str:
-    return f"{cash_to_decimal(cash).normalize():f}"
-
-
-def _decimal(value: int, places: int) -> str:
-    """An integer unit as people write it: 123 with 4 places is 0.0123."""
-    whole, part = divmod(value, 10**places)
-    return f"{whole}.{part:0{places}d}".rstrip("0").rstrip(".")

@@ -42,12 +42,24 @@ class Unsettled(NamedTuple):
 Payoff: TypeAlias = tuple[Cash, Cash]
 
 
+class Growth(NamedTuple):
+    """What a proposal may add in one market: shares and their cost by outcome, and open orders."""
+
+    condition_id: ConditionId
+    yes_shares: Size
+    yes_notional: Cash
+    no_shares: Size
+    no_notional: Cash
+    orders: int
+
+
 class Outlook(NamedTuple):
-    """Losses possible once a proposal rests: of each market it names, of its event, of everything."""
+    """Losses possible once a proposal rests: of each market it names, of its event, of everything; and its growth."""
 
     markets: list[tuple[ConditionId, Cash]]
     event: Cash
     total: Cash
+    growth: list[Growth]
 
 
 def filled(is_yes: bool, side: Side, price: Price, size: Size, fee: Cash = 0) -> Payoff:

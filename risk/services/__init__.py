@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -18,7 +17,7 @@ from markets.models import Event, Market
 from markets.selectors import find_event, find_market
 from markets.services import record_change
 from risk.domain.stops import StopLevel, StopScope
-from risk.models import NO_FLATTEN, Limit, Refusal, Stop
+from risk.models import NO_FLATTEN, Refusal, Stop
 from risk.selectors import unreleased
 from risk.services.breakers import (
     BreakerReport,
@@ -29,6 +28,7 @@ from risk.services.breakers import (
     set_threshold,
 )
 from risk.services.incidents import acknowledge_incident, close_incident, close_incident_by_key, open_incident
+from risk.services.limits import set_limit
 from risk.services.runtime import keep_memories
 
 __all__ = [
@@ -127,7 +127,7 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def stop_subject(row: Stop | Limit) -> str:
+def stop_subject(row: Stop) -> str:
     if row.market is not None:
         return row.market.condition_id
     if row.event is not None:
@@ -199,54 +199,6 @@ def _chosen_stops(
     if scope is not None:
         return unreleased().filter(scope=StopScope(scope).value)
     raise TargetError("name a stop, a market, an event, a strategy, a wallet, a scope, or everything")
-
-
-# Caps -------------------------------------------------------------------------------------------------------
-
-
-def set_limit(
-    *,
-    kind: str,
-    scope: str,
-    value: Decimal | None,
-    author: User | None,
-    source: str,
-    reason: str = "",
-    market: Market | str | None = None,
-    event: Event | str | None = None,
-) -> Limit | None:
-    """Set one cap; None removes it, so that the next wider one applies.
-
-    Raises django.core.exceptions.ValidationError naming the wrong field, UnknownMarket or UnknownEvent.
-    """
-    target: dict[str, Any] = {
-        "kind": kind,
-        "scope": scope,
-        "event": find_event(event) if event is not None else None,
-        "market": find_market(market) if market is not None else None,
-    }
-    with transaction.atomic():
-        row = Limit.objects.select_for_update().filter(**target).first()
-        before = None if row is None else row.value
-        if value is None and row is None:
-            return None
-        changed = row or Limit(**target)
-        if value is None:
-            changed.delete()
-        else:
-            changed.value = value
-            changed.full_clean(validate_unique=False)
-            changed.save()
-        if before != value:
-            record_change(
-                author=author, source=source, action=f"limit {kind} {scope}", subject=stop_subject(changed),
-                before=_value(before), after=_value(value), reason=reason,
-            )  # fmt: skip
-    return None if value is None else changed
-
-
-def _value(value: Decimal | None) -> dict[str, str] | None:
-    return None if value is None else {"value": f"{value.normalize():f}"}
 
 
 # What the engine reports ------------------------------------------------------------------------------------

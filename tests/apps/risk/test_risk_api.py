@@ -72,7 +72,7 @@ def test_caps_are_set_listed_and_removed() -> None:
     market = a_market()
     caller = a_caller("risk.view_limit", "risk.change_limit")
     body = {"kind": "loss", "scope": "market", "market": market.condition_id, "value": "5.5", "reason": "new"}
-    assert caller.put(API + "limits/", body, format="json").json()["value"] == "5.50"
+    assert caller.put(API + "limits/", body, format="json").json()["value"] == "5.5000"
     assert caller.get(API + "limits/").json()["results"][0]["market"] == market.condition_id
     assert caller.put(API + "limits/", body | {"value": None}, format="json").status_code == 204
     assert caller.get(API + "limits/").json()["count"] == 0

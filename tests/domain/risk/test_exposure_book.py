@@ -11,7 +11,7 @@ from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import CASH_ONE, PRICE_ONE, SIZE_ONE
 from risk.domain.exposure import ExposureBook, UnknownMarket
-from risk.domain.payoff import ProposedOrder, Unsettled
+from risk.domain.payoff import Growth, ProposedOrder, Unsettled
 
 SHARES = SIZE_ONE
 PUSD = CASH_ONE
@@ -181,7 +181,9 @@ def test_a_proposal_is_judged_without_leaving_a_trace() -> None:
     assert book.worst_market_with("a", legs) == 46 * PUSD
     assert book.worst_total_with(legs) == 51 * PUSD
     assert book.worst_event_with("ev", legs) == 5 * PUSD
-    assert book.outlook("nr", legs) == ([("a", 46 * PUSD), ("b", 46 * PUSD)], 46 * PUSD, 51 * PUSD)
+    outlook = book.outlook("nr", legs)
+    assert outlook[:3] == ([("a", 46 * PUSD), ("b", 46 * PUSD)], 46 * PUSD, 51 * PUSD)
+    assert outlook.growth == [Growth(name, 100 * SHARES, 46 * PUSD, 0, 0, 1) for name in ("a", "b")]
     with pytest.raises(ValueError, match="an order in nr is no part of a proposal in ev"):
         book.outlook("ev", legs)
     assert book.worst_total() == 5 * PUSD

@@ -1,0 +1,105 @@
+"""A proposal against the caps of every level: what could be lost, held, paid, and how many orders would rest.
+
+Law: what adds nothing to a sum is never refused for its cap; whatever is refused says the figure and the bound.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from markets.domain.units import Cash, cash_ceil
+from risk.domain.caps import Level
+from risk.domain.exposure import ExposureBook, Sums
+from risk.domain.limits import Limits, Room, Rooms
+from risk.domain.payoff import Growth, Outlook, ProposedOrder
+from risk.domain.refusals import CAP_OF, Found, RefusalCode, could_lose, decimal, pusd
+from risk.domain.rows import Sum
+
+
+def check_losses(after: Outlook, event_id: str, exposure: ExposureBook, limits: Limits, found: Found) -> Cash:
+    """The total loss possible afterwards. What adds nothing to a loss is never refused for its cap."""
+    for name, loss in after.markets:
+        cap = limits.for_market(name)
+        if loss > cap and loss > exposure.worst_market(name):
+            which = "market" if len(after.markets) == 1 else f"market {name}"
+            found.append((RefusalCode.MARKET_CAP, could_lose(which, loss, cap)))
+    added = after.event > exposure.worst_event(event_id)
+    cap = limits.for_event(event_id)
+    if added and after.event > cap:
+        found.append((RefusalCode.EVENT_CAP, could_lose("event", after.event, cap)))
+    rooms = limits.rooms(exposure.market(after.markets[0][0]), "")
+    in_category = exposure.worst_category(event_id) + after.event - exposure.worst_event(event_id)
+    if added and in_category > rooms.category_loss < limits.total_loss:
+        found.append((RefusalCode.CATEGORY_CAP, could_lose("category", in_category, rooms.category_loss)))
+    if added and after.total > rooms.wallet_loss < limits.total_loss:
+        found.append((RefusalCode.WALLET_CAP, could_lose("wallet", after.total, rooms.wallet_loss)))
+    if added and after.total > limits.total_loss:
+        found.append((RefusalCode.TOTAL_CAP, could_lose("total", after.total, limits.total_loss)))
+    return after.total
+
+
+def check_all_filled(
+    orders: Sequence[ProposedOrder], event_id: str, exposure: ExposureBook, limits: Limits, found: Found
+) -> None:
+    loss, cap = exposure.worst_event_filled(event_id, orders), limits.for_event(event_id)
+    if loss > cap and loss > exposure.worst_event(event_id):
+        found.append((RefusalCode.EVENT_CAP, could_lose("event with every leg filled", loss, cap)))
+
+
+def check_orders(proposed: Iterable[ProposedOrder], room: Room, found: Found) -> None:
+    """Single orders that are too large."""
+    for order in proposed:
+        if order.size > room.shares:
+            found.append((RefusalCode.ORDER_CAP, _too_many("order", order.size, room.shares)))
+        notional = cash_ceil(order.price, order.size)
+        if notional > room.notional:
+            found.append((RefusalCode.ORDER_CAP, _too_dear("order", notional, room.notional)))
+
+
+def check_market(growth: Growth, sums: Sums, rooms: Rooms, found: Found) -> None:
+    """The caps of one market and its outcomes."""
+    _, yes_shares, yes_notional, no_shares, no_notional, count = growth
+    if yes_shares:
+        _compare(Level.OUTCOME, "YES", (yes_shares, yes_notional, 0), sums.yes, rooms.outcome, found)
+    if no_shares:
+        _compare(Level.OUTCOME, "NO", (no_shares, no_notional, 0), sums.no, rooms.outcome, found)
+    more = (yes_shares + no_shares, yes_notional + no_notional, count)
+    if yes_shares or no_shares or count:
+        _compare(Level.MARKET, "market", more, sums.market, rooms.market, found)
+
+
+def check_wider(growth: Sequence[Growth], sums: Sums, rooms: Rooms, found: Found) -> None:
+    """The caps of everything a market is part of; all of `growth` is in one event."""
+    shares = notional = count = 0
+    for each in growth:
+        shares += each.yes_shares + each.no_shares
+        notional += each.yes_notional + each.no_notional
+        count += each.orders
+    if not (shares or count):
+        return
+    more = (shares, notional, count)
+    _compare(Level.EVENT, "event", more, sums.event, rooms.event, found)
+    _compare(Level.TOTAL, "total", more, sums.total, rooms.total, found)
+    # Without a figure of their own these are the total again, which has spoken.
+    if rooms.category != rooms.total:
+        _compare(Level.CATEGORY, "category", more, sums.category, rooms.category, found)
+    if rooms.strategy != rooms.total:
+        _compare(Level.STRATEGY, "strategy", more, sums.strategy, rooms.strategy, found)
+    if rooms.wallet != rooms.total:
+        _compare(Level.WALLET, "wallet", more, sums.total, rooms.wallet, found)
+
+
+def _compare(level: Level, what: str, more: tuple[int, int, int], used: Sum, room: Room, found: Found) -> None:
+    shares, notional, count = more
+    if shares and used.shares + shares > room.shares:
+        found.append((CAP_OF[level], _too_many(what, used.shares + shares, room.shares)))
+    if notional and used.notional + notional > room.notional:
+        found.append((CAP_OF[level], _too_dear(what, used.notional + notional, room.notional)))
+    if count and used.orders + count > room.orders:
+        found.append((CAP_OF[level], f"{what} would have {used.orders + count} open orders, cap {room.orders}"))
+
+
+def _too_many(what: str, shares: int, cap: int) -> str:
+    return f"{what} could hold {decimal(shares, 6)} shares, cap {decimal(cap, 6)}"
+
+
+def _too_dear(what: str, cash: int, cap: int) -> str:
+    return f"{what} could cost {pusd(cash)} pUSD, cap {pusd(cap)} pUSD"

@@ -1,0 +1,164 @@
+"""The mutable side of the exposure book: markets, the groups of which one YES wins, events, categories, and sums.
+
+Law: owned by an `ExposureBook`. A row knows its own position and orders; every wider figure is the sum of narrower ones
+and is kept current by whoever changes a row.
+"""
+
+from typing import NamedTuple
+
+from markets.domain.events import Side
+from markets.domain.market import Market
+from markets.domain.units import Cash, Price, Size, cash_ceil, cash_floor
+from risk.domain.payoff import Payoff, RestingOrder, Unsettled, adverse, filled
+
+
+class Sum:
+    """Shares that are held or may be bought, what was paid or may have to be paid for them, and open orders."""
+
+    __slots__ = ("notional", "orders", "shares")
+
+    def __init__(self) -> None:
+        self.shares: Size = 0
+        self.notional: Cash = 0
+        self.orders = 0
+
+    def add(self, shares: Size, notional: Cash, orders: int) -> None:
+        self.shares += shares
+        self.notional += notional
+        self.orders += orders
+
+
+class Takes(NamedTuple):
+    """What an order may add to a sum: shares and what they cost. A sale adds neither."""
+
+    shares: Size
+    notional: Cash
+
+
+NOTHING = Takes(0, 0)
+
+
+def takes(side: Side, price: Price, size: Size, fee: Cash) -> Takes:
+    return Takes(size, cash_ceil(price, size) + fee) if side is Side.BUY else NOTHING
+
+
+class Standing(NamedTuple):
+    """An order of ours: what it may cost where it hurts, and what it may add."""
+
+    order: RestingOrder
+    hurts: Payoff
+    takes: Takes
+    fee: Cash
+    strategy: str
+
+
+class Category:
+    __slots__ = ("sum", "worst")
+
+    def __init__(self) -> None:
+        self.worst: Cash = 0
+        self.sum = Sum()
+
+
+class EventRow:
+    __slots__ = ("category", "sum", "worst")
+
+    def __init__(self, category: Category) -> None:
+        self.category = category
+        self.worst: Cash = 0
+        self.sum = Sum()
+
+
+class Group:
+    """Markets of which at most one YES wins: a neg-risk event, or one ordinary binary.
+
+    If market k wins, the sum of all `lose` plus k's `win - lose` is paid. `open` adds the outcome that none
+    of the known ones wins: an incomplete set, or the NO of a binary.
+    A sure gain here pays for no loss elsewhere.
+    """
+
+    __slots__ = ("diffs", "event", "lose", "open", "worst")
+
+    def __init__(self, event: EventRow, is_open: bool) -> None:
+        self.event = event
+        self.open = is_open
+        self.diffs: list[Cash] = []
+        self.lose: Cash = 0
+        self.worst: Cash = 0
+
+    def loss(self, lose: Cash, diffs: list[Cash]) -> Cash:
+        least = min(diffs)
+        if self.open and least > 0:
+            least = 0
+        return max(-(lose + least), 0)
+
+
+class Row:
+    """One market's part: `win` and `lose` over its confirmed position and the adverse side of all that may still be.
+
+    `yes` and `no` are confirmed shares with what was paid for them.
+    """
+
+    __slots__ = (
+        "group", "index", "lose", "market", "no", "no_sum", "orders", "sum", "unsettled", "win", "yes", "yes_sum",
+    )  # fmt: skip
+
+    def __init__(self, market: Market, group: Group) -> None:
+        self.market = market
+        self.group = group
+        self.index = len(group.diffs)
+        self.win: Cash = 0
+        self.lose: Cash = 0
+        self.yes: tuple[Size, Cash] = (0, 0)
+        self.no: tuple[Size, Cash] = (0, 0)
+        self.unsettled: tuple[Unsettled, ...] = ()
+        self.orders: dict[int, Standing] = {}
+        self.yes_sum, self.no_sum, self.sum = Sum(), Sum(), Sum()
+        group.diffs.append(0)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.orders or self.unsettled or any(self.yes) or any(self.no))
+
+    def position(self) -> Payoff:
+        """Of what is confirmed, and of what is not where it hurts."""
+        cost = self.yes[1] + self.no[1]
+        win, lose = self.yes[0] - cost, self.no[0] - cost
+        for is_yes, shares, paid in self.unsettled:
+            pays = shares - paid - self._earned(is_yes, shares, paid)
+            costs = pays - shares
+            more_win, more_lose = adverse((pays, costs) if is_yes else (costs, pays))
+            win += more_win
+            lose += more_lose
+        return win, lose
+
+    def held(self, is_yes: bool) -> Takes:
+        """Shares of one outcome that are held, or will be if nothing that was bought fails, and what they cost."""
+        shares, paid = self.yes if is_yes else self.no
+        bought = [fill for fill in self.unsettled if fill.is_yes is is_yes and fill.shares > 0]
+        return Takes(
+            max(shares, 0) + sum(fill.shares for fill in bought), max(paid, 0) + sum(fill.paid for fill in bought)
+        )
+
+    def payoff(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Payoff:
+        """Of a whole fill beside what is held; what a sale earns over its cost is banked and no longer cushions."""
+        win, lose = filled(is_yes, side, price, size, fee)
+        if side is Side.SELL:
+            earned = self._earned(is_yes, -size, -cash_floor(price, size))
+            return win - earned, lose - earned
+        return win, lose
+
+    def _earned(self, is_yes: bool, shares: Size, paid: Cash) -> Cash:
+        """What a sale of confirmed shares brings over their average cost; 0 for a purchase or a sale at a loss."""
+        held, cost = self.yes if is_yes else self.no
+        if shares >= 0 or held <= 0:
+            return 0
+        sold = min(-shares, held)
+        return max(0, paid * sold // shares - cost * sold // held)
+
+    def hurt(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Payoff:
+        return adverse(self.payoff(is_yes, side, price, size, fee))
+
+    def standing(self, order: RestingOrder, fee: Cash, strategy: str) -> Standing:
+        is_yes, side, price, size, _ = order
+        return Standing(order, self.hurt(is_yes, side, price, size, fee), takes(side, price, size, fee), fee, strategy)
