@@ -25,16 +25,20 @@ from redis.exceptions import RedisError
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from execution.domain.venue import VenueMode
 from execution.models import EngineStatus
 from execution.signing import KeyUnavailable, load_key
 from markets.domain.decode import MAX_FRAME_BYTES, MalformedFrame, decode
 from markets.domain.events import BookSnapshot
+from markets.domain.units import cash_to_decimal
 from markets.feed.client import LOCAL
 from markets.feed.subscription import PONG, opening
 from markets.selectors import subscribed_markets
 from polyweb.celery import app
 from polyweb.env import Env, Profile
 from polyweb.health import FRESH, readiness
+from polyweb.runtime.real_venue import open_venue
+from polyweb.runtime.venue_link import RelayerUnavailable, deaf
 
 ANSWER_S = 10.0
 BOOK_S = 15.0
@@ -164,6 +168,8 @@ def _folder(check: str, folder: Path) -> Row:
 def _keystore(env: Env) -> Row:
     if env.relayer != "real":
         return skipped("keystore", f"{env.relayer} needs no key of yours")
+    if env.keystore is None and env.at_sandbox:
+        return skipped("keystore", "at the sandbox a key that is worth nothing signs")
     if env.keystore is None or env.keystore_passphrase_file is None:
         hint = "Set POLYWEB_KEYSTORE and POLYWEB_KEYSTORE_PASSPHRASE_FILE."
         return fail("keystore", "the real relayer signs with your key and none is named", hint)
@@ -178,10 +184,29 @@ def _keystore(env: Env) -> Row:
 
 
 async def _network(env: Env, tokens: tuple[str, ...]) -> list[Row]:
-    feed, gamma, clock, layer = await asyncio.gather(
-        _feed(env.feed_url, tokens), _gamma(env.gamma_url), _clock(env.clob_url), _channel_layer(env)
+    feed, gamma, clock, layer, account = await asyncio.gather(
+        _feed(env.feed_url, tokens), _gamma(env.gamma_url), _clock(env.clob_url), _channel_layer(env), _account(env)
     )
-    return [layer, *feed, gamma, clock]
+    return [layer, *feed, gamma, clock, account]
+
+
+async def _account(env: Env) -> Row:
+    """What the engine asks before it trades: credentials, version, region, account mode, balance, approvals."""
+    if env.relayer != "real":
+        return skipped("account", f"{env.relayer} has no account at a venue")
+    try:
+        venue = await open_venue(env, deaf(), tries=1)
+    except RelayerUnavailable as error:
+        return fail("account", str(error), "The engine would not start; the message names what stands against it.")
+    try:
+        cash = cash_to_decimal(await venue.cash())
+    except RelayerUnavailable as error:
+        return fail("account", str(error), "Check POLYWEB_CLOB_URL.")
+    finally:
+        await venue.relayer.close()
+    mode = venue.relayer.venue.mode
+    limits = "" if mode is VenueMode.OPEN else f", but the venue is {mode.value}"
+    return ok("account", f"wallet {venue.wallet} with {cash.normalize():f} pUSD{limits}")
 
 
 async def _channel_layer(env: Env) -> Row:

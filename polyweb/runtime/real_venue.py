@@ -33,6 +33,7 @@ from execution.signing import (
     read_key,
     sandbox_key,
 )
+from execution.signing.wallets import wallet_problem
 from execution.user_feed import CatchUp, CaughtUp, UserFeed, UserFeedState
 from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
@@ -300,17 +301,18 @@ def _chain_state(chain: HeartbeatChain) -> str:
     return "holds" if chain.holds else "lapsed"
 
 
-async def open_venue(env: Env, ears: Ears) -> RealVenue:
+async def open_venue(env: Env, ears: Ears, tries: int = TRIES) -> RealVenue:
     """Key, credentials and everything that must be true before trading. Raises RelayerUnavailable."""
     try:
         key = await asyncio.to_thread(signing_key, env)
-        credentials = await _credentials(env, key)
+        _check_wallet(env, key)
+        credentials = await _credentials(env, key, tries)
         venue = RealVenue(env, key, credentials, ears)
     except (KeyUnavailable, NoCredentials, ValueError) as error:
         raise RelayerUnavailable(str(error)) from error
     fit = False
     try:
-        problems = await _again(venue.fit, lambda found: not found)
+        problems = await _again(venue.fit, lambda found: not found, tries)
         fit = not problems
     finally:
         if not fit:
@@ -320,22 +322,31 @@ async def open_venue(env: Env, ears: Ears) -> RealVenue:
     return venue
 
 
-async def _credentials(env: Env, key: SigningKey) -> ApiCredentials:
+def _check_wallet(env: Env, key: SigningKey) -> None:
+    """The sandbox takes any wallet for any key; the venue's factories make one per key and kind."""
+    if env.funder is None or env.at_sandbox:
+        return
+    problem = wallet_problem(_TYPES[env.signature_type], env.funder, key.address, env.chain_id)
+    if problem:
+        raise RelayerUnavailable(f"{problem}; see POLYWEB_FUNDER and POLYWEB_SIGNATURE_TYPE")
+
+
+async def _credentials(env: Env, key: SigningKey, tries: int) -> ApiCredentials:
     async def ask() -> ApiCredentials | NoCredentials:
         try:
             return await api_credentials(env.clob_url, key, env.chain_id)
         except NoCredentials as error:
             return error
 
-    found = await _again(ask, lambda found: isinstance(found, ApiCredentials))
+    found = await _again(ask, lambda found: isinstance(found, ApiCredentials), tries)
     if isinstance(found, NoCredentials):
         raise found
     return found
 
 
-async def _again(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
+async def _again(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], tries: int = TRIES) -> T:
     """The first good answer, or the last of a few: a venue that restarts is worth some seconds."""
-    for attempt in range(1, TRIES):
+    for attempt in range(1, tries):
         found = await ask()
         if good(found):
             return found

@@ -42,6 +42,18 @@ class AccountLink(Account, Protocol):
     async def look(self) -> Ok[Look] | Unavailable: ...
 
 
+def deaf() -> Ears:
+    """For whoever only asks whether a venue can be traded at."""
+    return Ears(
+        outcome=lambda _: None,
+        push=lambda _: None,
+        trouble=lambda _: None,
+        hold=lambda _: None,
+        market=lambda _: None,
+        markets=tuple,
+    )
+
+
 class VenueLink(Protocol):
     @property
     def account(self) -> AccountLink | None:

@@ -292,7 +292,7 @@ def test_preflight_names_everything_that_is_wrong_with_a_way_out(tmp_path: Path)
     found = json.loads(done.stdout)
     failed = {row["check"]: row["hint"] for row in found["checks"] if row["verdict"] == "fail"}
     assert set(failed) == {
-        "settings polyweb.E012", "migrations", "channel layer", "broker", "feed", "gamma", "clock", "keystore"
+        "settings polyweb.E012", "migrations", "channel layer", "broker", "feed", "gamma", "clock", "account"
     }  # fmt: skip
     assert all(failed.values())
     assert {row["check"]: row["verdict"] for row in found["checks"]}["first book"] == "skipped"
