@@ -1,4 +1,4 @@
-"""A calm day on the sandbox's floors: nine frames in ten are price changes, as a real capture has them.
+"""A calm day on the sandbox's floors, in two mixes: nearly nothing but single price changes, or trades as well.
 
 Law: the same arguments give the same frames. Every frame is one the sandbox's venue says; only its traders are
 calmer than in the sandbox, where a third of all frames is about trades.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from execution.sandbox import wire
 from execution.sandbox.crowd import Crowd, Mood, Regime
+from execution.sandbox.ladder import Change
 from execution.sandbox.listing import EventSpec, build_listing
 from execution.sandbox.recording import START_MS, TOKENS_PER_DUMP
 from execution.sandbox.wire import NO, YES, Print
@@ -18,15 +19,35 @@ from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, SIZE_ONE, Millis
 
 ANNOUNCED_AFTER_MS: Millis = 200
-CALM = Regime(drift=0.0005, pull=0.03, trade_share=0.04, sweep_share=0.2, spread_ticks=2, haste=4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How calm a day is. `one_each`: whoever requotes changes one level, as one order placed or cancelled does."""
+
+    name: str
+    regime: Regime
+    one_each: bool
+
+
+QUOTES = Mix("quotes", Regime(0.0002, 0.03, trade_share=0.002, sweep_share=0.2, spread_ticks=2, haste=4.0), True)
+TRADES = Mix("trades", Regime(0.0005, 0.03, trade_share=0.04, sweep_share=0.2, spread_ticks=2, haste=4.0), False)
 
 
 class CalmCrowd(Crowd):
     """Traders that requote and rarely trade."""
 
+    def __init__(self, seed: int, event: EventSpec, mix: Mix) -> None:
+        self._mix = mix
+        super().__init__(seed, event, START_MS, pace=1.0, mood=Mood.QUIET)
+
     @property
     def regime(self) -> Regime:
-        return CALM
+        return self._mix.regime
+
+    def _requotes(self, index: int) -> list[Change]:
+        changes = super()._requotes(index)
+        return changes[:1] if self._mix.one_each else changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +56,10 @@ class CalmDay:
     markets: tuple[Market, ...]
 
 
-def calm_day(*, seed: int, markets: int, seconds: int) -> CalmDay:
+def calm_day(mix: Mix, *, seed: int, markets: int, seconds: int) -> CalmDay:
     """What a client subscribed to every token would have received, and the markets it was about."""
     events = build_listing(seed, markets)
-    crowds = [CalmCrowd(seed, event, START_MS, pace=1.0, mood=Mood.QUIET) for event in events]
+    crowds = [CalmCrowd(seed, event, mix) for event in events]
     frames = [*_opening(crowds), *_happenings(crowds, START_MS + seconds * 1_000)]
     return CalmDay(frames, tuple([market for event in events for market in _markets(event)]))
 

@@ -32,7 +32,22 @@ def test_ingest_reports_one_json_document() -> None:
 
 def test_without_a_file_a_recording_is_generated() -> None:
     table = output("--markets", 3, "--seconds", 5, *QUICK)
-    assert "generated: 3 markets, 5 s, seed 7" in table
+    assert "generated quotes: 3 markets, 5 s, seed 7" in table
+    assert "generated trades: 3 markets, 5 s, seed 7" in table
+
+
+def test_the_day_of_quotes_is_single_changes_after_the_opening_books() -> None:
+    found = json.loads(output("--json", "--markets", 10, "--seconds", 60, *QUICK, "--limit", 3_000))
+    events = found["events_by_type"]
+    assert events["book"] >= 20
+    assert events["price_change"] / found["messages"] > 0.95
+    assert found["beside"][0]["events_by_type"]["book"] > 5 * events["book"]
+
+
+def test_more_recordings_stand_beside_the_first() -> None:
+    found = json.loads(output(OWN, OWN, "--json", *QUICK))
+    assert [one["recording"] for one in found["beside"]] == [found["recording"]] == [OWN.name]
+    assert found["beside"][0].keys() < found.keys()
 
 
 @pytest.mark.parametrize(
