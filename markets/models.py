@@ -188,7 +188,7 @@ class TrustChange(MarketHistory):
 
 
 class ResyncEvent(MarketHistory):
-    """A fresh snapshot was asked for, because of a doubt."""
+    """A request for a fresh snapshot was sent, because of a doubt."""
 
     reason = models.CharField(max_length=64)
     request_id = models.PositiveBigIntegerField(default=0)

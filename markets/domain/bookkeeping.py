@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from markets.domain.events import (
+    UNSAID,
+    BestBidAsk,
     BookSnapshot,
     LastTrade,
     LevelChange,
@@ -54,6 +56,7 @@ class Bookkeeper(Shelf):
             PriceChange: self._price_change,
             BookSnapshot: self._snapshot,
             LastTrade: self._trade,
+            BestBidAsk: self._tops,
             TickSizeChange: self._tick_change,
             MarketResolved: self._resolved,
             UnknownEvent: self._unknown,
@@ -327,6 +330,19 @@ class Bookkeeper(Shelf):
             self._counters.hash_matches += 1
             self._judge.vindicate(tracked)
             tracked.smooth()
+            self._soil(tracked)
+
+    def _tops(self, event: BestBidAsk, _: Nanos) -> None:
+        """The tops after the burst it belongs to. One of another time says nothing certain of the present book."""
+        tracked = self._find(event.market, event.asset)
+        if tracked is None or not tracked.book.seeded or event.timestamp_ms != tracked.burst_ms:
+            return
+        if event.best_bid == UNSAID or event.best_ask == UNSAID:
+            return
+        self._counters.bbo_checked += 1
+        tracked.hear_best(event.asset == tracked.yes, event.best_bid, event.best_ask)
+        tracked.look()
+        if tracked.suspicious:
             self._soil(tracked)
 
     def _tick_change(self, event: TickSizeChange, _: Nanos) -> None:

@@ -7,6 +7,8 @@ snapshot in its present epoch.
 a shorter way for the frames that need nothing special (see shortcuts); a property test proves that both agree.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from markets.domain import wire
@@ -17,7 +19,7 @@ from markets.domain.integrity import Doubt
 from markets.domain.numbers import BadNumber
 from markets.domain.oddities import ONE_IN, look
 from markets.domain.shortcuts import Shortcuts
-from markets.domain.units import NANOS_PER_SECOND, Nanos
+from markets.domain.units import NANOS_PER_SECOND, AssetId, Nanos
 
 __all__ = ["BURST_GRACE_NS", "HASH_GRACE_NS", "SNAPSHOT_GRACE_NS", "BookSet"]
 
@@ -66,7 +68,7 @@ class BookSet(Shortcuts):
         try:
             frame = _read_changes(data)
             if len(frame.price_changes) != 2:
-                return () if self._take_changes(frame, received_ns) else self._apply_decoded(data, received_ns)
+                return () if self._take_changes(frame, received_ns) else self.apply_events(data, received_ns)
             # From here on: one mirrored change. It is `_take_changes` written out for the frame that is nearly all.
             yes, no = frame.price_changes
             tracked, at = self._by_asset[yes.asset_id], frame.timestamp
@@ -88,11 +90,11 @@ class BookSet(Shortcuts):
                 or no.best_bid != no_bid
                 or price % tracked.tick
             ):
-                return self._apply_decoded(data, received_ns)
+                return self.apply_events(data, received_ns)
             whole, _, fraction = shares.partition(".")
             size = _wholes[whole] + _fractions[fraction]
         except (msgspec.MsgspecError, BadNumber, KeyError):  # decode says what is wrong with it, and where
-            return self._apply_decoded(data, received_ns)
+            return self.apply_events(data, received_ns)
         # Nothing can fail any more.
         book = tracked.book
         if side is _BUY:
@@ -114,18 +116,18 @@ class BookSet(Shortcuts):
             tracked.look()
         return ()
 
-    def distrust_frame(self, data: bytes, *, whole: bool) -> None:
+    def distrust_frame(self, data: bytes, *, whole: bool, delivered: Iterable[AssetId] | None = None) -> None:
         """A frame could not be read: whatever it meant to say is missing from the books it names.
 
-        One that names no book of ours may have been about any, and so may an array that is not `whole`: its rest may
-        have named more.
+        One that names no book of ours may have been about any that its socket has `delivered` (None: of all), and so
+        may an array that is not `whole`: its rest may have named more.
         """
         named = {market: None for market in named_markets(data) if market in self._tracked}
         named.update((tracked.condition_id, None) for tracked in self._of(named_assets(data)))
         for condition_id in named:
             self.distrust(condition_id, Doubt.MALFORMED)
         if not named or not (whole or data.lstrip().startswith(b"{")):
-            self.suspect(self._by_asset, Doubt.MALFORMED)
+            self.suspect(self._by_asset if delivered is None else delivered, Doubt.MALFORMED)
 
     def _apply_other(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
         if len(data) < _SMALL_FRAME and event_type(data) == b"book" and data.isascii():
@@ -134,9 +136,10 @@ class BookSet(Shortcuts):
                     return ()
             except (msgspec.MsgspecError, BadNumber):
                 pass
-        return self._apply_decoded(data, received_ns)
+        return self.apply_events(data, received_ns)
 
-    def _apply_decoded(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
+    def apply_events(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
+        """`apply_frame` for who needs every event: all of the frame's are built and returned."""
         events = decode(data)
         for event in events:
             self.apply(event, received_ns)

@@ -186,6 +186,11 @@ class Tracked(Front):
             self.contradicted = self.said_bid != UNSAID and differs
             self.said_bid, self.said_ask = yes.best_bid, yes.best_ask
 
+    def hear_best(self, yes: bool, bid: Price, ask: Price) -> None:
+        """Note tops told by themselves. They replace what the burst's changes said: both are of its end."""
+        self.contradicted = False
+        self.said_bid, self.said_ask = (bid, ask) if yes else (PRICE_ONE - ask, PRICE_ONE - bid)
+
     def look(self) -> None:
         """Compare the book with what was last said of its tops, of either token."""
         bid, ask, said = self.book.bid_top, self.book.ask_top, self.said_bid

@@ -6,28 +6,37 @@ Law: pacing changes when frames arrive, never their order or bytes. Clock and sl
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
 
+from markets.domain.cuts import Cut
 from markets.domain.events import Frame
 from markets.domain.units import NANOS_PER_SECOND, Nanos
 
 FRAMES_PER_TURN = 200
 
 
+T = TypeVar("T", Frame, Frame | Cut)
+
+
 async def paced(
-    frames: Iterable[Frame],
+    frames: Iterable[T],
     speed: float,
     *,
     now_ns: Callable[[], Nanos] = time.monotonic_ns,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> AsyncIterator[Frame]:
-    """Yield `frames` at `speed` times recorded time; 0 means as fast as possible, letting others run in between."""
+) -> AsyncIterator[T]:
+    """Yield `frames`, and the cuts among them, at `speed` times recorded time.
+
+    0 means as fast as possible, letting others run in between.
+    """
     started_ns = now_ns()
     first_ns: Nanos | None = None
     for count, frame in enumerate(frames, 1):
+        at_ns = frame.at_ns if isinstance(frame, Cut) else frame.received_ns
         if first_ns is None:
-            first_ns = frame.received_ns
+            first_ns = at_ns
         if speed > 0:
-            due_ns = started_ns + int((frame.received_ns - first_ns) / speed)
+            due_ns = started_ns + int((at_ns - first_ns) / speed)
             wait_ns = due_ns - now_ns()
             if wait_ns > 0:
                 await sleep(wait_ns / NANOS_PER_SECOND)

@@ -36,6 +36,7 @@ def overview(*, top: int) -> Json:
         "fills": execution.fills().count(),
         "pnl_pusd": {name: str(getattr(totals, name)) for name in ("pnl", "realised", "unrealised", "fees")},
         "trust": seen.summary.get("trust"),
+        "recipe": seen.summary.get("recipe"),
         "feed": seen.summary.get("feed"),
         "loop": seen.summary.get("loop"),
         "venue": seen.summary.get("venue"),

@@ -29,7 +29,9 @@ from execution.relayers.paper_exchange import PaperExchange
 from execution.signing import LocalSigner, SignatureType, sandbox_key
 from execution.store import DjangoJournal
 from execution.store_postgres import PostgresJournal
-from markets.domain.events import Frame, MarketEvent
+from markets.domain.books import BookSet
+from markets.domain.cuts import Recorded
+from markets.domain.events import MarketEvent
 from markets.domain.market import Generation, Market
 from markets.domain.units import ConditionId, Nanos, cash_from_decimal
 from markets.store import EventWriter
@@ -70,7 +72,7 @@ class Source:
     clob_url: str = ""
     user_url: str = ""
     recording: Path | None = None
-    frames: Iterable[Frame] = ()
+    frames: Iterable[Recorded] = ()
     speed: float = 1.0
 
 
@@ -262,10 +264,10 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
     recordings = Recordings(env.recordings, raw=raw, register=clerk, on_trouble=lambda trouble: wires.trouble(trouble))
     recordings.item(begin, begin.at_ns)
     wired = FeedWires(raw=recordings.raw)
-    feed = build_feed(env, source, lambda item: wires.push(item), wired)
+    feed = build_feed(env, source, trader.books, lambda item: wires.push(item), wired)
     facts = FactWriter(bench.journal)
     history = History(trader, EventWriter() if env.store_events else None)
-    wires.seen = history.heard
+    wires.seen, wired.on_resync = history.heard, history.resynced
 
     def on_facts(new: list[Fact]) -> None:
         facts.add(new)
@@ -309,9 +311,9 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
     return engine
 
 
-def build_feed(env: Env, source: Source, push: Callable[[Item], None], wires: FeedWires) -> MarketFeed:
+def build_feed(env: Env, source: Source, books: BookSet, push: Callable[[Item], None], wires: FeedWires) -> MarketFeed:
     if source.recording is not None:
-        return RecordedFeed(source.frames, source.speed, push)
+        return RecordedFeed(source.frames, source.speed, books, push)
     clob_url = source.clob_url or env.clob_url
     plan = FeedPlan(source.url, clob_url=clob_url, sides=env.feed_redundancy, audit_s=env.audit_s)
     return LiveFeed(plan, push, wires)

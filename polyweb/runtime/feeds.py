@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from execution.domain.commands import Resync
 from markets import metrics
+from markets.domain.books import BookSet
+from markets.domain.cuts import Cut, Recorded, Twin, cut_assets
 from markets.domain.events import Frame
 from markets.domain.integrity import Doubt
 from markets.domain.units import NANOS_PER_MILLI, AssetId
@@ -103,6 +105,7 @@ class LiveFeed:
         rng = random.Random()
         self._push = push
         self._wires = wires
+        self._twins = plan.sides > 1  # then a socket also brings tokens that came up on the other one
         self._pulse = Pulse()
         self._client = FeedClient(
             plan.url,
@@ -189,7 +192,7 @@ class LiveFeed:
 
     def _state(self, state: FeedState) -> None:
         if state.up:
-            self._push(FeedUp(state.at_ns, state.assets))
+            self._push(FeedUp(state.at_ns, state.assets, 0 if self._twins else state.connection))
         else:
             self._push(FeedDown(state.at_ns, state.assets, state.reason))
 
@@ -202,10 +205,15 @@ def _books_client(plan: FeedPlan) -> BooksClient | None:
 
 
 class RecordedFeed:
-    """A recording in the place of the venue, restamped to now. When it ends the books end with it."""
+    """A recording in the place of the venue, restamped to now. When it ends the books end with it.
 
-    def __init__(self, frames: Iterable[Frame], speed: float, push: Callable[[Item], None]) -> None:
-        self._frames = frames
+    At a cut in it the tokens concerned go down and come up again; a twin's telling is left out. `books` say which
+    tokens a market has.
+    """
+
+    def __init__(self, frames: Iterable[Recorded], speed: float, books: BookSet, push: Callable[[Item], None]) -> None:
+        self._told = (item for item in frames if not isinstance(item, Twin))
+        self._books = books
         self._speed = speed
         self._push = push
         self._pulse = Pulse()
@@ -216,13 +224,21 @@ class RecordedFeed:
     async def run(self) -> None:
         await self._playing.wait()
         self._push(FeedUp(time.time_ns(), self._assets))
-        async for frame in paced(self._frames, self._speed):
-            now = restamped(frame, time.time_ns())
+        async for item in paced(self._told, self._speed):
+            if isinstance(item, Cut):
+                self._cut(item)
+                continue
+            now = restamped(item, time.time_ns())
             self._pulse.beat(now)
             self._push(now)
         self.ended.set()
         self._push(FeedDown(time.time_ns(), self._assets, "recording ended"))
         await asyncio.Event().wait()
+
+    def _cut(self, cut: Cut) -> None:
+        assets, now_ns = cut_assets(self._books, cut), time.time_ns()
+        self._push(FeedDown(now_ns, assets, "the recording breaks off"))
+        self._push(FeedUp(now_ns, assets))
 
     def set_assets(self, assets: Sequence[AssetId]) -> None:
         """A recording holds what it holds; it starts once the engine knows its markets."""

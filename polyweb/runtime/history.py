@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from execution.domain.commands import Command
 from markets.domain.events import LastTrade, MarketEvent
 from markets.domain.units import Nanos
+from markets.feed.resync import ResyncRequest
 from markets.store import EventWriter
 from polyweb.runtime.observer import Observer
 from polyweb.runtime.trader import Trader
@@ -16,7 +17,7 @@ from polyweb.runtime.views import Json
 
 
 class History:
-    """Hears of trades from the trader, and every decision from the loop."""
+    """Hears of trades from the trader, of every decision from the loop, and of requests for snapshots from the feed."""
 
     def __init__(self, trader: Trader, writer: EventWriter | None) -> None:
         self._trader = trader
@@ -27,9 +28,15 @@ class History:
         if self._observer is not None and type(event) is LastTrade:
             self._observer.traded(self._trader.books, event, received_ns)
 
-    def decided(self, commands: Sequence[Command], now_ns: Nanos) -> None:
+    def decided(self, _: Sequence[Command], now_ns: Nanos) -> None:
         if self._observer is not None:
-            self._observer.look(self._trader.books, self._trader.decided, commands, now_ns)
+            self._observer.look(self._trader.books, self._trader.decided, now_ns)
+
+    def resynced(self, request: ResyncRequest) -> None:
+        """The feed has sent a request for a snapshot: what is only wished for, as of a recording, is none."""
+        if self._observer is not None and request.market:
+            number = int(request.request_id) if request.request_id.isdecimal() else 0
+            self._observer.asked(request.market, request.reason, number, request.at_ns)
 
     def flush(self) -> None:
         """At every heartbeat. Raises RuntimeError when the writer's thread has died."""

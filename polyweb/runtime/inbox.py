@@ -45,10 +45,14 @@ class TraderConfig:
 
 
 class FeedUp(msgspec.Struct, frozen=True, tag=True):
-    """A socket delivers these tokens from now on; their books wait for a snapshot."""
+    """A socket delivers these tokens from now on; their books wait for a snapshot.
+
+    `connection` brings all of its tokens by such items; 0 when it may bring others as well, as one of two twins does.
+    """
 
     at_ns: Nanos
     assets: tuple[AssetId, ...]
+    connection: int = 0
 
 
 class FeedDown(msgspec.Struct, frozen=True, tag=True):

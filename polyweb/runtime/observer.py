@@ -6,7 +6,6 @@ changes it; what it finds is handed over at once and forgotten.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from execution.domain.commands import Command, Resync
 from markets.domain.book import MarketBook
 from markets.domain.books import BookSet
 from markets.domain.events import LastTrade
@@ -34,7 +33,7 @@ class Observer:
                 Traded(event.market, received_ns, event.timestamp_ms, yes, event.price, event.size, event.side)
             )
 
-    def look(self, books: BookSet, changed: Iterable[ConditionId], commands: Iterable[Command], now_ns: Nanos) -> None:
+    def look(self, books: BookSet, changed: Iterable[ConditionId], now_ns: Nanos) -> None:
         """After a decision: compare the markets that changed with what was last seen of them."""
         for condition_id in changed:
             book = books.book(condition_id)
@@ -43,12 +42,14 @@ class Observer:
                 self._trust.pop(condition_id, None)
             else:
                 self._look_at(books, book, condition_id, now_ns)
-        for command in commands:
-            if isinstance(command, Resync) and command.reason != QUIET:
-                self._found.append(ResyncAsked(command.condition_id, now_ns, command.reason, command.request_id))
         if self._found:
             self._put(self._found)
             self._found = []
+
+    def asked(self, market: ConditionId, reason: str, request_id: int, at_ns: Nanos) -> None:
+        """A snapshot was asked for; it is handed over with the next look."""
+        if reason != QUIET:
+            self._found.append(ResyncAsked(market, at_ns, reason, request_id))
 
     def _look_at(self, books: BookSet, book: MarketBook, condition_id: ConditionId, now_ns: Nanos) -> None:
         doubt = books.doubt(condition_id)

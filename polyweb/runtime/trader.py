@@ -17,6 +17,7 @@ from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime import recall
 from polyweb.runtime.arbitrage import Arbitrageur
+from polyweb.runtime.deliveries import Deliveries
 from polyweb.runtime.inbox import (
     Control,
     Doubted,
@@ -60,6 +61,7 @@ class Trader(TradingState):
         self.decided: list[ConditionId] = []  # the markets whose change the last decision was about
         self._dirty: dict[ConditionId, None] = {}
         self._timed: dict[ConditionId, None] = {}
+        self._deliveries = Deliveries()
         self._sentry = Sentry(self)
         self._quoter = Quoter(self, self._sentry)
         self._ladder = Ladder(self)
@@ -73,8 +75,10 @@ class Trader(TradingState):
             case Frame():
                 self._frame(item)
             case FeedUp():
+                self._deliveries.up(item.connection, item.assets)
                 self.books.feed_up(item.assets)
             case FeedDown():
+                self._deliveries.down(item.assets)
                 self.books.feed_down(item.assets)
             case Doubted():
                 self.books.suspect(item.assets, item.reason)
@@ -120,7 +124,8 @@ class Trader(TradingState):
         except MalformedFrame as error:
             reason = error.reason.value
             self.counters.malformed[reason] = self.counters.malformed.get(reason, 0) + 1
-            self.books.distrust_frame(frame.data, whole=error.reason not in _CUT)
+            delivered = self._deliveries.of(frame.connection)
+            self.books.distrust_frame(frame.data, whole=error.reason not in _CUT, delivered=delivered)
             return
         for event in events:
             if type(event) is LastTrade:
@@ -132,9 +137,8 @@ class Trader(TradingState):
         """Tell the books; both ways leave them the same. Raises MalformedFrame before anything has changed."""
         if tap is None:
             return self.books.apply_frame(frame.data, frame.received_ns)
-        events = decode(frame.data)
+        events = self.books.apply_events(frame.data, frame.received_ns)
         for event in events:
-            self.books.apply(event, frame.received_ns)
             tap(event, frame.received_ns)
         return events
 

@@ -16,7 +16,7 @@ from django_celery_results.models import TaskResult
 
 from execution.domain.lease import LeaseHeld
 from execution.management.commands.sandbox import above_zero, some_markets
-from markets.feed.frames import read_frames, require_market_frames
+from markets.feed.frames import read_recording, require_market_frames
 from markets.feed.recorder import RecordingError
 from markets.gamma import UnreadableFile
 from polyweb.demo import prepare, probes, stage
@@ -105,7 +105,7 @@ class Command(BaseCommand):
             stage.stage_recording(recording, options["metadata"])
             # Nobody: a recording has no listing to refresh and no exchange to compare it with.
             env["POLYWEB_GAMMA_URL"] = env["POLYWEB_CLOB_URL"] = "http://127.0.0.1:9"
-            return Source(recording=recording, frames=read_frames(recording), speed=options["speed"])
+            return Source(recording=recording, frames=read_recording(recording), speed=options["speed"])
         words = ["--port", "0", "--markets", str(options["markets"]), "--seed", str(options["seed"])]
         child = stack.enter_context(started("sandbox", manage("sandbox", *words), env, speaks=True))
         children.append(child)

@@ -11,8 +11,9 @@ from markets.domain import market as domain
 from markets.domain.events import LastTrade, MarketEvent
 from markets.domain.units import Nanos
 from markets.feed.frames import read_frames
+from markets.feed.resync import ResyncRequest
 from markets.gamma import read_documents
-from markets.models import BookEvent, Market, TradePrint, TrustChange
+from markets.models import BookEvent, Market, ResyncEvent, TradePrint, TrustChange
 from markets.store import EventWriter
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import TraderConfig
@@ -76,3 +77,22 @@ async def played(followed: list[domain.Market]) -> int:
         turns.turn()
     await history.close()
     return heard
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+def test_a_request_for_a_snapshot_is_stored_when_it_is_sent() -> None:
+    services.store_documents(read_documents(RECORDING.with_name(RECORDING.name + ".metadata.json")))
+    Market.objects.update(watched=True)
+    [market, *_] = selectors.subscribed_markets()
+    history = History(Trader(TraderConfig(first_id=1, starting_cash=0)), EventWriter())
+    history.resynced(
+        ResyncRequest("41", market.condition_id, (market.yes, market.no), "tops", 1_800_000_000_000_000_000)
+    )
+    history.resynced(
+        ResyncRequest("42", market.condition_id, (market.yes, market.no), "quiet", 1_800_000_000_000_000_000)
+    )
+    history.decided([], 1_800_000_000_000_000_000)
+    asyncio.run(history.close())
+    [row] = ResyncEvent.objects.all()
+    assert (row.market.condition_id, row.reason, row.request_id) == (market.condition_id, "tops", 41)

@@ -105,6 +105,19 @@ def price_change(entries: list[dict[str, str]], at_ms: int) -> bytes:
     )
 
 
+def best_bid_ask(bid: str, ask: str, at_ms: int, asset: str = YES) -> bytes:
+    return frame(
+        {
+            "market": CONDITION,
+            "asset_id": asset,
+            "best_bid": bid,
+            "best_ask": ask,
+            "timestamp": str(at_ms),
+            "event_type": "best_bid_ask",
+        }
+    )
+
+
 def trade(price: str, at_ms: int, asset: str = YES) -> bytes:
     return frame(
         {

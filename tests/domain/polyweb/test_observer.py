@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from execution.domain.commands import Resync
 from markets.domain.events import LastTrade, Side
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.observed import Observed, ResyncAsked, TopMoved, Traded, TrustMoved
@@ -27,8 +26,8 @@ class Watched:
     def turn(self, *frames: bytes) -> list[Observed]:
         """What is new after these frames."""
         before, trader = len(self.facts), self.stage.trader
-        commands = self.stage.turn(*frames)
-        self.observer.look(trader.books, trader.decided, commands, self.stage.now)
+        self.stage.turn(*frames)
+        self.observer.look(trader.books, trader.decided, self.stage.now)
         return self.facts[before:]
 
     def seeded(self) -> "Watched":
@@ -90,17 +89,15 @@ def test_lost_trust_is_stored_with_its_reason_and_no_tops() -> None:
 def test_a_resync_is_stored_with_its_reason() -> None:
     watched = Watched().seeded()
     stage = watched.stage
-    lying = change(stage.market, stage.now, Side.BUY, 4700, 50, (4850, 5200))
-    watched.turn(lying)
-    stage.after(SECOND).tick()
-    [resync] = of(watched.turn(), ResyncAsked)
-    assert isinstance(resync, ResyncAsked)
-    assert (resync.market, resync.reason) == (stage.market.condition_id, Doubt.TOPS.value)
+    watched.observer.asked(stage.market.condition_id, Doubt.TOPS.value, 7, stage.now)
+    assert watched.turn() == [ResyncAsked(stage.market.condition_id, stage.now, Doubt.TOPS.value, 7)]
 
 
 def test_asking_a_quiet_book_to_show_itself_is_no_event() -> None:
     found: list[Observed] = []
-    Observer(found.extend).look(Stage().trader.books, [], [Resync(("1",), QUIET, "0x1")], 1)
+    observer = Observer(found.extend)
+    observer.asked("0x1", QUIET, 1, 1)
+    observer.look(Stage().trader.books, [], 1)
     assert found == []
 
 
@@ -118,5 +115,5 @@ def test_a_market_nobody_follows_leaves_nothing() -> None:
     stranger = a_market(9)
     printed = LastTrade(stranger.condition_id, stranger.yes, 1, 5200, SHARES, Side.BUY)
     watched.observer.traded(watched.stage.trader.books, printed, 1)
-    watched.observer.look(watched.stage.trader.books, [stranger.condition_id], [], 1)
+    watched.observer.look(watched.stage.trader.books, [stranger.condition_id], 1)
     assert watched.facts == []

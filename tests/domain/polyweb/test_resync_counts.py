@@ -2,7 +2,7 @@
 
 from markets.domain.events import Side
 from polyweb.runtime import views
-from polyweb.runtime.inbox import TraderConfig
+from polyweb.runtime.inbox import FeedDown, TraderConfig
 from tests.builders import SECOND, Stage, book, change
 
 
@@ -41,3 +41,18 @@ def test_a_wish_that_leaves_the_book_alone_is_published_all_the_same() -> None:
             assert condition_id == stage.market.condition_id
             asked = views.market_view(stage.trader, stage.market, stage.now)["resyncs"]
     assert asked == counts(stage)[1] == 1
+
+
+def test_the_end_of_a_recording_is_no_resync() -> None:
+    stage = Stage().quoting().after(SECOND)
+    before = counts(stage)[1], stage.trader.books.counters.resyncs.copy()
+    stage.apply(FeedDown(stage.now, (stage.market.yes, stage.market.no), "recording ended"))
+    for _ in range(120):
+        stage.after(SECOND).tick()
+        stage.turn()
+    assert (counts(stage)[1], stage.trader.books.counters.resyncs) == before
+
+
+def test_the_summary_names_the_state_of_the_hash_recipe() -> None:
+    stage = Stage()
+    assert views.summary(stage.trader, stage.now)["recipe"] == {"state": "reproduces", "matched": {}}
