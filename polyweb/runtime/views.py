@@ -148,7 +148,7 @@ def summary(trader: Trader, now_ns: Nanos) -> Json:
     return {
         "at_ms": now_ns // NANOS_PER_MILLI,
         "trust": {trust.value: count for trust, count in trusts.items()},
-        "recipe": {"state": trader.books.recipe_state.value, "matched": trader.books.recipes_matched},
+        "recipe": trader.books.recipe_state.value,
         "frames": counters.frames,
         "events": books.events,
         "malformed": sum(counters.malformed.values()),

@@ -99,6 +99,7 @@ def _deep(found: Json) -> list[str]:
         told = {key: value for key, value in (found[name] or {}).items() if key != RESYNC_LOG}
         figures = ", ".join(f"{key} {_figure(value)}" for key, value in sorted(told.items()))
         lines.append(f"{name:<12}{figures or 'unknown'}")
+    lines.append(f"hashes      {found['recipe'] or 'unknown'}")
     lines += [_asked(row) for row in (found["feed"] or {}).get(RESYNC_LOG, [])]
     engine = found["engine"]
     if engine["state"] != "never":

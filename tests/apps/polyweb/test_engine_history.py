@@ -21,6 +21,7 @@ from polyweb.runtime.loop import Turns
 from polyweb.runtime.trader import Trader
 from tests.builders import PUSD, a_control
 
+AT_NS = 1_800_000_000_000_000_000
 RECORDING = Path(__file__).resolve().parents[2] / "data" / "quiet_4_markets.jsonl.gz"
 
 
@@ -86,13 +87,9 @@ def test_a_request_for_a_snapshot_is_stored_when_it_is_sent() -> None:
     Market.objects.update(watched=True)
     [market, *_] = selectors.subscribed_markets()
     history = History(Trader(TraderConfig(first_id=1, starting_cash=0)), EventWriter())
-    history.resynced(
-        ResyncRequest("41", market.condition_id, (market.yes, market.no), "tops", 1_800_000_000_000_000_000)
-    )
-    history.resynced(
-        ResyncRequest("42", market.condition_id, (market.yes, market.no), "quiet", 1_800_000_000_000_000_000)
-    )
-    history.decided([], 1_800_000_000_000_000_000)
+    history.resynced(ResyncRequest("41", market.condition_id, tokens, "tops", AT_NS))
+    history.resynced(ResyncRequest("42", market.condition_id, tokens, "quiet", AT_NS))
+    history.decided([], AT_NS)
     asyncio.run(history.close())
     [row] = ResyncEvent.objects.all()
     assert (row.market.condition_id, row.reason, row.request_id) == (market.condition_id, "tops", 41)

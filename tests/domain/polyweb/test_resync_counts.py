@@ -55,4 +55,4 @@ def test_the_end_of_a_recording_is_no_resync() -> None:
 
 def test_the_summary_names_the_state_of_the_hash_recipe() -> None:
     stage = Stage()
-    assert views.summary(stage.trader, stage.now)["recipe"] == {"state": "reproduces", "matched": {}}
+    assert views.summary(stage.trader, stage.now)["recipe"] == "reproduces"
