@@ -87,6 +87,7 @@ def test_a_request_for_a_snapshot_is_stored_when_it_is_sent() -> None:
     Market.objects.update(watched=True)
     [market, *_] = selectors.subscribed_markets()
     history = History(Trader(TraderConfig(first_id=1, starting_cash=0)), EventWriter())
+    tokens = (market.yes, market.no)
     history.resynced(ResyncRequest("41", market.condition_id, tokens, "tops", AT_NS))
     history.resynced(ResyncRequest("42", market.condition_id, tokens, "quiet", AT_NS))
     history.decided([], AT_NS)
