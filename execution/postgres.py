@@ -6,7 +6,7 @@ it was committed.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, Literal, LiteralString, TypeAlias
 
 import psycopg
 
@@ -24,11 +24,17 @@ _ORM_ONLY = frozenset({"cursor_factory", "context", "prepare_threshold"})
 class Links:
     """`count` connections to `address`, whatever else stands there for the ORM. The one used last goes first: its
     statements are prepared. A lock held by somebody else is an error after `lock_wait_s`.
+
+    With `commit` "off" nobody waits for the disk: a server that crashes may lose the last half second. It never loses
+    what was committed before a commit that did wait.
     """
 
-    def __init__(self, address: Mapping[str, Any], count: int, *, lock_wait_s: float) -> None:
+    def __init__(
+        self, address: Mapping[str, Any], count: int, *, lock_wait_s: float, commit: Literal["on", "off"]
+    ) -> None:
         chosen = {name: value for name, value in address.items() if name not in _ORM_ONLY}
-        settings = [f"lock_timeout={round(lock_wait_s * 1_000)}", *_PLANS.split()]
+        waits = f"lock_timeout={round(lock_wait_s * 1_000)} synchronous_commit={commit}"
+        settings = [*waits.split(), *_PLANS.split()]
         options = " ".join([chosen.pop("options", ""), *(f"-c {setting}" for setting in settings)])
         own = {"connect_timeout": _CONNECT_S, "application_name": APPLICATION}
         self.address = {**own, **chosen, "options": options}

@@ -95,6 +95,8 @@ SELECT relayer, status, NULL::text, NULL::bigint FROM written
 UNION ALL SELECT NULL, NULL, trade_id, client_order_id FROM told WHERE id IS NULL
 """
 
+_TO_DISK: LiteralString = "SET LOCAL synchronous_commit TO on"
+
 _AUDIT: LiteralString = """
 INSERT INTO execution_execaudit (
     request_id, plan_id, action, relayer, dry_run, orders, accepted, rejected, unknown, decision_us, queue_us, sign_us,
@@ -122,8 +124,9 @@ class PostgresJournal(DjangoJournal):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         address = connection.get_connection_params()
-        self._ahead = Links(address, _AHEAD, lock_wait_s=LOCK_WAIT_S)
-        self._behind = Links(address, _BEHIND, lock_wait_s=LOCK_WAIT_S)
+        self._ahead = Links(address, _AHEAD, lock_wait_s=LOCK_WAIT_S, commit="on")
+        # An order's state is asked of the venue again after a crash, so it need not wait for the disk; fills do.
+        self._behind = Links(address, _BEHIND, lock_wait_s=LOCK_WAIT_S, commit="off")
         self._assets: dict[AssetId, tuple[int, str]] = {}
 
     async def intend(self, place: Place, submissions: Sequence[Submission], terms: Terms, at_ns: Nanos) -> None:
@@ -214,6 +217,7 @@ class PostgresJournal(DjangoJournal):
             statements.append((_MOVES, (_json(_told_moves(moves)),)))
         if fills:
             settled = [status.value for status in SETTLED]
+            statements.insert(0, (_TO_DISK, ()))
             statements.append((_FILLS, (_json(_told_fills(fills)), settled, TradeStatus.MATCHED.value)))
         _, rows = await self._behind.run(*statements)
         for relayer, status, trade_id, client_order_id in rows:

@@ -2,7 +2,8 @@
 
 from polyweb.benches.bench import Bench
 from polyweb.benches.ingest import Ingest
+from polyweb.benches.pipeline import Pipeline
 from polyweb.benches.quote import Quote
 from polyweb.benches.sign import Sign
 
-BENCHES: dict[str, Bench] = {"ingest": Ingest(), "quote": Quote(), "sign": Sign()}
+BENCHES: dict[str, Bench] = {"ingest": Ingest(), "pipeline": Pipeline(), "quote": Quote(), "sign": Sign()}

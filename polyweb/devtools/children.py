@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from polyweb.devtools.machine import Missing, say
 
@@ -80,16 +81,16 @@ def stop(child: Child) -> None:
         child.process.stdout.close()
 
 
-def first_line(child: Child) -> dict[str, str]:
+def first_line(child: Child, within_s: float = READY_TIMEOUT_S) -> dict[str, Any]:
     """The one JSON line a child prints once it listens. Raises Missing when it does not."""
     stdout = child.process.stdout
     assert stdout is not None, "started without speaks=True"
     with selectors.DefaultSelector() as ready:
         ready.register(stdout, selectors.EVENT_READ)
-        if not ready.select(READY_TIMEOUT_S):
-            raise Missing(f"the {child.role} did not listen within {READY_TIMEOUT_S:.0f} s")
+        if not ready.select(within_s):
+            raise Missing(f"the {child.role} did not listen within {within_s:.0f} s")
     line = stdout.readline()
     if not line:
         raise Missing(f"the {child.role} ended before it listened")
-    found: dict[str, str] = json.loads(line)
+    found: dict[str, Any] = json.loads(line)
     return found

@@ -15,7 +15,7 @@ from execution.domain.blotter import OrderMoved
 from execution.domain.commands import Fill, TradeStatus
 from execution.domain.orders import OrderEventKind, OrderState
 from execution.journal import Action, Audit, JournalUnavailable, Terms
-from execution.postgres import APPLICATION
+from execution.postgres import APPLICATION, Links, Row, Statement
 from execution.relayers.base import Submission
 from execution.store import DjangoJournal
 from execution.store_postgres import PostgresJournal
@@ -156,6 +156,34 @@ def test_cut_connections_are_one_refusal_and_the_next_writes_dial_again() -> Non
 
     run(scenario)
     assert set(models.Order.objects.values_list("client_order_id", flat=True)) == {1, 3, 4, 5, 6}
+
+
+def test_orders_and_fills_wait_for_the_disk_and_states_do_not() -> None:
+    market_row()
+
+    async def how(links: Links) -> str:
+        _, rows = await links.run(("SHOW synchronous_commit", ()))
+        return str(rows[0][0])
+
+    async def scenario(journal: PostgresJournal) -> None:
+        assert [await how(journal._ahead), await how(journal._behind)] == ["on", "off"]
+        told: list[Statement] = []
+        run_it = journal._behind.run
+
+        async def listened(*statements: Statement) -> tuple[int, list[Row]]:
+            told.extend(statements)
+            return await run_it(*statements)
+
+        journal._behind.run = listened  # type: ignore[method-assign]
+        await journal.intend(place(), submissions(1), TERMS, NOW)
+        await journal.record([moved(1, OrderState.LIVE, OrderEventKind.ACCEPT, 1_000)])
+        assert len(told) == 1
+        await journal.record([fill(1, "t-1"), moved(1, OrderState.CANCELLED, OrderEventKind.CANCEL, 2_000)])
+        assert told[1][0] == "SET LOCAL synchronous_commit TO on"
+        assert len(told) == 4
+
+    run(scenario)
+    assert models.Fill.objects.count() == 1
 
 
 def hold_the_plans(taken: Event, release: Event) -> None:
