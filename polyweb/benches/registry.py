@@ -1,9 +1,16 @@
 """The benches by name."""
 
 from polyweb.benches.bench import Bench
+from polyweb.benches.dutch import Dutch
 from polyweb.benches.ingest import Ingest
 from polyweb.benches.pipeline import Pipeline
 from polyweb.benches.quote import Quote
 from polyweb.benches.sign import Sign
 
-BENCHES: dict[str, Bench] = {"ingest": Ingest(), "pipeline": Pipeline(), "quote": Quote(), "sign": Sign()}
+BENCHES: dict[str, Bench] = {
+    "dutch": Dutch(),
+    "ingest": Ingest(),
+    "pipeline": Pipeline(),
+    "quote": Quote(),
+    "sign": Sign(),
+}

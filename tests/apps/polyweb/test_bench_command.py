@@ -88,3 +88,13 @@ def test_sign_prints_a_line_for_each_client() -> None:
 def test_sign_needs_enough_orders_for_the_slow_ones() -> None:
     with pytest.raises(CommandError, match="--orders must be at least 10"):
         output("--orders", 9, bench="sign")
+
+
+def test_dutch_reports_updates_per_second_memory_and_the_cost_of_a_look() -> None:
+    found = json.loads(
+        output("--markets", 60, "--events", 10, "--changes", 500, "--rounds", 1, "--json", bench="dutch")
+    )
+    assert {"updates_per_s", "memory_mb", "same_list_again_ms", "machine"} <= set(found)
+    assert found["look_us_by_outcomes"].keys() == {"2", "8", "32", "128"}
+    with pytest.raises(CommandError, match="at least twice"):
+        output("--markets", 10, "--events", 10, bench="dutch")
