@@ -17,8 +17,8 @@ from polyweb.operations import approvals, reconciliation, rule_review, watchdog
 
 @shared_task(name="polyweb.tasks.reconcile", soft_time_limit=120)  # type: ignore[untyped-decorator]
 def reconcile() -> dict[str, Any]:
-    """Compare our open orders with the venue's where it can be read, and our rows with each other."""
-    done = reconciliation.reconcile(relayer=settings.POLYWEB.relayer, source="task")
+    """Compare the account with our rows where the venue can be read, and our rows with each other."""
+    done = reconciliation.reconcile(settings.POLYWEB, source="task")
     return {
         "result": done.result,
         "available": done.report.available,
@@ -30,7 +30,7 @@ def reconcile() -> dict[str, Any]:
 @shared_task(name="polyweb.tasks.report_allowances", soft_time_limit=120)  # type: ignore[untyped-decorator]
 def report_allowances() -> dict[str, Any]:
     """Report what the wallet has approved against what trading needs; nothing is ever sent."""
-    done = approvals.report_allowances(relayer=settings.POLYWEB.relayer, needed=settings.POLYWEB.paper_cash)
+    done = approvals.report_allowances(settings.POLYWEB, needed=settings.POLYWEB.paper_cash)
     return {"available": done.report.available, "missing": done.report.missing, "reason": done.reason}
 
 

@@ -73,7 +73,7 @@ _SPENDERS: Mapping[Generation, tuple[tuple[str, str, Goal], ...]] = {
         ("0x12121212006e4CD160D18e3f00711DA5c3372600", "Router", Goal.SPLIT_AND_MERGE),
     ),
 }
-_SHARES: Mapping[Generation, tuple[str, str]] = {
+SHARES_TOKENS: Mapping[Generation, tuple[str, str]] = {
     Generation.V1: (CTF, "ConditionalTokens"),
     Generation.V2: (POSITION_MANAGER, "PositionManager"),
 }
@@ -86,7 +86,7 @@ def required(generations: Iterable[Generation]) -> tuple[Approval, ...]:
     rows: list[Approval] = []
     for generation in dict.fromkeys(generations):
         for spender, name, goal in _SPENDERS.get(generation, ()):
-            token, token_name = _SHARES[generation]
+            token, token_name = SHARES_TOKENS[generation]
             rows.append(Approval(Kind.ERC20, PUSD, "pUSD", spender, name, goal))
             rows.append(Approval(Kind.ERC1155, token, token_name, spender, name, goal))
     return tuple(rows)

@@ -33,6 +33,7 @@ class CorrectionKind(StrEnum):
     NOT_LISTED = "ours, but the venue does not list it"
     FILLS_MISSED = "the venue has matched more than we were told"
     FOREIGN = "not ours"
+    FOREIGN_GONE = "not ours, cancelled on request"
     POSITION_DRIFT = "position differs"
     CASH_DRIFT = "cash differs"
     DUST = "settlement dust, taken over"

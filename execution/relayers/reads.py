@@ -109,9 +109,14 @@ class ClobReads:
         text = str(reply.body.get("balance", ""))
         return Ok(int(text)) if text.isascii() and text.isdigit() else Unavailable(f"balance: {text[:40]!r}")
 
-    async def allowances(self) -> Ok[dict[str, int]] | Unavailable:
-        """How much pUSD (1e-6) each contract may move, by its address in lower case."""
-        query = urlencode({"asset_type": "COLLATERAL", "signature_type": str(self._signature_type.value)})
+    async def allowances(
+        self, of: Generation = Generation.UNKNOWN, token: AssetId = ""
+    ) -> Ok[dict[str, int]] | Unavailable:
+        """How much pUSD (1e-6) each contract may move, by its address in lower case; with a generation and one of its
+        tokens, how much of its shares, where anything above 0 is an approved operator.
+        """
+        asked = {"asset_type": _ASSET_TYPES.get(of, "COLLATERAL")} | ({"token_id": token} if token else {})
+        query = urlencode(asked | {"signature_type": str(self._signature_type.value)})
         reply = await self._http.call("GET", "/balance-allowance", query=query)
         if isinstance(reply, Lost) or not reply.ok or not isinstance(reply.body, dict):
             return _unavailable(reply)

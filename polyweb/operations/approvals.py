@@ -8,16 +8,17 @@ from decimal import Decimal
 
 from execution import services
 from execution.domain import allowances
-from execution.domain.allowances import Row, Status
+from execution.domain.allowances import PUSD, SHARES_TOKENS, Row, Status
 from execution.models import AllowanceReport
 from markets.domain.market import Generation
 from markets.domain.units import cash_from_decimal
 from markets.models import Market
+from polyweb.env import Env
+from polyweb.operations import account
 
 NO_CHAIN = {
     "fake": "the fake relayer has no wallet on a chain: nothing needs to be approved",
     "paper": "the paper relayer has no wallet on a chain: nothing needs to be approved",
-    "real": "the real wallet is not read from here: the engine asks the venue before it trades",
 }
 
 
@@ -30,15 +31,30 @@ class Reported:
     reason: str
 
 
-def report_allowances(*, relayer: str, needed: Decimal) -> Reported:
-    """`needed` is the cash in pUSD that orders may move."""
-    approvals = allowances.required(_generations())
-    rows = allowances.report(approvals, {}, cash_from_decimal(needed, "needed"))
+def report_allowances(env: Env, *, needed: Decimal) -> Reported:
+    """`needed` is the cash in pUSD that orders may move. The venue tells what it knows of; the rest stays unread."""
+    generations = _generations()
+    wallet, reason = "", NO_CHAIN.get(env.relayer, "")
+    found: dict[tuple[str, str], int | None] = {}
+    if not reason:
+        try:
+            wallet, found = _read(account.allowances(env, generations))
+        except account.AccountUnread as error:
+            reason = f"the {env.relayer} relayer's wallet could not be read: {error}"
+    rows = allowances.report(allowances.required(generations), found, cash_from_decimal(needed, "needed"))
     missing = sum(row.status in (Status.MISSING, Status.LOW) for row in rows)
-    report = services.record_allowances(
-        wallet="", available=False, rows=[_values(row) for row in rows], missing=missing
-    )
-    return Reported(report, rows, NO_CHAIN[relayer])
+    values = [_values(row) for row in rows]
+    report = services.record_allowances(wallet=wallet, available=not reason, rows=values, missing=missing)
+    return Reported(report, rows, reason)
+
+
+def _read(allowed: account.Allowed) -> tuple[str, dict[tuple[str, str], int | None]]:
+    """By token and spender, as the report wants it."""
+    found: dict[tuple[str, str], int | None] = {(PUSD, spender): sum_ for spender, sum_ in allowed.cash.items()}
+    for generation, spenders in allowed.shares.items():
+        token = SHARES_TOKENS[generation][0]
+        found |= {(token, spender): int(sum_ > 0) for spender, sum_ in spenders.items()}
+    return allowed.wallet, found
 
 
 def _generations() -> list[Generation]:

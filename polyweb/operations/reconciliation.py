@@ -1,11 +1,11 @@
 """Our books against the venue's, from outside the engine, and against themselves.
 
-Law: it reports and changes nothing. Where the venue cannot be read from here the report says so and concludes nothing
-about it; what our own rows contradict is found all the same.
+Law: it reports and changes none of our rows. Where the venue cannot be read from here the report says so and concludes
+nothing about it; what our own rows contradict is found all the same.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,8 @@ from django.utils import timezone
 from execution import selectors, services
 from execution.domain.reconcile import Correction, CorrectionKind
 from execution.models import Fill, Order, ReconcileReport
+from polyweb.env import Env
+from polyweb.operations import account
 from risk import services as risk
 
 INCIDENT_KEY = "reconciliation: own rows"
@@ -26,12 +28,14 @@ MAX_ROWS = 200
 NO_VENUE = {
     "fake": "the fake venue lives inside the engine and cannot be read from another process",
     "paper": "the paper venue lives inside the engine and cannot be read from another process",
-    "real": "the venue is compared by the engine when it starts, not from here",
 }
-
+ACCOUNT_KEY = "reconciliation: account"
 
 # These have no venue anybody but the engine could read: that it was not read is no trouble.
-IN_PROCESS = frozenset({"fake", "paper"})
+IN_PROCESS = frozenset(NO_VENUE)
+# What a stranger does is told by itself, and a person may want it so.
+_STRANGE = frozenset({CorrectionKind.FOREIGN})
+OWN_KINDS = frozenset({CorrectionKind.UNWATCHED.value, CorrectionKind.FILLS_DISAGREE.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +56,50 @@ class Reconciled:
         return "not applicable" if self.report.relayer in IN_PROCESS else "not read"
 
 
-def reconcile(*, relayer: str, source: str, now: datetime | None = None) -> Reconciled:
-    """Compare and keep a report; contradictions in our own rows also open an incident, which closes with them."""
+def reconcile(env: Env, *, source: str, cancel_foreign: bool = False, now: datetime | None = None) -> Reconciled:
+    """Compare and keep a report. What differs opens an incident, which closes when nothing does.
+
+    `cancel_foreign` takes strangers' orders down; those that went are in the report as such.
+    """
     now = now or timezone.now()
-    corrections = [*_unwatched(now), *_disagreeing(now)][:MAX_ROWS]
-    report = services.reconcile(source=source, relayer=relayer, corrections=corrections, available=False)
-    if corrections:
-        first = corrections[0]
-        text = f"{len(corrections)} contradictions in our own rows, first: order {first.subject} {first.kind.value}"
-        risk.open_incident(kind="reconciliation", key=INCIDENT_KEY, text=text)
-    else:
-        risk.close_incident_by_key(key=INCIDENT_KEY)
-    return Reconciled(report, NO_VENUE[relayer])
+    own = [*_unwatched(now), *_disagreeing(now)][:MAX_ROWS]
+    theirs, reason = _account(env, cancel_foreign=cancel_foreign)
+    available = theirs is not None
+    report = services.reconcile(
+        source=source, relayer=env.relayer, corrections=[*own, *(theirs or ())][:MAX_ROWS], available=available
+    )
+    _tell(INCIDENT_KEY, "contradictions in our own rows", own)
+    if theirs is not None:
+        _tell(ACCOUNT_KEY, "differences with the venue", [each for each in theirs if each.kind not in _STRANGE])
+    return Reconciled(report, reason)
+
+
+def _account(env: Env, *, cancel_foreign: bool) -> tuple[tuple[Correction, ...] | None, str]:
+    """What differs at the venue, or None and why it was not read."""
+    if env.relayer in NO_VENUE:
+        return None, NO_VENUE[env.relayer]
+    try:
+        found = account.compare(env)
+        strangers = [each.subject for each in found if each.kind in _STRANGE]
+        if cancel_foreign and strangers:
+            gone = account.cancel(env, strangers)
+            found = tuple(_cancelled(each) if each.subject in gone else each for each in found)
+    except account.AccountUnread as error:
+        return None, str(error)
+    return found, ""
+
+
+def _cancelled(stranger: Correction) -> Correction:
+    return Correction(CorrectionKind.FOREIGN_GONE, 0, stranger.subject, stranger.detail)
+
+
+def _tell(key: str, what: str, found: Sequence[Correction]) -> None:
+    if not found:
+        risk.close_incident_by_key(key=key)
+        return
+    first = found[0]
+    text = f"{len(found)} {what}, first: {first.subject} {first.kind.value} ({first.detail})"
+    risk.open_incident(kind="reconciliation", key=key, text=text)
 
 
 def _unwatched(now: datetime) -> Iterator[Correction]:

@@ -75,6 +75,10 @@ class Past:
     known_ns: Nanos
 
 
+def signature_type(env: Env) -> SignatureType:
+    return _TYPES[env.signature_type]
+
+
 def signing_key(env: Env) -> SigningKey:
     """The key to trade with. Raises KeyUnavailable; takes half a second where it opens a keystore."""
     if env.keystore is not None and env.keystore_passphrase_file is not None:

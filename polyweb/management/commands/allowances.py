@@ -22,14 +22,15 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, as_json: bool, **options: Any) -> None:
         env = settings.POLYWEB
-        done = approvals.report_allowances(relayer=env.relayer, needed=env.paper_cash)
+        done = approvals.report_allowances(env, needed=env.paper_cash)
         report = done.report
         if as_json:
             values = {"relayer": env.relayer, "wallet": report.wallet, "available": report.available}
             figures = {"reason": done.reason, "missing": report.missing, "rows": report.rows}
             self.stdout.write(json.dumps({**values, **figures}))
         else:
-            self.stdout.write(f"not read: {done.reason}\na wallet of your own would need:")
-            self.stdout.write("\n".join(f"  {allowances.describe(row)}" for row in done.rows))
+            head = f"wallet {report.wallet}" if report.available else f"not read: {done.reason}\na wallet would need"
+            lines = [f"  {allowances.describe(row)}" for row in done.rows]
+            self.stdout.write("\n".join([f"{head}:", *lines]))
         if report.missing:
             raise SystemExit(1)

@@ -1,6 +1,7 @@
 """A running engine and somebody else on its account: strangers' orders are left, money that moves trips the breaker."""
 
 import asyncio
+import json
 import signal
 import sys
 import time
@@ -73,6 +74,15 @@ async def somebody_else(place: Installation, price: int, order_type: OrderType) 
     return signed.order_id, {each.order_id for each in listed.value}
 
 
+def differences(place: Installation, *words: str) -> set[str]:
+    """What `manage.py reconcile` finds at the venue, in the words of its kinds."""
+    done = place.manage("reconcile", "--json", *words)
+    told = json.loads(done.stdout)
+    assert told["available"], told["reason"]
+    assert done.returncode == (1 if told["corrections"] else 0)
+    return {row["kind"] for row in told["corrections"]}
+
+
 def test_a_strangers_order_is_told_and_left_and_a_strangers_trade_takes_every_quote_down(place: Installation) -> None:
     stranger, _ = asyncio.run(somebody_else(place, 100, OrderType.GTC))
     with place.started(sys.executable, "manage.py", "run_engine") as child:
@@ -80,6 +90,7 @@ def test_a_strangers_order_is_told_and_left_and_a_strangers_trade_takes_every_qu
         eventually(lambda: child.poll() is not None or place.one(live) >= 2, "quotes rest at the venue")
         foreign = "SELECT count(*) FROM risk_incident WHERE kind = 'foreign_orders' AND closed_at IS NULL"
         eventually(lambda: place.one(foreign) == 1, "the stranger's order is told")
+        assert differences(place) == {"not ours"}
         _, resting = asyncio.run(somebody_else(place, 9_900, OrderType.FAK))
         assert stranger in resting
         tripped = "SELECT count(*) FROM risk_breaker WHERE kind = 'drift' AND state = 'open'"
@@ -88,3 +99,14 @@ def test_a_strangers_order_is_told_and_left_and_a_strangers_trade_takes_every_qu
         (reason,) = place.rows("SELECT reason FROM risk_breaker WHERE kind = 'drift'")[0]
         assert " there, " in reason
         assert finish(child, signal.SIGTERM) == 0
+    assert "position differs" in differences(place)
+    asyncio.run(somebody_else(place, 100, OrderType.GTC))
+    assert "not ours, cancelled on request" in differences(place, "--cancel-foreign")
+    assert "not ours" not in differences(place)
+
+
+def test_the_wallets_approvals_are_read_from_the_venue(place: Installation) -> None:
+    told = json.loads(place.manage("allowances", "--json").stdout)
+    assert (told["available"], told["missing"], told["wallet"]) == (True, 0, sandbox_key().address)
+    trading = {(row["token_name"], row["status"]) for row in told["rows"] if row["goal"] == "trade"}
+    assert trading == {("pUSD", "ok"), ("ConditionalTokens", "ok")}

@@ -6,12 +6,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from execution.models import EngineStatus, Order
 from execution.services import Beat, beat
 from markets.feed.recorder import Recorder, RecordKind
 from markets.models import Market, Recording
 from markets.services import Tidied, tidy_recordings
+from polyweb.devtools.machine import free_port
+from polyweb.env import Env
 from polyweb.operations import approvals, reconciliation, watchdog
 from risk.models import Breaker, Incident
 from tests.execution_rows import LONG_AGO, fill_row, market_row, order_row
@@ -20,6 +23,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PATIENCE = timedelta(seconds=15)
+
+
+def env(relayer: str, **changes: str) -> Env:
+    here: Env = settings.POLYWEB
+    return here.model_copy(update={"relayer": relayer, **changes})
 
 
 def heartbeat(age_s: float, state: str = "running") -> None:
@@ -89,7 +97,7 @@ def test_a_healthy_engine_leaves_no_row_behind() -> None:
 
 
 def reconciled() -> list[tuple[str, int]]:
-    done = reconciliation.reconcile(relayer="paper", source="task", now=NOW)
+    done = reconciliation.reconcile(env("paper"), source="task", now=NOW)
     assert done.report.available is False
     assert "inside the engine" in done.reason
     return [(row["kind"], row["client_order_id"]) for row in done.report.corrections]
@@ -144,12 +152,16 @@ def test_fills_that_do_not_add_up_are_found() -> None:
     assert reconciled() == [(kind, 2), (kind, 3)]
 
 
-def test_the_real_venue_is_said_to_be_unread_not_empty() -> None:
-    done = reconciliation.reconcile(relayer="real", source="cli", now=NOW)
-    assert (done.report.available, done.reason) == (
-        False,
-        "the venue is compared by the engine when it starts, not from here",
-    )
+def test_a_real_venue_that_cannot_be_read_is_said_to_be_unread_not_empty() -> None:
+    nowhere = env("real", clob_url=f"http://127.0.0.1:{free_port()}")
+    done = reconciliation.reconcile(nowhere, source="cli", now=NOW)
+    assert (done.report.available, done.result) == (False, "not read")
+    assert "derive-api-key" in done.reason
+
+
+def test_without_a_key_the_account_is_unread_with_the_reason() -> None:
+    done = reconciliation.reconcile(env("real"), source="cli", now=NOW)
+    assert "POLYWEB_KEYSTORE" in done.reason
 
 
 # Allowances
@@ -157,7 +169,7 @@ def test_the_real_venue_is_said_to_be_unread_not_empty() -> None:
 
 @pytest.mark.parametrize("relayer", ["fake", "paper", "real"])
 def test_what_was_not_read_is_unread_and_never_missing(relayer: str) -> None:
-    done = approvals.report_allowances(relayer=relayer, needed=Decimal(1000))
+    done = approvals.report_allowances(env(relayer), needed=Decimal(1000))
     assert (done.report.available, done.report.missing) == (False, 0)
     assert {row["status"] for row in done.report.rows} == {"could not be read"}
     assert relayer in done.reason
@@ -166,7 +178,7 @@ def test_what_was_not_read_is_unread_and_never_missing(relayer: str) -> None:
 def test_only_the_generations_that_trade_are_reported() -> None:
     market_row()
     Market.objects.update(trading=True, generation="v2")
-    names = {row["spender_name"] for row in approvals.report_allowances(relayer="paper", needed=Decimal(1)).report.rows}
+    names = {row["spender_name"] for row in approvals.report_allowances(env("paper"), needed=Decimal(1)).report.rows}
     assert names == {"ExchangeV3", "Router"}
 
 
