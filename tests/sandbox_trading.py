@@ -75,6 +75,7 @@ class Trading:
         self.sensed: list[str] = []
         self.settled: list[str] = []
         self.holds: list[str] = []
+        self.winners: dict[ConditionId, AssetId] = {}
         self.stated: dict[AssetId, Stated] = {}
         self.ahead_ns: Nanos = 0
         self._numbers = itertools.count(1)
@@ -160,6 +161,7 @@ class Trading:
             on_trouble=self.troubles.append,
             on_settled=self.settled.append,
             hold=self.holds.append,
+            winners=self.winners,
             rounds=Rounds(**{"every_s": 60.0} | rounds),
             now_ns=self.clock,
         )

@@ -38,6 +38,7 @@ class CorrectionKind(StrEnum):
     CASH_DRIFT = "cash differs"
     DUST = "settlement dust, taken over"
     ADOPTED = "a position from before us, adopted"
+    REDEEMED = "redeemed after its market resolved"
     LEFT_BEHIND = "rests there, though it has ended here"
     UNTOLD_TRADE = "a trade of ours that has no fill here"
     UNWATCHED = "open here while no engine runs"

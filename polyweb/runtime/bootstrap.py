@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from execution.domain.commands import Outcome
 from execution.domain.lease import Lease
 from execution.domain.moments import nanos
+from execution.domain.postings import Posting
 from execution.engine import Hands, Trouble
 from execution.journal import Journal, Terms
 from execution.relayers.base import Relayer
@@ -45,12 +46,13 @@ from polyweb.runtime.inbox import Begin, Item, TraderConfig
 from polyweb.runtime.keeper import Keeper
 from polyweb.runtime.lifeline import pings
 from polyweb.runtime.loop import Turns
+from polyweb.runtime.payouts import Payouts
 from polyweb.runtime.publisher import Publisher, Send
 from polyweb.runtime.real_venue import Past, RealVenue, open_venue
 from polyweb.runtime.reconciler import Rounds
 from polyweb.runtime.recordings import Recordings
 from polyweb.runtime.state import Fact
-from polyweb.runtime.trader import Trader
+from polyweb.runtime.trader import Ear, Trader
 from polyweb.runtime.venue_link import Access, Ears, InProcess, Opening
 from polyweb.runtime.views import Json
 
@@ -254,6 +256,32 @@ def _hands(env: Env, trader: Trader, bench: _Bench, terms: Terms) -> Hands:
     )
 
 
+def _payouts(env: Env, trader: Trader, bench: _Bench) -> Payouts:
+    """At a venue inside the engine both ledgers are told: the trader's, and the one that stands in for the venue's."""
+
+    def book(posting: Posting) -> None:
+        if isinstance(bench.access.relayer, PaperRelayer):
+            bench.access.relayer.exchange.ledger.post(posting)
+        bench.wires.push(posting)
+
+    return Payouts(
+        relayer=env.relayer,
+        at_once=env.relayer in IN_PROCESS,
+        ledger=trader.ledger,
+        market=trader.known,
+        rows=bench.clerk,
+        push=book,
+    )
+
+
+def _both(one: Ear, other: Ear) -> Ear:
+    def hear(event: MarketEvent, now_ns: Nanos) -> None:
+        one(event, now_ns)
+        other(event, now_ns)
+
+    return hear
+
+
 async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engine:
     clerk, wires = bench.clerk, bench.wires
     dry_run = env.relayer == "real" and env.dry_run
@@ -267,7 +295,8 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
     feed = build_feed(env, source, trader.books, lambda item: wires.push(item), wired)
     facts = FactWriter(bench.journal)
     history = History(trader, EventWriter() if env.store_events else None)
-    wires.seen, wired.on_resync = history.heard, history.resynced
+    payouts = _payouts(env, trader, bench)
+    wires.seen, wired.on_resync = _both(history.heard, payouts.heard), history.resynced
 
     def on_facts(new: list[Fact]) -> None:
         facts.add(new)
@@ -298,6 +327,7 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
         mode=describe(env, source),
         recordings=recordings,
         history=history,
+        payouts=payouts,
         link=bench.access.link,
         lifelines=pings(env),
         leave_to_heartbeat=env.outage == "heartbeat",

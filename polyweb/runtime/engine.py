@@ -35,6 +35,7 @@ from polyweb.runtime.keeper import Keeper
 from polyweb.runtime.lifeline import Lifeline, Ping
 from polyweb.runtime.lookout import Lookout, listing
 from polyweb.runtime.loop import Turns
+from polyweb.runtime.payouts import Payouts
 from polyweb.runtime.publisher import Publisher
 from polyweb.runtime.recipe_alarm import RecipeAlarm
 from polyweb.runtime.reconciler import Account, Reconciler, Rounds
@@ -90,6 +91,7 @@ class Parts:
     link: VenueLink
     keeper: Keeper
     rounds: Rounds
+    payouts: Payouts
     lifelines: Mapping[str, Ping]
     leave_to_heartbeat: bool = False
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -146,6 +148,7 @@ class Engine:
             on_trouble=self.trouble,
             on_settled=self._incidents.settled,
             hold=lambda reason: self.hold("reconciliation", reason),
+            winners=parts.payouts.winners,
             rounds=parts.rounds,
         )
         parts.link.when_caught_up(reconciler.caught_up)
@@ -229,6 +232,7 @@ class Engine:
             "points": self._draw_points(),
             "incidents": self._incidents.run(),
             "lookout": self._lookout.run(),
+            "payouts": parts.payouts.run(),
             "vitals": self._vitals.run(),
             "recordings": parts.recordings.run(),
             **{name: self._lifeline(name, ping).run() for name, ping in parts.lifelines.items()},

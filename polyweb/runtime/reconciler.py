@@ -25,15 +25,21 @@ from execution.engine import Trouble
 from execution.relayers.base import Balances, Ok, Unavailable
 from execution.user_feed import CaughtUp
 from markets.domain.market import Generation, Market
-from markets.domain.units import NANOS_PER_SECOND, PRICE_ONE, AssetId, Nanos, Price, size_text
+from markets.domain.units import NANOS_PER_SECOND, PRICE_ONE, AssetId, ConditionId, Nanos, Price, size_text
 from polyweb.runtime.inbox import Sensed
 from polyweb.runtime.lookout import SETTLE_TURNS, Inbox, Lookout, Reports, VenueUnreadable
+from polyweb.runtime.payouts import yes_pays
 from risk.domain.breakers import BreakerKind
 
 log = structlog.get_logger(__name__)
 
 START_TRIES = 5
 ASSETS_A_ROUND = 200
+_KINDS = {
+    PostingKind.DUST: CorrectionKind.DUST,
+    PostingKind.ADOPTED: CorrectionKind.ADOPTED,
+    PostingKind.PAYOUT: CorrectionKind.REDEEMED,
+}
 FOREIGN_KEY = "reconciliation: foreign orders"
 SHOWN = 5
 
@@ -110,6 +116,7 @@ class Reconciler:
         on_trouble: Callable[[Trouble], None],
         on_settled: Callable[[str], None],
         hold: Callable[[str], None],
+        winners: Mapping[ConditionId, AssetId],
         rounds: Rounds,
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
@@ -124,6 +131,7 @@ class Reconciler:
         self._on_trouble = on_trouble
         self._on_settled = on_settled
         self._hold = hold
+        self._winners = winners
         self._rounds = rounds
         self._now_ns = now_ns
         self._watch = DriftWatch()
@@ -261,10 +269,15 @@ class Reconciler:
         now_ns = self._now_ns()
         found = self._watch.look(self._ledger, held.cash, held.shares, of, now_ns)
         explained = self._dust(found, of, now_ns)
+        redeemed = self._redeemed(found, of, now_ns)
+        explained |= redeemed
         if source == "start":
             explained |= await self._from_before(found, of, now_ns)
         await self._book(list(explained.values()), fold)
         drift = [each for each in found if each.proved and not each.dust and each.subject not in explained]
+        if redeemed:  # their cash is explained with them: look at it again
+            self._watch.forget(CASH)
+            drift = [each for each in drift if each.subject != CASH]
         wrong = "; ".join(f"{_named(each.subject, of)}: {each.describe()}" for each in drift[:SHOWN])
         self._inbox.push(Sensed(now_ns, BreakerKind.DRIFT, wrong))
         for subject in explained:
@@ -287,6 +300,19 @@ class Reconciler:
             posting_id = f"dust-{now_ns}-{number}"
             taken[each.subject] = postings.adjusted(posting_id, PostingKind.DUST, leg, price, now_ns, each.describe())
         return taken
+
+    def _redeemed(self, found: Sequence[Difference], of: Mapping[AssetId, Market], now_ns: Nanos) -> dict[str, Posting]:
+        """Shares of a resolved market that have gone were redeemed, for what its resolution pays."""
+        paid: dict[str, Posting] = {}
+        for number, each in enumerate(found):
+            market = of.get(each.subject)
+            if market is None or not each.proved or each.away >= 0 or each.dust:
+                continue
+            price = yes_pays(market, self._winners.get(market.condition_id, ""))
+            if price is not None:
+                posting_id, held = f"redeemed-{now_ns}-{number}", {each.subject: -each.away}
+                paid[each.subject] = postings.payout(posting_id, market, held, price, now_ns, each.describe())
+        return paid
 
     async def _from_before(
         self, found: Sequence[Difference], of: Mapping[AssetId, Market], now_ns: Nanos
@@ -354,5 +380,4 @@ def _named(subject: str, of: Mapping[AssetId, Market]) -> str:
 
 
 def _booked(subject: str, posting: Posting) -> Correction:
-    kind = CorrectionKind.DUST if posting.kind is PostingKind.DUST else CorrectionKind.ADOPTED
-    return Correction(kind, 0, subject, posting.reason)
+    return Correction(_KINDS[posting.kind], 0, subject, posting.reason)

@@ -12,6 +12,7 @@ from execution.domain.postings import PostingKind
 from execution.domain.reconcile import CorrectionKind
 from execution.relayers.base import Ok, Submission
 from execution.relayers.polymarket import PolymarketRelayer
+from execution.sandbox.accounts import CASH as CASH_ASSET
 from execution.sandbox.accounts import Posting
 from execution.signing import LocalSigner, OrderToSign, SignatureType
 from markets.domain.events import Side
@@ -167,6 +168,23 @@ async def test_settlement_dust_is_taken_over_as_a_row() -> None:
         assert isinstance(held, Ok)
         assert at.ledger.positions[order.asset] == held.value.shares[order.asset]
         assert at.sensed == ["", ""]
+
+
+async def test_shares_of_a_resolved_market_that_have_gone_were_redeemed_for_their_payout() -> None:
+    async with empty() as at:
+        order = await take(at)
+        await at.until(lambda: at.orders.unsettled_ms is None)
+        held = at.ledger.positions[order.asset]
+        at.winners = {order.condition_id: order.asset}
+        reconciler = at.reconciler()
+        redeemed = [Posting(KEY.address, order.asset, -held), Posting(KEY.address, CASH_ASSET, held)]
+        at.sandbox.venue.ledger.settle(redeemed)
+        await twice(at, reconciler)
+        await twice(at, reconciler)
+        assert [posting.kind for posting in at.posted] == [PostingKind.PAYOUT]
+        assert at.ledger.positions == {}
+        assert at.ledger.pnl({}).realised > 0
+        assert at.sensed == [""] * 4
 
 
 async def test_strangers_orders_are_told_once_and_left_alone() -> None:
