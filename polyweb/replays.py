@@ -24,7 +24,9 @@ from markets.feed.frames import Meter, read_frames, read_recording, require_mark
 from markets.feed.recorder import RecordingError, RecordKind, is_segment, read_marked, read_records, segments
 from markets.gamma.metadata import read_markets
 from markets.models import Market as MarketRow
+from polyweb.profits import told_profit
 from polyweb.runtime import views
+from polyweb.runtime.attribution import Attribution
 from polyweb.runtime.inbox import NO_CONTROL, Control, Spelled, TraderConfig, read
 from polyweb.runtime.rehearsal import Digest, Divergence, NoBeginning, Rehearsal, SessionReplay, Venue
 from polyweb.runtime.rehearsal_venues import FakeVenue, PaperVenue
@@ -154,10 +156,14 @@ def _values(path: Path, where: str, values: object) -> Values:
     return layer
 
 
-def prepare(request: Request) -> Rehearsal:
-    """Build trader, venue and control for one replay. Raises RecordingError, UnreadableFile."""
+def markets_of(request: Request) -> tuple[Market, ...]:
+    """What is known of the recording's markets. Raises RecordingError, UnreadableFile."""
     require_market_frames(request.recording)
-    markets = known_markets(tokens_in(request.recording), request.metadata)
+    return known_markets(tokens_in(request.recording), request.metadata)
+
+
+def prepare(request: Request, markets: tuple[Market, ...]) -> tuple[Rehearsal, Attribution]:
+    """Build trader, venue and control for one replay, and who accounts for it."""
     venue: list[Venue] = []
     trader = Trader(
         TraderConfig(first_id=1, starting_cash=request.cash, auto_track=True),
@@ -175,7 +181,8 @@ def prepare(request: Request) -> Rehearsal:
         stops=(),
         arb=NO_CONTROL.arb,
     )
-    return Rehearsal(trader, venue[0], control)
+    accounts = Attribution(trader)
+    return Rehearsal(trader, venue[0], control, accounts), accounts
 
 
 class Pace:
@@ -208,9 +215,18 @@ class Pace:
 
 def run(request: Request, meter: Meter = unmetered, pace: Pace | None = None) -> Json:
     """Replay the whole recording; the summary every later tool relies on."""
-    rehearsal = prepare(request)
-    pace = pace or Pace()
     started = time.perf_counter()
+    rehearsal, accounts = play(request, markets_of(request), meter, pace)
+    found = summary(rehearsal, time.perf_counter() - started)
+    return found | told_profit(accounts)
+
+
+def play(
+    request: Request, markets: tuple[Market, ...], meter: Meter = unmetered, pace: Pace | None = None
+) -> tuple[Rehearsal, Attribution]:
+    """One run over the whole recording."""
+    rehearsal, accounts = prepare(request, markets)
+    pace = pace or Pace()
 
     def paced() -> Iterator[Recorded]:
         for item in read_recording(request.recording, meter):
@@ -219,7 +235,8 @@ def run(request: Request, meter: Meter = unmetered, pace: Pace | None = None) ->
             yield item
 
     rehearsal.run(paced())
-    return summary(rehearsal, time.perf_counter() - started)
+    accounts.end(rehearsal.last_ns)
+    return rehearsal, accounts
 
 
 def summary(rehearsal: Rehearsal, elapsed_s: float) -> Json:

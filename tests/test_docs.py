@@ -8,7 +8,6 @@ from django.core.management import call_command, get_commands
 from django.urls import Resolver404, resolve
 
 from markets.domain.units import CASH_ONE
-from markets.feed.frames import read_frames
 from polyweb import replays
 from polyweb.devtools import configuration_doc
 from polyweb.env import PREFIX, RUNNER_VARIABLES, Env
@@ -143,8 +142,8 @@ def keys_of(value: object) -> set[str]:
 def test_the_architecture_page_names_everything_the_engine_publishes() -> None:
     recording = ROOT / "tests" / "data" / "quiet_4_markets.jsonl.gz"
     metadata = recording.with_name(recording.name + ".metadata.json")
-    rehearsal = replays.prepare(replays.Request(recording, CASH_ONE * 1_000, metadata=metadata))
-    rehearsal.run(read_frames(recording))
+    request = replays.Request(recording, CASH_ONE * 1_000, metadata=metadata)
+    rehearsal, _ = replays.play(request, replays.markets_of(request))
     trader = rehearsal.trader
     published = [views.market_view(trader, market, rehearsal.last_ns) for market in trader.books.markets]
     keys = keys_of([*published, *map(views.row, published), views.summary(trader, rehearsal.last_ns)])

@@ -20,6 +20,7 @@ from markets.domain.events import Frame, MarketEvent
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, Nanos
 from polyweb.runtime.inbox import Begin, Control, Decide, FeedDown, FeedUp, Spelled, Tick
+from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
 
 TICK_NS: Nanos = NANOS_PER_SECOND
@@ -64,14 +65,24 @@ def digest_of(commands: Sequence[Command]) -> str:
     return digest.hex()[:16]
 
 
+class Watcher(Protocol):
+    """Hears what became of a rehearsal's decisions, and of every turn that is over."""
+
+    def heard(self, facts: Sequence[Fact], now_ns: Nanos) -> None: ...
+
+    def passed(self, now_ns: Nanos) -> None: ...
+
+
 class Rehearsal:
     """Drives one trader through a recording. `frames` with one receive time are one turn, as in a live burst.
 
     At a cut its tokens go down and come up again, as they did when it was lived; a twin's telling is left out.
     """
 
-    def __init__(self, trader: Trader, venue: Venue, control: Control) -> None:
+    def __init__(self, trader: Trader, venue: Venue, control: Control, watcher: Watcher | None = None) -> None:
         self.trader = trader
+        self._watcher = watcher
+        self._ticked_ns: Nanos = 0
         self.digest = Digest()
         self.first_ns: Nanos = 0
         self.last_ns: Nanos = 0
@@ -87,7 +98,7 @@ class Rehearsal:
         told = (item for item in frames if not isinstance(item, Twin))
         for received_ns, burst in groupby(told, key=_time_of):
             if not self.first_ns:
-                self.first_ns = self.last_ns = received_ns
+                self.first_ns = self.last_ns = self._ticked_ns = received_ns
                 self.trader.apply(self._control)
             self._pass_time(received_ns)
             self._hear(received_ns)
@@ -106,13 +117,14 @@ class Rehearsal:
         self.trader.apply(FeedUp(cut.at_ns, assets))
 
     def _pass_time(self, until_ns: Nanos) -> None:
-        """One tick for every second in which nothing was recorded, as the live engine has them."""
-        ticks = min((until_ns - self.last_ns) // TICK_NS, MAX_TICKS_IN_A_GAP)
-        for step in range(1, ticks + 1):
-            at_ns = self.last_ns + step * TICK_NS
+        """One tick every second, as the live engine has them, but not for ever where nothing was recorded."""
+        ticks = (until_ns - self._ticked_ns) // TICK_NS
+        for step in range(1, min(ticks, MAX_TICKS_IN_A_GAP) + 1):
+            at_ns = self._ticked_ns + step * TICK_NS
             if at_ns < until_ns:
                 self.trader.apply(Tick(at_ns))
                 self._turn(at_ns)
+        self._ticked_ns += max(0, ticks) * TICK_NS
         self.last_ns = max(self.last_ns, until_ns)
 
     def _turn(self, now_ns: Nanos) -> None:
@@ -124,7 +136,10 @@ class Rehearsal:
                 self._venue.place(command, now_ns)
             elif isinstance(command, Cancel):
                 self._venue.cancel(command, now_ns)
-        self.trader.drain_facts()
+        facts = self.trader.drain_facts()
+        if self._watcher is not None:
+            self._watcher.heard(facts, now_ns)
+            self._watcher.passed(now_ns)
 
     def _hear(self, now_ns: Nanos) -> None:
         for outcome in self._venue.due(now_ns):

@@ -9,14 +9,17 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from execution.management.tables import table
 from markets.domain.units import cash_from_decimal
-from markets.feed.frames import size_of
+from markets.feed.frames import size_of, unmetered
 from markets.feed.recorder import RecordingError
 from markets.gamma import UnreadableFile
 from markets.management.progress import ProgressBar
-from polyweb import replays
+from polyweb import replays, sweep_plot, sweeps
+from polyweb.runtime.attribution import HORIZONS_S
 from polyweb.runtime.views import Json
 
+TABLES = ("profit", "markouts", "markets")
 FAILURES = (RecordingError, UnreadableFile, replays.ParamsFileError, replays.DatabaseUnread)
 
 
@@ -54,8 +57,20 @@ class Command(BaseCommand):
             metavar="X",
             help="times recorded time; 0, the default: as fast as can be",
         )
+        parser.add_argument(
+            "--sweep",
+            type=Path,
+            metavar="FILE",
+            help="TOML with lists of values under [sweep]: replay every combination, print a table and draw a picture",
+        )
+        parser.add_argument(
+            "--plot", type=Path, metavar="PNG", help="where the sweep's picture goes; else beside its file"
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
+        if options["sweep"]:
+            self._sweep(options)
+            return
         bar = ProgressBar(size_of(options["file"]))
         pace = replays.Pace(options["speed"])
         try:
@@ -71,6 +86,37 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(found) if options["json"] else _as_text(found))
         if found.get("divergence"):
             raise CommandError(f"the session was decided differently: {found['divergence']}")
+
+    def _sweep(self, options: dict[str, Any]) -> None:
+        picture = options["plot"] or options["sweep"].with_suffix(".png")
+        try:
+            if replays.is_session(options["file"]):
+                raise CommandError(f"{options['file']} is a recorded session; a sweep needs a recording of frames")
+            combinations = sweeps.read_sweep(options["sweep"])
+            outcomes = list(sweeps.sweep(_request(options), combinations, unmetered))
+            sweep_plot.draw(outcomes, picture)
+        except (*FAILURES, OSError) as error:
+            raise CommandError(str(error)) from error
+        runs = [sweeps.told(outcome) for outcome in outcomes]
+        if options["json"]:
+            self.stdout.write(json.dumps({"runs": runs, "plot": str(picture)}))
+            return
+        self.stdout.write(_sweep_table(runs))
+        self.stdout.write(f"picture: {picture}")
+
+
+def _sweep_table(runs: list[Json]) -> str:
+    """The best first."""
+    best_first = sorted(runs, key=lambda run: -float(run["with_incentives"]))
+    params = list(runs[0]["params"])
+    columns = ("with_incentives", "total", "spread", "inventory", "fees", "rebates", "rewards", "fills")
+    rows = [
+        [str(run["run"]), *(run["params"][name] for name in params), *(str(run[name]) for name in columns),
+         run["markout"]["pusd_per_share"] or "", run["most_inventory"], str(run["orders_cancelled"])]
+        for run in best_first
+    ]  # fmt: skip
+    head = ("run", *params, "with incentives", *columns[1:], "markout 30 s", "most inventory", "cancels")
+    return table(head, rows)
 
 
 def _session(options: dict[str, Any], bar: ProgressBar, pace: replays.Pace) -> Json:
@@ -93,4 +139,24 @@ def _request(options: dict[str, Any]) -> replays.Request:
 
 
 def _as_text(found: dict[str, Any]) -> str:
-    return "\n".join(f"{name.replace('_', ' '):<18} {value}" for name, value in found.items())
+    lines = [f"{name.replace('_', ' '):<18} {value}" for name, value in found.items() if name not in TABLES]
+    if "profit" in found:
+        lines.append("profit             " + ", ".join(f"{name} {value}" for name, value in found["profit"].items()))
+        for horizon, markout in found["markouts"].items():
+            after = f"markout {horizon} s"
+            lines.append(f"{after:<18} {markout['pusd']} pUSD of {markout['fills']} fills")
+        lines.append(_markets_table(found["markets"]))
+    return "\n".join(lines)
+
+
+def _markets_table(markets: dict[str, Json]) -> str:
+    names = ("fills", "spread", "inventory", "fees", "rounding", "total", "rebates", "rewards")
+    rows = [
+        [
+            condition_id[:12],
+            *(str(found[name]) for name in names),
+            *(each["pusd"] for each in found["markouts"].values()),
+        ]
+        for condition_id, found in markets.items()
+    ]
+    return table(("market", *names, *(f"after {horizon} s" for horizon in HORIZONS_S)), rows)
