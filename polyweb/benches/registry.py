@@ -5,6 +5,7 @@ from polyweb.benches.dutch import Dutch
 from polyweb.benches.ingest import Ingest
 from polyweb.benches.pipeline import Pipeline
 from polyweb.benches.quote import Quote
+from polyweb.benches.risk import Risk
 from polyweb.benches.sign import Sign
 
 BENCHES: dict[str, Bench] = {
@@ -12,5 +13,6 @@ BENCHES: dict[str, Bench] = {
     "ingest": Ingest(),
     "pipeline": Pipeline(),
     "quote": Quote(),
+    "risk": Risk(),
     "sign": Sign(),
 }

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from markets.domain.units import Nanos, Price
+from risk.domain.losses import NOTHING_LOST, Losses
 from risk.domain.panel import EVERYTHING, NOTHING, Kept
 from strategies.domain.measures import Measures
 from strategies.domain.rewards import Scores
@@ -39,6 +40,7 @@ class EngineMemory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     rate: tuple[int, Nanos] = (0, 0)
     kept: Kept = NOTHING
+    losses: Losses = NOTHING_LOST
 
 
 _encoder = msgspec.json.Encoder()

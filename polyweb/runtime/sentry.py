@@ -10,9 +10,10 @@ from execution.domain.orders import OrderState
 from markets.domain.fees import FeeSchedule
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
-from markets.domain.units import ConditionId, Nanos
+from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.inbox import Control, Sensed, VenueTold
 from polyweb.runtime.state import Desk, TradingState
+from risk.domain import losses
 from risk.domain.breakers import Breaker, BreakerKind
 
 _SENT = frozenset({OrderState.PLANNED, OrderState.SUBMITTING})
@@ -68,6 +69,7 @@ class Sentry:
     def tick(self, now_ns: Nanos) -> None:
         self._listen(now_ns)
         self._count_broken(now_ns)
+        self._count_losses(now_ns)
         for breaker in self._state.panel.tripped:
             if breaker.kind in _OF_METADATA:
                 market = self._state.market(breaker.target)
@@ -89,6 +91,14 @@ class Sentry:
         many = broken >= terms.broken_least and broken * 100 >= len(proved) * terms.broken_percent
         told = f"{broken} of {len(proved)} books broken" if many else ""
         state.panel.judge(BreakerKind.BROKEN_BOOKS, now_ns, told)
+
+    def _count_losses(self, now_ns: Nanos) -> None:
+        """Once a second: every holding is valued anew."""
+        state = self._state
+        if now_ns - state.losses.at_ns >= NANOS_PER_SECOND:
+            pnl = state.ledger.pnl(state.marks())
+            state.losses = losses.after(state.losses, pnl.total, now_ns, known=not pnl.unmarked)
+            state.panel.judge(BreakerKind.LOSS, now_ns, losses.wrong(state.losses, state.control.limits))
 
     def control(self, before: Control, control: Control) -> None:
         """Thresholds and releases are taken over; what the venue changed about a market trips its breaker."""

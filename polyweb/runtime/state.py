@@ -20,6 +20,7 @@ from polyweb.runtime.inbox import NO_CONTROL, VENUE_AT_HAND, Control, TraderConf
 from polyweb.runtime.memory import MarketMemory
 from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
+from risk.domain.losses import NOTHING_LOST
 from risk.domain.panel import Panel
 from risk.domain.payoff import Unsettled
 from risk.domain.rate import OrderRate
@@ -95,6 +96,7 @@ class TradingState:
         self.blotter = Blotter()
         self.ledger = Ledger(config.starting_cash)
         self.exposure = ExposureBook()
+        self.losses = NOTHING_LOST
         self.rate = OrderRate(NO_CONTROL.limits.orders_per_second, 0)
         self.cancel_rate = OrderRate(NO_CONTROL.limits.cancels_per_second, 0)
         self.counters = Counters()
@@ -241,6 +243,22 @@ class TradingState:
             return {condition_id: bid + ask}
         only = bid or (ask if ask < PRICE_ONE else 0)
         return {condition_id: only * 2} if only else {}
+
+    def mark(self, condition_id: ConditionId) -> Price | None:
+        """The YES price positions are valued at: the mid of a book that is there, else the last trade, else None."""
+        book = self.books.book(condition_id)
+        if book is not None and book.seeded and book.mid_x2 is not None:
+            return book.mid_x2 // 2
+        return self.last_trade(condition_id)
+
+    def marks(self) -> dict[AssetId, Price]:
+        """What one share of each token is worth, of every market that has a price."""
+        known: dict[AssetId, Price] = {}
+        for market in self.books.markets:
+            price = self.mark(market.condition_id)
+            if price is not None:
+                known[market.yes], known[market.no] = price, PRICE_ONE - price
+        return known
 
     # What a change of an order or a position means for risk
 

@@ -87,10 +87,7 @@ def row(view: Json) -> Json:
 
 def mark(trader: Trader, condition_id: ConditionId) -> int | None:
     """The YES price positions are valued at: the mid of a book that is there, else the last trade, else None."""
-    book = trader.books.book(condition_id)
-    if book is not None and book.seeded and book.mid_x2 is not None:
-        return book.mid_x2 // 2
-    return trader.last_trade(condition_id)
+    return trader.mark(condition_id)
 
 
 def marks(trader: Trader, market: Market) -> dict[AssetId, Price]:
@@ -104,10 +101,7 @@ def market_pnl(trader: Trader, market: Market) -> Pnl:
 
 
 def account_pnl(trader: Trader) -> Pnl:
-    known: dict[AssetId, Price] = {}
-    for market in trader.books.markets:
-        known |= marks(trader, market)
-    return trader.ledger.pnl(known)
+    return trader.ledger.pnl(trader.marks())
 
 
 def position_view(trader: Trader, market: Market) -> Json:
@@ -175,6 +169,9 @@ def summary(trader: Trader, now_ns: Nanos) -> Json:
         "risk": {
             "worst_total": _cash(trader.exposure.worst_total()),
             "cap_total": _cash(limits.total_loss),
+            "daily_loss": _cash(trader.losses.daily),
+            "rolling_loss": _cash(trader.losses.rolling),
+            "drawdown": _cash(trader.losses.drawdown),
         },
         "rate": {"room": trader.rate.room(now_ns), "per_second": limits.orders_per_second},
         "stop": {"level": stop.level.name.lower(), "scope": stop.scope.value, "reason": stop.reason} if stop else None,

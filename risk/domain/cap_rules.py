@@ -14,24 +14,28 @@ from risk.domain.refusals import CAP_OF, Found, RefusalCode, could_lose, decimal
 from risk.domain.rows import Sum
 
 
-def check_losses(after: Outlook, event_id: str, exposure: ExposureBook, limits: Limits, found: Found) -> Cash:
+def check_losses(
+    after: Outlook, event_id: str, exposure: ExposureBook, limits: Limits, rooms: Rooms, found: Found
+) -> Cash:
     """The total loss possible afterwards. What adds nothing to a loss is never refused for its cap."""
     for name, loss in after.markets:
         cap = limits.for_market(name)
         if loss > cap and loss > exposure.worst_market(name):
             which = "market" if len(after.markets) == 1 else f"market {name}"
             found.append((RefusalCode.MARKET_CAP, could_lose(which, loss, cap)))
-    added = after.event > exposure.worst_event(event_id)
+    more = after.event - exposure.worst_event(event_id)
+    if more <= 0:
+        return after.total
     cap = limits.for_event(event_id)
-    if added and after.event > cap:
+    if after.event > cap:
         found.append((RefusalCode.EVENT_CAP, could_lose("event", after.event, cap)))
-    rooms = limits.rooms(exposure.market(after.markets[0][0]), "")
-    in_category = exposure.worst_category(event_id) + after.event - exposure.worst_event(event_id)
-    if added and in_category > rooms.category_loss < limits.total_loss:
+    in_category = exposure.worst_category(event_id) + more
+    # Without a figure of their own these two are the total again, which speaks for them.
+    if in_category > rooms.category_loss < limits.total_loss:
         found.append((RefusalCode.CATEGORY_CAP, could_lose("category", in_category, rooms.category_loss)))
-    if added and after.total > rooms.wallet_loss < limits.total_loss:
+    if after.total > rooms.wallet_loss < limits.total_loss:
         found.append((RefusalCode.WALLET_CAP, could_lose("wallet", after.total, rooms.wallet_loss)))
-    if added and after.total > limits.total_loss:
+    if after.total > limits.total_loss:
         found.append((RefusalCode.TOTAL_CAP, could_lose("total", after.total, limits.total_loss)))
     return after.total
 

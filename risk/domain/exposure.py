@@ -14,7 +14,7 @@ from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import Cash, ConditionId, Price, Size
 from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Unsettled, is_bid
-from risk.domain.rows import Category, EventRow, Group, Row, Standing, Sum, takes
+from risk.domain.rows import NO_EFFECT, Category, Effect, EventRow, Group, Row, Standing, Sum
 from strategies.domain.completeness import is_complete_set
 
 
@@ -164,7 +164,7 @@ class ExposureBook:
         for order_id, was in row.orders.items():
             if was.order.side is Side.SELL:
                 row.orders[order_id] = now = row.standing(was.order, was.fee, was.strategy)
-                self._change(row, now.hurts[0] - was.hurts[0], now.hurts[1] - was.hurts[1])
+                self._change(row, now.effect[0] - was.effect[0], now.effect[1] - was.effect[1])
 
     def set_order(
         self,
@@ -191,7 +191,7 @@ class ExposureBook:
             self._stand(row, standing, 1)
 
     def _stand(self, row: Row, standing: Standing, sign: int) -> None:
-        order, (win, lose), (shares, notional), _, strategy = standing
+        order, (win, lose, shares, notional), _, _, strategy = standing
         self._change(row, sign * win, sign * lose)
         self._use(row, order.is_yes, sign * shares, sign * notional, sign)
         of_strategy = self._strategies.get(strategy)
@@ -242,8 +242,10 @@ class ExposureBook:
     def outlook_of_quotes(self, condition_id: ConditionId, quotes: Sequence[ProposedOrder]) -> Outlook:
         """As `outlook`, were these the quotes wanted in one market: on each side they replace the quotes there."""
         row = self._row(condition_id)
-        hurts, growth = _replacing(row, quotes)
-        return self._outlook(row.market.event_id, {row: hurts}, [growth])
+        win, lose, growth = _replacing(row, quotes)
+        more = row.group.more(row.index, win, lose)
+        loss = max(-row.win - win, -row.lose - lose, 0)
+        return Outlook([(condition_id, loss)], row.group.event.worst + more, self._total + more, [growth])
 
     def _outlook(self, event_id: str, changes: dict[Row, Payoff], growth: list[Growth]) -> Outlook:
         markets = [
@@ -277,7 +279,7 @@ class ExposureBook:
         changes: dict[Row, Payoff] = {}
         for order in orders:
             row = self._row(order.condition_id)
-            _add(changes, row, row.hurt(order.is_yes, order.side, order.price, order.size, order.fee))
+            _add(changes, row, row.effect(order.is_yes, order.side, order.price, order.size, order.fee)[:2])
         return changes
 
     def _more(self, changes: dict[Row, Payoff]) -> Cash:
@@ -303,7 +305,7 @@ def _grown(row: Row, orders: Sequence[ProposedOrder]) -> Growth:
     mine = [order for order in orders if order.condition_id == row.market.condition_id]
     yes_shares = yes_notional = no_shares = no_notional = 0
     for order in mine:
-        shares, notional = takes(order.side, order.price, order.size, order.fee)
+        _, _, shares, notional = row.effect(order.is_yes, order.side, order.price, order.size, order.fee)
         if order.is_yes:
             yes_shares, yes_notional = yes_shares + shares, yes_notional + notional
         else:
@@ -311,45 +313,56 @@ def _grown(row: Row, orders: Sequence[ProposedOrder]) -> Growth:
     return Growth(row.market.condition_id, yes_shares, yes_notional, no_shares, no_notional, len(mine))
 
 
-def _replacing(row: Row, quotes: Sequence[ProposedOrder]) -> tuple[Payoff, Growth]:
-    """How much worse and how much larger a market may become on the way from the quotes that rest to those wanted."""
-    win = lose = orders = 0
-    grown = {True: (0, 0), False: (0, 0)}
-    for side in (True, False):
-        wanted = [quote for quote in quotes if is_bid(quote) is side]
-        if wanted:
-            old = [each for each in row.orders.values() if each.order.is_quote and is_bid(each.order) is side]
-            more_win, more_lose, shares, notional = _replacing_side(row, old, wanted)
-            win += more_win
-            lose += more_lose
-            orders += max(0, len(wanted) - len(old))
-            grown[side] = (shares, notional)  # who bids for YES buys YES, who offers it buys NO
-    return (win, lose), Growth(row.market.condition_id, *grown[True], *grown[False], orders)
+def _replacing(row: Row, quotes: Sequence[ProposedOrder]) -> tuple[Cash, Cash, Growth]:
+    """How much worse and how much larger a market may become on the way from the quotes that rest to those wanted.
 
-
-def _replacing_side(row: Row, old: Sequence[Standing], wanted: Sequence[ProposedOrder]) -> tuple[int, int, int, int]:
-    """Either all old quotes of a side rest or at most one order per target: the target or an old one kept for it.
-
-    Payoffs if YES wins and loses, 0 or below; shares and what they cost, 0 or above.
+    Who bids for YES buys YES or sells NO, so what a side adds is shares of one outcome.
     """
+    old_bids: list[Standing] = []
+    old_offers: list[Standing] = []
+    for standing in row.orders.values():
+        if standing.order.is_quote:
+            (old_bids if standing.bids else old_offers).append(standing)
+    bids: list[ProposedOrder] = []
+    offers: list[ProposedOrder] = []
+    for quote in quotes:
+        (bids if is_bid(quote) else offers).append(quote)
+    win, lose, yes, yes_cost = _replacing_side(row, old_bids, bids) if bids else NO_EFFECT
+    more_win, more_lose, no, no_cost = _replacing_side(row, old_offers, offers) if offers else NO_EFFECT
+    orders = max(0, len(bids) - len(old_bids) if bids else 0) + max(0, len(offers) - len(old_offers) if offers else 0)
+    return win + more_win, lose + more_lose, Growth(row.market.condition_id, yes, yes_cost, no, no_cost, orders)
+
+
+def _replacing_side(row: Row, old: Sequence[Standing], wanted: Sequence[ProposedOrder]) -> Effect:
+    """Either all old quotes of a side rest or at most one order per target: the target or an old one kept for it."""
+    if len(wanted) == 1 and len(old) < 2:
+        quote = wanted[0]
+        new = row.effect(quote.is_yes, quote.side, quote.price, quote.size, quote.fee)
+        return _worse(new, old[0].effect) if old else new
     spare = [each.order for each in old]
-    rests = [(*each.hurts, *each.takes) for each in old]
+    rests = [each.effect for each in old]
     every = list(rests)
     for quote in wanted:
         same = RestingOrder(quote.is_yes, quote.side, quote.price, quote.size, True)
         if same in spare:
             spare.remove(same)
         else:
-            hurts = row.hurt(quote.is_yes, quote.side, quote.price, quote.size, quote.fee)
-            every.append((*hurts, *takes(quote.side, quote.price, quote.size, quote.fee)))
+            every.append(row.effect(quote.is_yes, quote.side, quote.price, quote.size, quote.fee))
+    had = tuple(sum(column) for column in zip(*rests, strict=True)) if rests else NO_EFFECT
     most = len(wanted)
     win, lose, shares, notional = (sorted(column) for column in zip(*every, strict=True))
-    had = [sum(column) for column in zip(*rests, strict=True)] or [0, 0, 0, 0]
+    new = (sum(win[:most]), sum(lose[:most]), sum(shares[-most:]), sum(notional[-most:]))
+    return _worse(new, (had[0], had[1], had[2], had[3]))
+
+
+def _worse(new: Effect, had: Effect) -> Effect:
+    """What `new` may add to what `had` counts already."""
+    win, lose, shares, notional = new[0] - had[0], new[1] - had[1], new[2] - had[2], new[3] - had[3]
     return (
-        min(sum(win[:most]) - had[0], 0),
-        min(sum(lose[:most]) - had[1], 0),
-        max(sum(shares[-most:]) - had[2], 0),
-        max(sum(notional[-most:]) - had[3], 0),
+        win if win < 0 else 0,
+        lose if lose < 0 else 0,
+        shares if shares > 0 else 0,
+        notional if notional > 0 else 0,
     )
 
 

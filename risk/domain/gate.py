@@ -17,7 +17,7 @@ from markets.domain.units import NANOS_PER_SECOND, Cash, ConditionId, Nanos
 from risk.domain import cap_rules, order_rules
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.exits import Exit, reducing
-from risk.domain.exposure import ExposureBook
+from risk.domain.exposure import ExposureBook, Sums
 from risk.domain.limits import Limits, Rooms
 from risk.domain.payoff import Growth, ProposedOrder, RestingOrder
 from risk.domain.refusals import CAPS as CAPS
@@ -108,9 +108,10 @@ def evaluate_quotes(
         order_rules.check_grid(quote, market, found)
     order_rules.check_own_cross(orders, [order for order in resting if not order.is_quote], market, found)
     after = exposure.outlook_of_quotes(market.condition_id, orders)
-    total = cap_rules.check_losses(after, market.event_id, exposure, limits, found)
-    rooms = _check_size(orders, after.growth[0], market, SPREAD, exposure, limits, guard, found)
-    cap_rules.check_wider(after.growth, exposure.sums(market.condition_id, SPREAD), rooms, found)
+    rooms, sums = limits.rooms(market, SPREAD), exposure.sums(market.condition_id, SPREAD)
+    total = cap_rules.check_losses(after, market.event_id, exposure, limits, rooms, found)
+    _check_size(orders, after.growth[0], market, sums, rooms, guard, found)
+    cap_rules.check_wider(after.growth, sums, rooms, found)
     return _refused(found) if found else Approved(quote_set, total, _TOKEN)
 
 
@@ -140,13 +141,15 @@ def evaluate_basket(
         mine = [order for order in orders if order.condition_id == market.condition_id]
         order_rules.check_own_cross(mine, exposure.resting(market.condition_id), market, found)
     after = exposure.outlook(basket.event_id, orders)
-    total = cap_rules.check_losses(after, basket.event_id, exposure, limits, found)
+    rooms, sums = limits.rooms(concerned[0], DUTCH_BOOK), exposure.sums(concerned[0].condition_id, DUTCH_BOOK)
+    total = cap_rules.check_losses(after, basket.event_id, exposure, limits, rooms, found)
     cap_rules.check_all_filled(orders, basket.event_id, exposure, limits, found)
     for growth in after.growth:
         market = markets[growth.condition_id]
         mine = [order for order in orders if order.condition_id == growth.condition_id]
-        rooms = _check_size(mine, growth, market, DUTCH_BOOK, exposure, limits, guard, found)
-    cap_rules.check_wider(after.growth, exposure.sums(market.condition_id, DUTCH_BOOK), rooms, found)
+        own, held = limits.rooms(market, DUTCH_BOOK), exposure.sums(growth.condition_id, DUTCH_BOOK)
+        _check_size(mine, growth, market, held, own, guard, found)
+    cap_rules.check_wider(after.growth, sums, rooms, found)
     return _refused(found) if found else Approved(basket, total, _TOKEN)
 
 
@@ -154,18 +157,15 @@ def _check_size(
     orders: Sequence[ProposedOrder],
     growth: Growth,
     market: Market,
-    strategy: str,
-    exposure: ExposureBook,
-    limits: Limits,
+    sums: Sums,
+    rooms: Rooms,
     guard: Guard,
     found: Found,
-) -> Rooms:
-    """The orders of one market against its own caps; returns the caps of everything it is part of."""
-    rooms = limits.rooms(market, strategy)
+) -> None:
+    """The orders of one market against its own caps."""
     order_rules.check_collar(orders, market, rooms.collar, guard.mids_x2, found)
     cap_rules.check_orders(orders, rooms.order, found)
-    cap_rules.check_market(growth, exposure.sums(market.condition_id, strategy), rooms, found)
-    return rooms
+    cap_rules.check_market(growth, sums, rooms, found)
 
 
 def _refused(found: Found) -> Refused:
@@ -183,9 +183,10 @@ def _not_resting_yet(orders: Iterable[ProposedOrder], resting: Iterable[RestingO
     spare = [order for order in resting if order.is_quote]
     new = 0
     for order in orders:
-        same = RestingOrder(order.is_yes, order.side, order.price, order.size, True)
-        if same in spare:
-            spare.remove(same)
+        for at, rests in enumerate(spare):
+            if rests[:4] == order[1:5]:
+                del spare[at]
+                break
         else:
             new += 1
     return new

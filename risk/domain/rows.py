@@ -4,12 +4,12 @@ Law: owned by an `ExposureBook`. A row knows its own position and orders; every 
 and is kept current by whoever changes a row.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from markets.domain.events import Side
 from markets.domain.market import Market
-from markets.domain.units import Cash, Price, Size, cash_ceil, cash_floor
-from risk.domain.payoff import Payoff, RestingOrder, Unsettled, adverse, filled
+from markets.domain.units import PRICE_ONE, Cash, Price, Size, cash_floor
+from risk.domain.payoff import Payoff, RestingOrder, Unsettled, adverse, filled, is_bid
 
 
 class Sum:
@@ -29,25 +29,24 @@ class Sum:
 
 
 class Takes(NamedTuple):
-    """What an order may add to a sum: shares and what they cost. A sale adds neither."""
+    """What is held of an outcome: shares and what they cost."""
 
     shares: Size
     notional: Cash
 
 
-NOTHING = Takes(0, 0)
-
-
-def takes(side: Side, price: Price, size: Size, fee: Cash) -> Takes:
-    return Takes(size, cash_ceil(price, size) + fee) if side is Side.BUY else NOTHING
+# What an order may do at worst: to both payoffs (0 or below), to shares and to their cost (0 or above).
+# A bare tuple: made for every order the gate judges.
+Effect: TypeAlias = tuple[Cash, Cash, Size, Cash]
+NO_EFFECT: Effect = (0, 0, 0, 0)
 
 
 class Standing(NamedTuple):
-    """An order of ours: what it may cost where it hurts, and what it may add."""
+    """An order of ours and its effect. `bids` is its side of the one mirrored book."""
 
     order: RestingOrder
-    hurts: Payoff
-    takes: Takes
+    effect: Effect
+    bids: bool
     fee: Cash
     strategy: str
 
@@ -91,6 +90,14 @@ class Group:
         if self.open and least > 0:
             least = 0
         return max(-(lose + least), 0)
+
+    def more(self, index: int, win: Cash, lose: Cash) -> Cash:
+        """How much worse the group becomes when one of its markets changes by this."""
+        diffs, was = self.diffs, self.diffs[index]
+        diffs[index] = was + win - lose
+        worst = self.loss(self.lose + lose, diffs)
+        diffs[index] = was
+        return worst - self.worst
 
 
 class Row:
@@ -156,9 +163,14 @@ class Row:
         sold = min(-shares, held)
         return max(0, paid * sold // shares - cost * sold // held)
 
-    def hurt(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Payoff:
-        return adverse(self.payoff(is_yes, side, price, size, fee))
+    def effect(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Effect:
+        if side is Side.BUY:
+            cost = fee - (-price * size // PRICE_ONE)
+            gains = size - cost if cost > size else 0
+            return (gains, -cost, size, cost) if is_yes else (-cost, gains, size, cost)
+        win, lose = self.payoff(is_yes, side, price, size, fee)
+        return min(win, 0), min(lose, 0), 0, 0
 
     def standing(self, order: RestingOrder, fee: Cash, strategy: str) -> Standing:
-        is_yes, side, price, size, _ = order
-        return Standing(order, self.hurt(is_yes, side, price, size, fee), takes(side, price, size, fee), fee, strategy)
+        effect = self.effect(order.is_yes, order.side, order.price, order.size, fee)
+        return Standing(order, effect, is_bid(order), fee, strategy)

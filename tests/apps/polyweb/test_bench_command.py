@@ -85,6 +85,14 @@ def test_sign_prints_a_line_for_each_client() -> None:
     assert "py-clob-client-v2, plainly installed" in table
 
 
+def test_risk_reports_the_gates_time_for_three_numbers_of_markets() -> None:
+    found = json.loads(output("--proposals", 20, "--rounds", 1, "--json", bench="risk"))
+    assert found["quotes_us"].keys() == found["basket_us"].keys() == found["change_us"].keys() == {"10", "100", "1000"}
+    assert found["us_per_proposal"] == found["quotes_us"]["100"] > 0
+    with pytest.raises(CommandError, match="must be at least 1"):
+        output("--rounds", 0, bench="risk")
+
+
 def test_sign_needs_enough_orders_for_the_slow_ones() -> None:
     with pytest.raises(CommandError, match="--orders must be at least 10"):
         output("--orders", 9, bench="sign")

@@ -1,0 +1,200 @@
+"""`bench risk`: what the gate takes to judge one proposal, and whether that grows with what else is followed.
+
+Law: all sizes are measured in one process in rounds that take turns, and medians are compared. Every proposal is one
+the gate approves, so none leaves early; half of them replace what rests, half move it. Time is processor time of this
+thread.
+
+A market lives in an event of five of which one wins. In each we hold shares of both outcomes, two quotes rest, and one
+fill waits for the chain.
+"""
+
+import gc
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, TypeAlias
+
+from markets.domain.events import Side
+from markets.domain.fees import FeeSchedule
+from markets.domain.market import Generation, Market
+from markets.domain.units import CASH_ONE, NANOS_PER_SECOND, PRICE_ONE, SIZE_ONE
+from polyweb.benches.bench import BenchError, Report, machine
+from risk.domain import gate
+from risk.domain.exposure import ExposureBook
+from risk.domain.gate import BasketVerdict, Guard, QuoteVerdict, Refused
+from risk.domain.limits import Limits
+from risk.domain.payoff import Unsettled
+from strategies.domain.intents import Basket, Leg, Quote, QuoteSet, Route
+
+PER_EVENT = 5
+SIZES = (10, 100, 1_000)
+HEADLINE = 100
+NOW = 1_000 * NANOS_PER_SECOND
+BID, LEG, ASK, SHARES = 4_500, 5_000, 5_500, 20 * SIZE_ONE
+LIMITS = Limits(1_000 * CASH_ONE, 5_000 * CASH_ONE, 10**9 * CASH_ONE, own={
+    "shares total ": 10**9 * SIZE_ONE, "notional total ": 10**9 * CASH_ONE, "open_orders total ": 10**9,
+})  # fmt: skip
+
+Work: TypeAlias = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One exposure book and the proposals that are made to it, in turn."""
+
+    markets: Mapping[str, Market]
+    exposure: ExposureBook
+    quotes: Sequence[tuple[QuoteSet, Market, Guard]]
+    baskets: Sequence[tuple[Basket, Guard]]
+
+
+class Risk:
+    help = "judge a proposal at the gate, with 10, 100 and 1 000 markets followed"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--proposals", type=int, default=2_000, help="proposals in a round (default 2000)")
+        parser.add_argument("--rounds", type=int, default=11)
+
+    def run(self, options: Mapping[str, Any]) -> Report:
+        if options["proposals"] < 1 or options["rounds"] < 1:
+            raise BenchError("--proposals and --rounds must be at least 1")
+        stages = {size: a_stage(size) for size in SIZES}
+        for stage in stages.values():
+            _check_approved(stage)
+        found = _measure(stages, options["proposals"], options["rounds"])
+        return _report(found, options)
+
+
+def a_stage(count: int) -> Stage:
+    markets = [_market(number) for number in range(count)]
+    exposure = ExposureBook(markets)
+    for number, market in enumerate(markets):
+        name = market.condition_id
+        held = (60 + number % 40) * SIZE_ONE
+        exposure.set_position(
+            name, held, held // 2, held * 45 // 100, held // 4, [Unsettled(True, 5 * SIZE_ONE, 2 * CASH_ONE)]
+        )
+        exposure.set_order(2 * number, name, True, Side.BUY, BID, SHARES, is_quote=True, strategy=gate.SPREAD)
+        exposure.set_order(
+            2 * number + 1, name, False, Side.BUY, PRICE_ONE - ASK, SHARES, is_quote=True, strategy=gate.SPREAD
+        )
+    known = {market.condition_id: market for market in markets}
+    quotes = [_proposal(number, market) for number, market in enumerate(markets)]
+    sets = [markets[at : at + PER_EVENT] for at in range(0, count, PER_EVENT)]
+    return Stage(known, exposure, quotes, [_basket(members) for members in sets])
+
+
+def _market(number: int) -> Market:
+    return Market(
+        f"0x{number:064x}",
+        event_id=f"event-{number // PER_EVENT}",
+        question=f"Will it be {number}?",
+        yes=f"{number}1",
+        no=f"{number}2",
+        generation=Generation.V1,
+        neg_risk=True,
+        set_size=PER_EVENT,
+        fees=FeeSchedule(rate=300),
+    )
+
+
+def _proposal(number: int, market: Market) -> tuple[QuoteSet, Market, Guard]:
+    """Where we are for every other market, a tick away for the rest."""
+    moved = market.tick * (number % 2)
+    quotes = (
+        Quote(market.yes, Side.BUY, BID + moved, SHARES),
+        Quote(market.no, Side.BUY, PRICE_ONE - ASK - moved, SHARES),
+    )
+    guard = Guard(None, True, 0, 1_000, True, mids_x2={market.condition_id: BID + ASK})
+    return QuoteSet(market.condition_id, quotes), market, guard
+
+
+def _basket(members: Sequence[Market]) -> tuple[Basket, Guard]:
+    legs = tuple(Leg(each.condition_id, each.yes, Side.BUY, LEG, SHARES, 0, 0) for each in members)
+    basket = Basket("plan", members[0].event_id, Route.BUY_ALL_YES, SHARES, legs, 0)
+    return basket, Guard(None, True, 0, 1_000, True, mids_x2={each.condition_id: BID + ASK for each in members})
+
+
+def _check_approved(stage: Stage) -> None:
+    for wanted, market, guard in stage.quotes:
+        _must_pass(gate.evaluate_quotes(wanted, market, stage.exposure, LIMITS, guard, NOW))
+    for basket, guard in stage.baskets:
+        _must_pass(gate.evaluate_basket(basket, stage.markets, stage.exposure, LIMITS, guard, NOW))
+
+
+def _must_pass(verdict: QuoteVerdict | BasketVerdict) -> None:
+    if isinstance(verdict, Refused):
+        raise BenchError(f"the gate refused what was to be measured: {verdict.detail}")
+
+
+def _quotes(stage: Stage, count: int) -> Work:
+    asked = [stage.quotes[number % len(stage.quotes)] for number in range(count)]
+    exposure = stage.exposure
+
+    def work() -> None:
+        for wanted, market, guard in asked:
+            gate.evaluate_quotes(wanted, market, exposure, LIMITS, guard, NOW)
+
+    return work
+
+
+def _baskets(stage: Stage, count: int) -> Work:
+    asked = [stage.baskets[number % len(stage.baskets)] for number in range(count)]
+
+    def work() -> None:
+        for basket, guard in asked:
+            gate.evaluate_basket(basket, stage.markets, stage.exposure, LIMITS, guard, NOW)
+
+    return work
+
+
+def _changes(stage: Stage, count: int) -> Work:
+    """An order's remaining size moves and moves back: what a partial fill costs the book."""
+    names = list(stage.markets)
+    asked = [(2 * (number % len(names)), names[number % len(names)], SHARES - number % 2) for number in range(count)]
+    exposure = stage.exposure
+
+    def work() -> None:
+        for order_id, name, left in asked:
+            exposure.set_order(order_id, name, True, Side.BUY, BID, left, is_quote=True, strategy=gate.SPREAD)
+
+    return work
+
+
+MEASURED: Mapping[str, Callable[[Stage, int], Work]] = {"quotes": _quotes, "basket": _baskets, "change": _changes}
+
+
+def _measure(stages: Mapping[int, Stage], count: int, rounds: int) -> Mapping[str, Mapping[int, float]]:
+    """Medians in microseconds for each kind of work and number of markets."""
+    works = {(kind, size): make(stage, count) for kind, make in MEASURED.items() for size, stage in stages.items()}
+    times: dict[tuple[str, int], list[float]] = {key: [] for key in works}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(rounds + 1):  # the first warms up
+            for key, work in works.items():
+                began = time.thread_time_ns()
+                work()
+                times[key].append((time.thread_time_ns() - began) / 1_000 / count)
+    finally:
+        gc.enable()
+    return {kind: {size: median(times[kind, size][1:]) for size in stages} for kind in MEASURED}
+
+
+def _report(found: Mapping[str, Mapping[int, float]], options: Mapping[str, Any]) -> Report:
+    quotes = found["quotes"]
+    growth = quotes[SIZES[-1]] / quotes[SIZES[0]]
+    figures = {
+        "us_per_proposal": round(quotes[HEADLINE], 2),
+        "growth": round(growth, 3),
+        "proposals": options["proposals"],
+        "rounds": options["rounds"],
+        "machine": machine(),
+    } | {f"{kind}_us": {str(size): round(us, 2) for size, us in sizes.items()} for kind, sizes in found.items()}
+    told = {"quotes": "two quotes judged", "basket": "a basket of five judged", "change": "an order changed"}
+    table = [
+        (f"{told[kind]}, {size} markets", f"{us:.2f} us") for kind, sizes in found.items() for size, us in sizes.items()
+    ]
+    return Report(figures, (*table, ("1 000 markets against 10", f"x {growth:.2f}"), ("machine", machine())))
