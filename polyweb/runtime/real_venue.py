@@ -360,13 +360,10 @@ async def _again(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], tri
 
 
 def _pyclob_client(env: Env, key: SigningKey, credentials: ApiCredentials, wallet: str) -> Any:
-    """The newer package where it is installed; the older one is refused by preflight with the reason."""
+    """The venue's other client. It is given the key, because it insists on holding one; orders are signed by us."""
+    from py_clob_client_v2.client import ClobClient  # heavy to import, and needed only here
+    from py_clob_client_v2.clob_types import ApiCreds
+
+    creds = ApiCreds(credentials.key, credentials.secret, credentials.passphrase)
     kind = _TYPES[env.signature_type].value
-    parts = (credentials.key, credentials.secret, credentials.passphrase)
-    try:
-        from py_clob_client_v2.client import ClobClient
-        from py_clob_client_v2.clob_types import ApiCreds
-    except ImportError:
-        from py_clob_client.client import ClobClient
-        from py_clob_client.clob_types import ApiCreds
-    return ClobClient(env.clob_url, env.chain_id, key.reveal(), ApiCreds(*parts), kind, wallet)
+    return ClobClient(env.clob_url, env.chain_id, key.reveal(), creds, kind, wallet)
