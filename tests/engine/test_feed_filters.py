@@ -17,15 +17,7 @@ def test_muted_types_are_dropped_and_counted() -> None:
     assert passing.filtered == 1
 
 
-def test_one_market_may_be_muted_further_and_heard_again() -> None:
-    passing = FrameFilter()
-    passing.mute("0x01", frozenset({"price_change"}))
-    assert (passing.passes(CHANGE), passing.passes(CHANGE.replace(b"0x01", b"0x02"))) == (False, True)
-    passing.mute("0x01", frozenset())
-    assert passing.passes(CHANGE)
-
-
 def test_what_cannot_be_placed_passes() -> None:
-    passing = FrameFilter(frozenset({"book", ""}), {"0x01": frozenset({"book"})})
+    passing = FrameFilter(frozenset({"book"}))
     assert passing.passes(b'[{"event_type":"book","market":"0x01"}]')
     assert FrameFilter(frozenset({"book"})).passes(b"\xff\xfe{")
