@@ -14,9 +14,20 @@ from markets.domain.decode import MalformedFrame, decode
 from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
-from markets.domain.units import complement
+from markets.domain.units import complement, price_text
 from tests.domain.markets.recordings import made
-from tests.domain.markets.wire import CONDITION, MARKET, NO, START_MS, YES, Venue, price_change, tick_change, trade
+from tests.domain.markets.wire import (
+    CONDITION,
+    MARKET,
+    NO,
+    START_MS,
+    YES,
+    Venue,
+    best_bid_ask,
+    price_change,
+    tick_change,
+    trade,
+)
 
 
 def by_events(books: BookSet, data: bytes, received_ns: int) -> bool:
@@ -78,7 +89,9 @@ ENTRY = st.fixed_dictionaries(
     }
 )
 HONEST = st.tuples(st.sampled_from(Side), st.integers(1, 5), st.integers(0, 3), st.integers(0, 2))
-STEP = st.one_of(HONEST, HONEST, HONEST, st.lists(ENTRY, max_size=3), st.sampled_from(["snapshot", "lose", "trade"]))
+STEP = st.one_of(
+    HONEST, HONEST, HONEST, st.lists(ENTRY, max_size=3), st.sampled_from(["snapshot", "lose", "trade", "tops", "lie"])
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -97,6 +110,11 @@ def test_honest_and_crooked_frames_are_taken_alike(steps: list[Any], hash_every:
                 frames.append(venue.snapshot(opening=False))
             case "lose":
                 venue.set(Side.BUY, 4600, venue.now_ms % 9)
+            case "tops":
+                bid, ask = price_text(venue.book.bid_top), price_text(venue.book.ask_top)
+                frames.append(best_bid_ask(bid, ask, venue.now_ms))
+            case "lie":
+                frames.append(best_bid_ask("0.01", "0.99", venue.now_ms, NO))
             case _:
                 frames.append(trade("0.51", venue.now_ms))
     assert_same(frames, (MARKET,), hash_every)
