@@ -56,10 +56,10 @@ def preview(market: Market, view: Row, values: Mapping[str, Decimal | None]) -> 
     }
 
 
-def wanted(market: Market, view: Row) -> tuple[domain.Market, QuoteSet]:
-    """What the strategy would quote on the book of `view` with the parameters in force. Raises NothingToPreview."""
-    given = _given(market, view)
-    return given.market, spread.plan(given, strategies.resolved([market])[market.condition_id])
+def wanted(market: Market, view: Row) -> tuple[domain.Market, QuoteSet, SpreadParams]:
+    """What the strategy would quote on the book of `view`, with the parameters in force. Raises NothingToPreview."""
+    given, params = _given(market, view), strategies.resolved([market])[market.condition_id]
+    return given.market, spread.plan(given, params), params
 
 
 def _given(market: Market, view: Row) -> MarketInput:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Max
 
 from execution import selectors as execution
-from execution.domain.commands import NewOrder
+from execution.domain.commands import GTD_ENDS_EARLY, NewOrder
 from execution.engine.hands import BATCH
 from execution.models import Order, Plan
 from execution.relayers import requests
@@ -26,7 +26,6 @@ from execution.signing import (
     SignatureType,
     SigningKey,
     exchange_for,
-    load_key,
     order_hash,
     sandbox_key,
 )
@@ -37,7 +36,9 @@ from markets.domain.units import NANOS_PER_MILLI, price_to_decimal, size_to_deci
 from markets.models import Market
 from polyweb.dashboard import preview
 from polyweb.env import Env
-from strategies.domain.intents import Quote
+from polyweb.runtime.real_venue import signer_of, signing_key
+from polyweb.runtime.state import lasting_s
+from strategies.domain.intents import OrderType, Quote
 
 Json = dict[str, Any]
 
@@ -109,22 +110,24 @@ def _from_row(row: Order) -> _Signed:
 def wanted(env: Env, markets: Iterable[Market]) -> list[Json]:
     """Requests for what the strategy would quote on the newest books the engine showed, signed now.
 
-    The gate is not asked, so a cap may still refuse what is shown. Raises KeyUnavailable.
+    The gate is not asked, so a cap may still refuse what is shown. Raises KeyUnavailable, and
+    ValueError where key, wallet and signature type do not go together.
     """
-    key = _key(env)
-    signer = LocalSigner(key, key.address, SignatureType.EOA, env.chain_id)
+    key = signing_key(env) if env.relayer == "real" else sandbox_key()
+    signer = signer_of(env, key) if env.relayer == "real" else _anybodys(env, key)
     states = {state.market_id: state for state in execution.market_states().filter(market__in=list(markets))}
     number, found, reasons = execution.max_client_order_id(), [], []
     for state in states.values():
         try:
-            market, quotes = preview.wanted(state.market, state.view)
+            market, quotes, params = preview.wanted(state.market, state.view)
         except preview.NothingToPreview as error:
             reasons.append(f"{state.market.question}: {error}")
             continue
         if not quotes.quotes:
             reasons.append(f"{state.market.question}: {quotes.reason.value if quotes.reason else 'no quote fits'}")
             continue
-        signed = [_sign(signer, market, quote, number + at) for at, quote in enumerate(quotes.quotes, start=1)]
+        lasting = lasting_s(params, env.order_minutes * 60)
+        signed = [_sign(signer, market, quote, number + at, lasting) for at, quote in enumerate(quotes.quotes, start=1)]
         number += len(signed)
         found.append({"source": "wanted", "at": state.at.isoformat()} | _shown(env, signed))
     if not found:
@@ -132,10 +135,19 @@ def wanted(env: Env, markets: Iterable[Market]) -> list[Json]:
     return found
 
 
-def _sign(signer: LocalSigner, market: domain.Market, quote: Quote, number: int) -> _Signed:
-    generation = (market.generation or Generation.V1).value
+def _sign(signer: LocalSigner, market: domain.Market, quote: Quote, number: int, lasting: int) -> _Signed:
+    """As the quoter would send it, good for `lasting` seconds."""
+    generation, now_ms = (market.generation or Generation.V1).value, time.time_ns() // NANOS_PER_MILLI
     order = NewOrder(
-        number, market.condition_id, quote.asset, quote.side, quote.price, quote.size, market.tick, post_only=True
+        number,
+        market.condition_id,
+        quote.asset,
+        quote.side,
+        quote.price,
+        quote.size,
+        market.tick,
+        OrderType.GTD,
+        expires_ms=now_ms + GTD_ENDS_EARLY + lasting * 1_000,
     )
     signed = signer.sign_one(
         OrderToSign(
@@ -147,7 +159,8 @@ def _sign(signer: LocalSigner, market: domain.Market, quote: Quote, number: int)
             tick=market.tick,
             neg_risk=market.neg_risk,
             version=generation,
-            timestamp_ms=time.time_ns() // NANOS_PER_MILLI,
+            timestamp_ms=now_ms,
+            expiration_s=order.expires_ms // 1_000,
             order_type=order.order_type,
             post_only=order.post_only,
         )
@@ -156,17 +169,18 @@ def _sign(signer: LocalSigner, market: domain.Market, quote: Quote, number: int)
     return _Signed(order, signed.order_id, signed.body, outcome, generation, market.neg_risk)
 
 
-def _key(env: Env) -> SigningKey:
-    """The keystore's when one is named, else the sandbox's. Raises KeyUnavailable."""
-    if env.keystore is not None and env.keystore_passphrase_file is not None:
-        return load_key(env.keystore, env.keystore_passphrase_file)
-    return sandbox_key()
+def _anybodys(env: Env, key: SigningKey) -> LocalSigner:
+    """For relayers that send nothing to a venue: any key will do."""
+    return LocalSigner(key, key.address, SignatureType.EOA, env.chain_id)
 
 
 def _shown(env: Env, signed: Sequence[_Signed]) -> Json:
     """One request and its orders. The owner is redacted where the API key would stand."""
     request = requests.place([Submission(each.order, each.order_id, each.body) for each in signed], REDACTED)
-    address = str(json.loads(signed[0].body)["signer"])
+    first = json.loads(signed[0].body)
+    # A deposit wallet signs for itself; whose key stands behind it the body does not say.
+    owned = first["signatureType"] == SignatureType.POLY_1271.value
+    address = "the signing key's address" if owned else str(first["signer"])
     return {
         "method": request.method,
         "path": request.path,

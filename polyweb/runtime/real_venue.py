@@ -88,13 +88,18 @@ def signing_key(env: Env) -> SigningKey:
     return sandbox_key() if env.private_key is None else read_key(env.private_key.get_secret_value())
 
 
+def signer_of(env: Env, key: SigningKey) -> LocalSigner:
+    """Signs for the wallet the environment names. Raises ValueError where key, wallet and type do not go together."""
+    return LocalSigner(key, env.funder or key.address, _TYPES[env.signature_type], env.chain_id)
+
+
 class RealVenue:
     """One account. Built by `open_venue`; told what the journal knows by `remember` before it runs."""
 
     def __init__(self, env: Env, key: SigningKey, credentials: ApiCredentials, ears: Ears) -> None:
         kind = _TYPES[env.signature_type]
         self.wallet = env.funder or key.address
-        self.signer = LocalSigner(key, self.wallet, kind, env.chain_id)
+        self.signer = signer_of(env, key)
         self._ears = ears
         self._user_url = env.user_url
         self._credentials = credentials

@@ -88,6 +88,11 @@ class Desk:
         self.quoting, self.reason, self.codes = quoting, reason, codes
 
 
+def lasting_s(params: SpreadParams, bound_s: int) -> int:
+    """How long a quote may rest without us, seconds: the parameter, never more than the run's bound (0 is none)."""
+    return min(params.quote_expiry_s, bound_s) if bound_s else params.quote_expiry_s
+
+
 class TradingState:
     def __init__(self, config: TraderConfig) -> None:
         self.config = config
@@ -148,9 +153,7 @@ class TradingState:
         return found.price if found is not None and now_ns < found.expires_ns else None
 
     def expiry_s(self, params: SpreadParams) -> int:
-        """How long a quote may rest without us, seconds: the parameter, never more than the run's bound."""
-        bound = self.config.max_rest_s
-        return min(params.quote_expiry_s, bound) if bound else params.quote_expiry_s
+        return lasting_s(params, self.config.max_rest_s)
 
     def new_id(self) -> int:
         client_order_id = self._next_id

@@ -36,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError("--wanted is about now, --plan about the journal: give one of them")
         try:
             requests = _requests(**options)
-        except (NothingToShow, UnknownMarket, KeyUnavailable) as error:
+        except (NothingToShow, UnknownMarket, KeyUnavailable, ValueError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps({"sent": False, "requests": requests}) if as_json else _text(requests))
         if not all(order["hash_matches"] for request in requests for order in request["orders"]):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from io import StringIO
 from typing import Any
 
@@ -15,6 +16,7 @@ from execution.models import MarketState, Order
 from execution.relayers.base import Submission
 from execution.relayers.fake import FakeRelayer
 from execution.relayers.polymarket import PolymarketConfig, PolymarketRelayer
+from execution.signing import sandbox_key
 from execution.store import DjangoJournal
 from markets.models import Market
 from tests.clob_script import CREDENTIALS, Say, ScriptedClob, accepted, serving
@@ -145,6 +147,8 @@ def test_what_would_be_quoted_now_is_signed_on_the_spot_and_not_written_down() -
     quoted = {(each["outcome"], each["side"], each["price"]) for each in request["orders"]}
     assert quoted == {("YES", "BUY", "0.4900"), ("NO", "BUY", "0.4900")}
     assert all(each["hash_matches"] and each["condition_id"] == market.condition_id for each in request["orders"])
+    assert {(entry["orderType"], entry["postOnly"]) for entry in request["body"]} == {("GTD", True)}
+    assert all(int(each["order"]["expiration"]) > time.time() + 60 for each in request["body"])
     assert not Order.objects.exists()
 
 
@@ -169,3 +173,22 @@ def test_a_market_without_a_book_says_so() -> None:
 def test_nothing_to_show_is_a_clear_error(arguments: list[str], says: str) -> None:
     with pytest.raises(CommandError, match=says):
         shown(*arguments)
+
+
+def test_the_real_relayers_wallet_and_type_stand_in_what_would_be_quoted(settings: Any) -> None:
+    a_quotable_market()
+    wallet = "0x" + "3C" * 20
+    changes = {"relayer": "real", "clob_url": "http://127.0.0.1:1", "funder": wallet, "signature_type": "poly-proxy"}
+    settings.POLYWEB = settings.POLYWEB.model_copy(update=changes)
+    (request,) = shown("--wanted")
+    orders = [entry["order"] for entry in request["body"]]
+    assert {(each["maker"].lower(), each["signatureType"]) for each in orders} == {(wallet.lower(), 1)}
+    assert {each["signer"] for each in orders} == {sandbox_key().address}
+    assert all(each["hash_matches"] for each in request["orders"])
+
+
+def test_without_a_keystore_nothing_is_signed_for_the_real_venue(settings: Any) -> None:
+    a_quotable_market()
+    settings.POLYWEB = settings.POLYWEB.model_copy(update={"relayer": "real"})
+    with pytest.raises(CommandError, match="POLYWEB_KEYSTORE"):
+        shown("--wanted")
