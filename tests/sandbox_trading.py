@@ -155,6 +155,7 @@ class Trading:
             ledger=self.ledger,
             blotter=self.blotter,
             markets=self.markets.values,
+            trades=lambda _: True,
             books=self,
             inbox=self,
             lookout=self.lookout,

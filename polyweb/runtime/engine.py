@@ -142,6 +142,7 @@ class Engine:
             ledger=parts.trader.ledger,
             blotter=parts.trader.blotter,
             markets=lambda: parts.trader.known_markets,
+            trades=parts.trader.trades,
             books=parts.clerk,
             inbox=parts.turns,
             lookout=self._lookout,
@@ -263,7 +264,7 @@ class Engine:
         """Compare what an earlier run left open with the venue. An unreadable venue stops the start: no guesses."""
         parts = self._parts
         if self._reconciler is not None:
-            await self._reconciler.start(parts.turns.finish)
+            await self._reconciler.start(parts.turns.finish, self._keep_lease())
             return
         found = await leftovers.compare(parts.relayer, parts.trader.blotter, parts.turns.push, self.trouble)
         await parts.clerk.reconciled("start", parts.relayer.name, found)

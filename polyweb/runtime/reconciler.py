@@ -7,7 +7,7 @@ what nothing explains trips the breaker.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,28 +19,25 @@ from execution.domain.commands import ClientOrderId
 from execution.domain.drift import APART_NS, CASH, Difference, DriftWatch
 from execution.domain.ledger import Ledger
 from execution.domain.orders import ENDED
-from execution.domain.postings import Posting, PostingKind, PostingLeg
+from execution.domain.postings import Posting
 from execution.domain.reconcile import Correction, CorrectionKind, VenueOrder
 from execution.engine import Trouble
 from execution.relayers.base import Balances, Ok, Unavailable
 from execution.user_feed import CaughtUp
 from markets.domain.market import Generation, Market
-from markets.domain.units import NANOS_PER_SECOND, PRICE_ONE, AssetId, ConditionId, Nanos, Price, size_text
+from markets.domain.units import NANOS_PER_SECOND, AssetId, ConditionId, Nanos, Price, size_text
+from polyweb.runtime import explanations
 from polyweb.runtime.inbox import Sensed
 from polyweb.runtime.lookout import SETTLE_TURNS, Inbox, Lookout, Reports, VenueUnreadable
-from polyweb.runtime.payouts import yes_pays
 from risk.domain.breakers import BreakerKind
 
 log = structlog.get_logger(__name__)
 
 START_TRIES = 5
 ASSETS_A_ROUND = 200
-_KINDS = {
-    PostingKind.DUST: CorrectionKind.DUST,
-    PostingKind.ADOPTED: CorrectionKind.ADOPTED,
-    PostingKind.PAYOUT: CorrectionKind.REDEEMED,
-}
 FOREIGN_KEY = "reconciliation: foreign orders"
+UNREAD_KEY = "reconciliation: account unread"
+UNREAD_ROUNDS = 5
 SHOWN = 5
 
 
@@ -110,6 +107,7 @@ class Reconciler:
         ledger: Ledger,
         blotter: Blotter,
         markets: Callable[[], Iterable[Market]],
+        trades: Callable[[ConditionId], bool],
         books: Books,
         inbox: Inbox,
         lookout: Lookout,
@@ -125,6 +123,7 @@ class Reconciler:
         self._ledger = ledger
         self._blotter = blotter
         self._markets = markets
+        self._trades = trades
         self._books = books
         self._inbox = inbox
         self._lookout = lookout
@@ -139,21 +138,27 @@ class Reconciler:
         self._left = _Twice()
         self._missed = _Twice()
         self._told: frozenset[tuple[str, str]] = frozenset()
+        self._compared: set[AssetId] = set()
         self._offset = 0
         self.at_ns: Nanos = 0  # when the last round that read everything began
         self.problem = ""  # why the last one did not
+        self._unread = False
 
-    async def start(self, fold: Callable[[], None]) -> None:
+    async def start(self, fold: Callable[[], None], meanwhile: Coroutine[object, object, None]) -> None:
         """Before the first quote: read everything; what differs is looked at again before anything is quoted.
 
-        `fold` lets the trader hear what was found, while nobody decides yet. Raises VenueUnreadable.
+        `fold` lets the trader hear what was found, while nobody decides yet; `meanwhile` is what may not wait for a
+        slow venue. Raises VenueUnreadable, in a group.
         """
-        for attempt in range(1, START_TRIES + 1):
-            if await self.reconcile("start", fold):
-                return
-            log.warning("start_reconciliation_waits", attempt=attempt, reason=self.problem)
-            await asyncio.sleep(attempt)
-        raise VenueUnreadable(f"the account could not be read in {START_TRIES} tries: {self.problem}")
+        async with asyncio.TaskGroup() as tasks:
+            beside = tasks.create_task(meanwhile, name="while reconciling")
+            for attempt in range(1, START_TRIES + 1):
+                if await self.reconcile("start", fold):
+                    beside.cancel()
+                    return
+                log.warning("start_reconciliation_waits", attempt=attempt, reason=self.problem)
+                await asyncio.sleep(attempt)
+            raise VenueUnreadable(f"the account could not be read in {START_TRIES} tries: {self.problem}")
 
     async def run(self) -> None:
         while True:
@@ -170,7 +175,7 @@ class Reconciler:
         found = await self._account.catch_up()
         if isinstance(found, Unavailable):
             return self._put_off(found.reason)
-        markets = self._turn(everything=source == "start")
+        markets = self._turn()
         held = await self._account.balances(markets)
         if isinstance(held, Unavailable):
             return self._put_off(held.reason)
@@ -182,12 +187,20 @@ class Reconciler:
         except self._books.unavailable as error:
             return self._put_off(f"a posting could not be written: {error}")
         self.at_ns, self.problem = began_ns, ""
+        if self._unread:
+            self._on_settled(UNREAD_KEY)
+            self._unread = False
         await self._tell(source, corrections)
         return True
 
     def _put_off(self, reason: str) -> bool:
         self.problem = reason
         log.warning("reconciliation_waits", reason=reason)
+        silent_s = (self._now_ns() - self.at_ns) / NANOS_PER_SECOND
+        if self.at_ns and silent_s > UNREAD_ROUNDS * self._rounds.every_s:
+            text = f"the account could not be compared for {silent_s:.0f} s: {reason}"
+            self._on_trouble(Trouble("reconciliation", UNREAD_KEY, text))
+            self._unread = True
         return False
 
     async def _heard(self, fold: Callable[[], None] | None) -> bool:
@@ -248,16 +261,17 @@ class Reconciler:
 
     # Balances and positions
 
-    def _turn(self, *, everything: bool) -> list[Market]:
-        """Markets whose balances are read now: all we hold or quote, and some of the others, in turn."""
+    def _turn(self) -> list[Market]:
+        """Markets whose balances are read now: what we hold or trade, and some of the others, in turn."""
         known = [market for market in self._markets() if market.generation is not Generation.UNKNOWN and market.yes]
-        if everything:
-            return known
         held = set(self._ledger.assets)
         busy = {order.condition_id for order in self._blotter.all_live()}
-        first = [m for m in known if m.yes in held or m.no in held or m.condition_id in busy]
-        chosen = {market.condition_id for market in first}
-        others = [market for market in known if market.condition_id not in chosen]
+        first: list[Market] = []
+        others: list[Market] = []
+        for market in known:
+            new = market.yes not in self._compared and self._trades(market.condition_id)
+            ours = market.yes in held or market.no in held or market.condition_id in busy
+            (first if new or ours else others).append(market)
         start = self._offset if self._offset < len(others) else 0
         self._offset = start + ASSETS_A_ROUND // 2
         return first + others[start : self._offset]
@@ -268,69 +282,45 @@ class Reconciler:
         of = {asset: market for market in markets for asset in (market.yes, market.no)}
         now_ns = self._now_ns()
         found = self._watch.look(self._ledger, held.cash, held.shares, of, now_ns)
-        explained = self._dust(found, of, now_ns)
-        redeemed = self._redeemed(found, of, now_ns)
+        explained = explanations.dust(found, self._ledger, of, now_ns)
+        redeemed = explanations.redeemed(found, self._winners, of, now_ns)
         explained |= redeemed
-        if source == "start":
-            explained |= await self._from_before(found, of, now_ns)
+        explained |= await self._from_before(found, of, now_ns)
+        self._compared.update(of)
         await self._book(list(explained.values()), fold)
         drift = [each for each in found if each.proved and not each.dust and each.subject not in explained]
         if redeemed:  # their cash is explained with them: look at it again
             self._watch.forget(CASH)
             drift = [each for each in drift if each.subject != CASH]
-        wrong = "; ".join(f"{_named(each.subject, of)}: {each.describe()}" for each in drift[:SHOWN])
+        wrong = "; ".join(f"{explanations.named(each.subject, of)}: {each.describe()}" for each in drift[:SHOWN])
         self._inbox.push(Sensed(now_ns, BreakerKind.DRIFT, wrong))
         for subject in explained:
             self._watch.forget(subject)
         open_yet = any(not each.proved and not each.dust and each.subject not in explained for each in found)
         if source == "start" or not open_yet:
             self._hold("the account differs from our books: looking again" if open_yet else "")
-        return [_booked(subject, each) for subject, each in explained.items()] + [each.correction() for each in drift]
-
-    def _dust(self, found: Sequence[Difference], of: Mapping[AssetId, Market], now_ns: Nanos) -> dict[str, Posting]:
-        """Less than can be ordered, with nothing under way that would explain it: the venue's figure is taken over."""
-        taken: dict[str, Posting] = {}
-        for number, each in enumerate(found):
-            if not (each.dust and each.proved and each.exact):
-                continue
-            price = max(0, min(PRICE_ONE, self._ledger.holding(each.subject).average))
-            leg = PostingLeg(cash=each.away)
-            if each.subject != CASH:
-                leg = PostingLeg(each.subject, of[each.subject].condition_id, each.away)
-            posting_id = f"dust-{now_ns}-{number}"
-            taken[each.subject] = postings.adjusted(posting_id, PostingKind.DUST, leg, price, now_ns, each.describe())
-        return taken
-
-    def _redeemed(self, found: Sequence[Difference], of: Mapping[AssetId, Market], now_ns: Nanos) -> dict[str, Posting]:
-        """Shares of a resolved market that have gone were redeemed, for what its resolution pays."""
-        paid: dict[str, Posting] = {}
-        for number, each in enumerate(found):
-            market = of.get(each.subject)
-            if market is None or not each.proved or each.away >= 0 or each.dust:
-                continue
-            price = yes_pays(market, self._winners.get(market.condition_id, ""))
-            if price is not None:
-                posting_id, held = f"redeemed-{now_ns}-{number}", {each.subject: -each.away}
-                paid[each.subject] = postings.payout(posting_id, market, held, price, now_ns, each.describe())
-        return paid
+        booked = [explanations.booked(subject, posting) for subject, posting in explained.items()]
+        return booked + [each.correction() for each in drift]
 
     async def _from_before(
         self, found: Sequence[Difference], of: Mapping[AssetId, Market], now_ns: Nanos
     ) -> dict[str, Posting]:
-        """Shares of which nothing was ever booked and that no order of ours can have brought were there before us."""
+        """Shares seen for the first time, of which nothing was ever booked and that no order of ours can have brought,
+        were there before us.
+        """
         ordered = {order.asset for order in self._blotter.all_live()}
         new = {
             each.subject: each.away
             for each in found
             if each.subject != CASH and each.away > 0 and not self._ledger.knows(each.subject)
-            if each.subject not in ordered and not each.dust
+            if each.subject not in ordered | self._compared and not each.dust
         }
         stated = await self._account.stated_prices(list(new)) if new else {}
         adopted: dict[str, Posting] = {}
         for number, (asset, shares) in enumerate(new.items()):
             price = stated.get(asset)
             if price is None:
-                told = f"{size_text(shares)} shares of {_named(asset, of)} were there before us"
+                told = f"{size_text(shares)} shares of {explanations.named(asset, of)} were there before us"
                 text = f"{told}, and nobody knows their cost: state it with manage.py book adopt"
                 self._on_trouble(Trouble("reconciliation", asset, text))
                 continue
@@ -370,14 +360,3 @@ class Reconciler:
             await self._books.reconciled(source, self._relayer, corrections)
         except self._books.unavailable as error:
             log.error("reconciliation_not_written", error=str(error))
-
-
-def _named(subject: str, of: Mapping[AssetId, Market]) -> str:
-    market = of.get(subject)
-    if market is None:
-        return subject
-    return f"{'YES' if subject == market.yes else 'NO'} of {market.condition_id}"
-
-
-def _booked(subject: str, posting: Posting) -> Correction:
-    return Correction(_KINDS[posting.kind], 0, subject, posting.reason)

@@ -1,5 +1,6 @@
 """Reconciliation at the sandbox over real sockets: what explains itself is booked, the rest trips, strangers stay."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from execution.sandbox.accounts import CASH as CASH_ASSET
 from execution.sandbox.accounts import Posting
 from execution.signing import LocalSigner, OrderToSign, SignatureType
 from markets.domain.events import Side
-from markets.domain.units import SIZE_ONE
+from markets.domain.units import NANOS_PER_SECOND, SIZE_ONE
 from polyweb.runtime.reconciler import Reconciler, Stated
 from strategies.domain.intents import OrderType
 from tests.sandbox_trading import CASH, KEY, Trading, trading
@@ -126,7 +127,7 @@ async def test_positions_from_before_us_are_adopted_at_the_stated_price_with_a_r
         market = at.simple()
         assets = [asset for each in at.markets.values() for asset in (each.yes, each.no)]
         at.stated = dict.fromkeys(assets, Stated(4_200, "the venue's average"))
-        await at.reconciler().start(lambda: None)
+        await at.reconciler().start(lambda: None, asyncio.sleep(60))
         assert at.ledger.holding(market.yes).cost == 1_000 * 4_200 * SIZE_ONE // 10_000
         assert at.ledger.cash == CASH
         assert len(at.posted) == len(assets)
@@ -139,7 +140,7 @@ async def test_positions_from_before_us_are_adopted_at_the_stated_price_with_a_r
 async def test_a_position_nobody_can_price_is_not_adopted_but_told_and_trips() -> None:
     async with trading() as at:
         at.markets = {at.simple().condition_id: at.simple()}
-        await at.reconciler(again_s=0.0).start(lambda: None)
+        await at.reconciler(again_s=0.0).start(lambda: None, asyncio.sleep(60))
         assert at.posted == []
         assert "manage.py book adopt" in at.troubles[0].text
         at.ahead_ns = APART_NS
@@ -148,13 +149,55 @@ async def test_a_position_nobody_can_price_is_not_adopted_but_told_and_trips() -
         assert "1000 there, 0 here" in at.sensed[-1]
 
 
-async def test_after_the_start_no_position_is_adopted_any_more() -> None:
+async def test_a_position_is_adopted_at_first_sight_or_never() -> None:
     async with trading() as at:
-        at.markets = {at.simple().condition_id: at.simple()}
-        at.stated = dict.fromkeys((at.simple().yes, at.simple().no), Stated(5_000, "mid"))
-        await twice(at, at.reconciler())
+        market = at.simple()
+        at.markets = {market.condition_id: market}
+        reconciler = at.reconciler()
+        assert await reconciler.reconcile("engine")
+        at.stated = dict.fromkeys((market.yes, market.no), Stated(5_000, "mid"))
+        await twice(at, reconciler)
         assert at.posted == []
         assert at.sensed[-1]
+
+
+async def test_a_market_followed_later_has_its_position_adopted_too() -> None:
+    async with trading() as at:
+        first, later = list(at.markets.values())[:2]
+        at.markets = {first.condition_id: first}
+        at.stated = {asset: Stated(5_000, "mid") for market in (first, later) for asset in (market.yes, market.no)}
+        reconciler = at.reconciler()
+        assert await reconciler.reconcile("start")
+        at.markets[later.condition_id] = later
+        assert await reconciler.reconcile("engine")
+        assert len(at.posted) == 4
+        assert at.ledger.holding(later.yes).shares == 1_000 * SIZE_ONE
+
+
+async def test_a_difference_at_the_start_holds_all_quotes_until_it_was_looked_at_twice() -> None:
+    async with trading() as at:
+        at.markets = {at.simple().condition_id: at.simple()}
+        reconciler = at.reconciler()
+        assert await reconciler.reconcile("start")
+        assert "looking again" in at.holds[-1]
+        at.ahead_ns = APART_NS
+        assert await reconciler.reconcile("engine")
+        assert at.holds[-1] == ""
+        assert at.sensed[-1]
+
+
+async def test_what_may_not_wait_for_a_slow_start_runs_beside_it() -> None:
+    async with empty() as at:
+        renewed: list[bool] = []
+
+        async def renew() -> None:
+            renewed.append(True)
+            await asyncio.sleep(60)
+
+        await at.fault(kind="error_after", on="GET /data/orders", count=1)
+        await at.reconciler().start(lambda: None, renew())
+        assert renewed == [True]
+        assert at.reports == ["start"]
 
 
 async def test_settlement_dust_is_taken_over_as_a_row() -> None:
@@ -246,6 +289,20 @@ async def test_an_order_the_account_does_not_show_is_handed_to_the_lookout() -> 
             await at.lookout.look()
             at.ahead_ns += APART_NS
         assert at.state(quote) is OrderState.CANCELLED
+
+
+async def test_an_account_that_stays_unread_is_told_and_settled_when_it_is_read_again() -> None:
+    async with empty() as at:
+        reconciler = at.reconciler()
+        assert await reconciler.reconcile("start")
+        await at.fault(kind="error_after", on="GET /balance-allowance", count=2)
+        assert not await reconciler.reconcile("engine")
+        assert at.troubles == []
+        at.ahead_ns = 301 * NANOS_PER_SECOND
+        assert not await reconciler.reconcile("engine")
+        assert "could not be compared for 30" in at.troubles[0].text
+        assert await reconciler.reconcile("engine")
+        assert at.settled == [at.troubles[0].key]
 
 
 async def test_a_venue_that_cannot_be_read_concludes_nothing_and_says_why() -> None:
