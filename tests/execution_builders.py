@@ -49,6 +49,7 @@ class Rig:
         rehearsal: Generation = Generation.UNKNOWN,
         pace: Pace | None = None,
         objection: str = "",
+        self_trade: str = "",
     ) -> None:
         self.outcomes: list[Outcome] = []
         self.troubles: list[Trouble] = []
@@ -65,6 +66,7 @@ class Rig:
             pace=pace or Pace(sign_s=0.5, journal_s=0.5, call_s=0.05, place_lanes=2, queue=10),
             rehearsal=rehearsal,
             objection=lambda plan_id: objection,
+            self_trade=lambda place: self_trade,
             now_ns=lambda: NOW + 1_000,
         )
 

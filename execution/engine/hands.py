@@ -42,6 +42,10 @@ _MILLIS_PER_SECOND = 1_000
 Command: TypeAlias = Place | Cancel
 
 
+def _none_met(_: Place) -> str:
+    return ""
+
+
 def _no_objection(_: str) -> str:
     """Nobody looks."""
     return ""
@@ -54,6 +58,7 @@ class Hands:
     not block. `rehearsal` is the generation to sign for where a market's own is not known: only for relayers that
     send nothing to the venue. Leave it UNKNOWN elsewhere and such an order is refused. `objection` is asked of a
     plan id, last of all before it is sent, what has turned up against it since it was decided; "" is nothing.
+    `self_trade` is asked before signing which order of ours a plan would meet.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Hands:
         pace: Pace | None = None,
         rehearsal: Generation = Generation.UNKNOWN,
         objection: Callable[[str], str] = _no_objection,
+        self_trade: Callable[[Place], str] = _none_met,
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
         self._signer = signer
@@ -79,6 +85,7 @@ class Hands:
         self._pace = pace or Pace()
         self._rehearsal = rehearsal
         self._objection = objection
+        self._self_trade = self_trade
         self._now_ns = now_ns
         self._places: Lane[Place] = Lane(self._pace.queue)
         self._cancels: Lane[Cancel] = Lane(self._pace.queue)
@@ -181,6 +188,9 @@ class Hands:
             raise NotSent("engine_stopping", self._closed)
         if now_ns - place.decided_ns > self._pace.stale_s * NANOS_PER_SECOND:
             raise NotSent("decision_stale", f"decided more than {self._pace.stale_s:g} s ago")
+        met = self._self_trade(place)
+        if met:
+            raise NotSent("self_trade", met)
 
     def _check_no_objection(self, place: Place) -> None:
         said = self._objection(place.plan_id)

@@ -25,6 +25,7 @@ from markets.feed.replay import paced, restamped
 from markets.feed.rest import BooksClient
 from markets.feed.resync import ResyncRequest, Resyncs
 from polyweb.runtime.auditor import Auditor
+from polyweb.runtime.clock_watch import ClockWatch, venue_at
 from polyweb.runtime.inbox import FeedDown, FeedUp, Item
 from polyweb.runtime.views import Json
 
@@ -138,10 +139,13 @@ class LiveFeed:
             if self._books is not None and plan.audit_s
             else None
         )
+        self._clock = ClockWatch(venue_at(plan.clob_url), push) if plan.clob_url else None
 
     async def run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
+                if self._clock is not None:
+                    tasks.create_task(self._clock.run(), name="clock watch")
                 tasks.create_task(self._client.run(), name="market sockets")
                 tasks.create_task(self._resyncs.run(), name="resyncs")
                 if self._auditor is not None:

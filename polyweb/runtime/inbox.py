@@ -171,6 +171,14 @@ class VenueTold(msgspec.Struct, frozen=True, tag=True):
 VENUE_AT_HAND = VenueTold(0, VenueMode.OPEN, trusted=True, reason="")
 
 
+class ClockRead(msgspec.Struct, frozen=True, tag=True):
+    """The venue told the time: its clock minus ours lies between these."""
+
+    at_ns: Nanos
+    low_ns: Nanos
+    high_ns: Nanos
+
+
 class Tick(msgspec.Struct, frozen=True, tag=True):
     """The clock: lets time-outs and minimum lifetimes end without market data."""
 
@@ -205,6 +213,7 @@ Item: TypeAlias = (
     | Control
     | Tick
     | Sensed
+    | ClockRead
     | Hold
     | VenueTold
     | Accepted
@@ -223,6 +232,7 @@ Spelled: TypeAlias = (
     | Control
     | Tick
     | Sensed
+    | ClockRead
     | Hold
     | VenueTold
     | Decide

@@ -11,10 +11,11 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
-from polyweb.runtime.inbox import Control, Sensed, VenueTold
+from polyweb.runtime.inbox import ClockRead, Control, Sensed, VenueTold
 from polyweb.runtime.state import Desk, TradingState
-from risk.domain import losses
+from risk.domain import clock, losses
 from risk.domain.breakers import Breaker, BreakerKind
+from risk.domain.clock import Skew
 
 _SENT = frozenset({OrderState.PLANNED, OrderState.SUBMITTING})
 _OF_METADATA = (BreakerKind.RESOLUTION, BreakerKind.RULES)
@@ -43,6 +44,11 @@ class Sentry:
 
     def _age_ns(self, condition_id: ConditionId, now_ns: Nanos) -> Nanos:
         return now_ns - self._state.books.last_update_ns(condition_id)
+
+    def clock_read(self, item: ClockRead) -> None:
+        most_ms = self._state.control.thresholds.skew_ms
+        said = clock.wrong(Skew(item.low_ns, item.high_ns), most_ms)
+        self._state.panel.judge(BreakerKind.CLOCK_SKEW, item.at_ns, said)
 
     def sensed(self, item: Sensed) -> None:
         self._state.panel.judge(item.kind, item.at_ns, item.wrong, item.target)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from execution.domain.blotter import OrderMoved, OrderRecord
-from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Resync
+from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Place, Resync
 from execution.domain.orders import IllegalMove
 from execution.domain.postings import Posting
+from execution.domain.self_trade import meeting
 from markets.domain.decode import MalformedFrame, MalformedReason, decode
 from markets.domain.events import BookSnapshot, Frame, LastTrade, MarketEvent
 from markets.domain.market import Market
@@ -19,6 +20,7 @@ from polyweb.runtime import recall
 from polyweb.runtime.arbitrage import Arbitrageur
 from polyweb.runtime.deliveries import Deliveries
 from polyweb.runtime.inbox import (
+    ClockRead,
     Control,
     Doubted,
     FeedDown,
@@ -88,6 +90,8 @@ class Trader(TradingState):
                 self._control(item)
             case Tick():
                 self._tick(item.at_ns)
+            case ClockRead():
+                self._sentry.clock_read(item)
             case Sensed():
                 self._sentry.sensed(item)
             case Hold():
@@ -269,6 +273,15 @@ class Trader(TradingState):
     def objection(self, plan_id: str) -> str:
         """Why a plan that was decided must not be sent any more; "" when nothing stands against it."""
         return self._arbitrageur.objection(plan_id)
+
+    def self_trade(self, place: Place) -> str:
+        """Which of its orders would meet one of ours that may rest; "" when none would. Asked before signing."""
+        for condition_id in dict.fromkeys(order.condition_id for order in place.orders):
+            market = self.market(condition_id)
+            mine = [order for order in place.orders if order.condition_id == condition_id]
+            if market is not None and (said := meeting(mine, self.blotter.live(condition_id), market.yes)):
+                return said
+        return ""
 
     # What goes out
 

@@ -16,7 +16,7 @@ from risk.domain.windows import Acks, Counted, Rolling
 
 EVERYTHING = ""
 # Refusals that say nothing about the venue: our own doing, or a mode that has a breaker of its own.
-OWN_REFUSALS = frozenset({"dry_run", "engine_stopping", "already_planned", "halted"})
+OWN_REFUSALS = frozenset({"self_trade", "dry_run", "engine_stopping", "already_planned", "halted"})
 
 
 class Release(msgspec.Struct, frozen=True):

@@ -358,3 +358,12 @@ async def test_a_plan_somebody_objects_to_after_it_was_written_down_is_never_sen
     await rig.hands.carry_out(place("plan-1", 1, 2))
     assert sent(relayer) == []
     assert [outcome.code for outcome in rig.outcomes if isinstance(outcome, Rejected)] == ["terms_changed"] * 2
+
+
+async def test_a_plan_that_would_meet_an_order_of_ours_is_not_even_signed() -> None:
+    relayer = FakeRelayer()
+    rig = Rig(relayer, self_trade="our bid at 0.5 would meet our offer at 0.5 (order 7)")
+    await rig.hands.carry_out(place("plan-1", 1, 2))
+    assert isinstance(rig.journal, MemoryJournal)
+    assert (sent(relayer), list(rig.journal.plans)) == ([], [])
+    assert [outcome.code for outcome in rig.outcomes if isinstance(outcome, Rejected)] == ["self_trade"] * 2
