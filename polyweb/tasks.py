@@ -44,7 +44,7 @@ def recordings(*, days: int = 14) -> dict[str, int]:
 
 @shared_task(name="polyweb.tasks.watch_engine", soft_time_limit=60)  # type: ignore[untyped-decorator]
 def watch_engine(*, silent_s: float = 15.0) -> dict[str, Any]:
-    """Open an incident when the engine's last heartbeat is more than `silent_s` old; close it when it beats again."""
+    """Trip the breaker, open an incident and cancel what rests when the last heartbeat is more than `silent_s` old."""
     if silent_s < 2:
         raise ValueError(f"silent_s: the engine beats once a second; {silent_s:g} s would cry wolf")
     return asdict(watchdog.look(silent_after=timedelta(seconds=silent_s)))

@@ -7,6 +7,7 @@ from polyweb.benches.pipeline import Pipeline
 from polyweb.benches.quote import Quote
 from polyweb.benches.risk import Risk
 from polyweb.benches.sign import Sign
+from polyweb.benches.stop import StopBench
 
 BENCHES: dict[str, Bench] = {
     "dutch": Dutch(),
@@ -15,4 +16,5 @@ BENCHES: dict[str, Bench] = {
     "quote": Quote(),
     "risk": Risk(),
     "sign": Sign(),
+    "stop": StopBench(),
 }

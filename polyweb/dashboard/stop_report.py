@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from execution.models import Order, OrderEvent, PositionSnapshot
+from execution.models import ExecAudit, Order, OrderEvent, PositionSnapshot
 from execution.selectors import ENDED_STATES
 from polyweb.dashboard.selectors import engine
 from risk.domain.stops import StopLevel
@@ -98,6 +98,9 @@ def _took(stop: Stop, caught: QuerySet[Order]) -> str:
 
 
 def _waiting(stop: Stop) -> str:
+    taken = ExecAudit.objects.filter(reason=f"stop {stop.pk}", action="takedown").order_by("-at").first()
+    if not engine().live and taken is not None and not taken.error:
+        return f": {taken.orders} were cancelled at the venue, none rests; the engine settles the rows when it starts."
     if not engine().live:
         return ": the engine is silent, nobody is cancelling. Cancel at the venue if orders rest there."
     waited = timezone.now() - stop.created_at

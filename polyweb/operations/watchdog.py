@@ -1,16 +1,20 @@
 """The watchdog: an engine that has gone silent is said to be, once, until it speaks again.
 
-Law: it reads the heartbeat and nothing else, and it never stops or starts an engine. Silence opens an incident and an
-"engine silence" breaker; a fresh heartbeat, or an engine that said goodbye, closes both.
+Law: it never stops or starts an engine, and never places. Silence opens an incident and an "engine silence" breaker,
+and what rests is cancelled at the venue until that is proved; a fresh heartbeat, or an engine that said goodbye, closes
+both.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from execution import selectors as execution
-from execution.models import EngineStatus
+from execution.models import EngineStatus, ExecAudit
+from polyweb.env import Env
+from polyweb.operations import takedown
 from risk import selectors as risk
 from risk import services
 from risk.domain.breakers import BreakerState
@@ -18,6 +22,8 @@ from risk.services import BreakerReport
 
 BREAKER = "engine_silence"
 INCIDENT_KEY = "engine silence"
+REASON = "engine silent"
+TAKEDOWN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +34,39 @@ class Sight:
     age_s: float | None
 
 
-def look(*, silent_after: timedelta, now: datetime | None = None) -> Sight:
-    """Look at the heartbeat and keep incident and breaker in step with it."""
+def look(*, silent_after: timedelta, env: Env | None = None, now: datetime | None = None) -> Sight:
+    """Look at the heartbeat, keep incident and breaker in step with it, and take down what a silent engine left."""
+    env = env or settings.POLYWEB
     now = now or timezone.now()
     status = execution.engine_status()
     sight = _sight(status, now, silent_after)
     if sight.state == "silent" and status is not None:
+        since = f"{status.beat_at:%F %T} UTC"
+        _report(BreakerState.OPEN, f"silent since {since}", now)
         text = (
-            f"The engine has been silent since {status.beat_at:%F %T} UTC. Its orders may rest: look at the venue, then"
-            " restart it; it settles what is left before it quotes."
+            f"The engine has been silent since {since}. {_cancelled(status, env)} Restart it; it settles what is left."
         )
         services.open_incident(kind=BREAKER, key=INCIDENT_KEY, text=text)
-        _report(BreakerState.OPEN, f"silent since {status.beat_at:%F %T} UTC", now)
     else:
         services.close_incident_by_key(key=INCIDENT_KEY)
         if sight.state != "never":
             _report(BreakerState.CLOSED, sight.state, now)
     return sight
+
+
+def _cancelled(status: EngineStatus, env: Env) -> str:
+    """Take everything down once per silence, and again until it is proved; in words."""
+    nothing = takedown.possible(env)
+    if nothing:
+        return f"{nothing[0].upper()}{nothing[1:]}."
+    rows = ExecAudit.objects.filter(action=takedown.ACTION, reason=REASON, at__gt=status.beat_at)
+    before = rows.filter(error="").order_by("-at").first()
+    if before is not None:
+        return f"{before.orders} orders were cancelled at the venue, none rests."
+    done = takedown.take_down(takedown.of_running_engine(env), reason=REASON, within_s=TAKEDOWN_S)
+    if done.done:
+        return f"{done.cancelled} orders were cancelled at the venue, none rests."
+    return f"Its orders may rest, cancelling failed and is tried again: {done.error}."
 
 
 def _sight(status: EngineStatus | None, now: datetime, silent_after: timedelta) -> Sight:

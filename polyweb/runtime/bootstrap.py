@@ -357,6 +357,7 @@ def describe(env: Env, source: Source) -> Json:
         "relayer": env.relayer,
         "dry_run": env.relayer == "real" and env.dry_run,
         "venue": _venue_name(_at(env, source)),
+        "clob": _at(env, source).clob_url,
         "database": connection.vendor,
         "broker": env.broker,
         "channel_layer": env.channel_layer,

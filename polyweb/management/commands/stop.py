@@ -1,10 +1,12 @@
 """Stop quoting: everything, a wallet, a strategy, one event or one market."""
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
@@ -12,6 +14,7 @@ from django.utils import timezone
 
 from markets.selectors import UnknownEvent, UnknownMarket
 from markets.services.patience import waiting_at_most
+from polyweb.operations import takedown
 from risk import selectors, services
 from risk.domain.stops import StopLevel, StopScope
 from risk.models import Stop
@@ -27,8 +30,11 @@ class Command(BaseCommand):
     help = (
         "Put a stop in force for everything, or for one wallet, strategy, event or market. pause places nothing new; "
         "reduce leaves only orders that bring positions down; cancel takes every resting order down; flatten also "
-        "sells what is held beyond pairs. The engine obeys within a second and until resume."
+        "sells what is held beyond pairs. The engine obeys within a second and until resume. With real orders, "
+        "cancel and flatten also cancel at the venue from here, so that they work with the engine dead."
     )
+
+    requires_system_checks = []  # a stop must not wait for every page to be imported, nor fail for a wrong setting
 
     def add_arguments(self, parser: CommandParser) -> None:
         target = parser.add_mutually_exclusive_group()
@@ -46,7 +52,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope = next((StopScope(name) for name in TARGETS if options[name]), StopScope.ALL)
-        row = self._put(scope, options)
+        level = StopLevel[options["level"].upper()]
+        row = self._put(scope, level, options)
+        taken = self._at_the_venue(row) if level >= StopLevel.CANCEL else None
         subject = services.stop_subject(row)
         if options["json"]:
             summary = {
@@ -55,19 +63,32 @@ class Command(BaseCommand):
                 "scope": scope.value,
                 "target": "" if scope is StopScope.ALL else subject,
                 "in_force": selectors.in_force(timezone.now()).count(),
+                "venue": None if taken is None else asdict(taken),
             }
             self.stdout.write(json.dumps(summary))
         else:
-            self.stdout.write(f"stop {row.pk} ({options['level']}) holds for {subject} {row.release_rule}")
+            at_venue = f"; {taken.cancelled} orders cancelled at the venue" if taken is not None else ""
+            self.stdout.write(f"stop {row.pk} ({options['level']}) holds for {subject} {row.release_rule}{at_venue}")
+        if taken is not None and not taken.done:
+            left = "what rests could not be read" if taken.left is None else f"{taken.left} orders still rest"
+            raise CommandError(f"the stop holds, but {left}: {taken.error}")
 
-    def _put(self, scope: StopScope, options: dict[str, Any]) -> Stop:
+    def _at_the_venue(self, row: Stop) -> takedown.Takedown | None:
+        """Whether the engine lives or not: a cancel said twice changes nothing, one not said at all costs money."""
+        if takedown.possible(settings.POLYWEB):
+            return None
+        env = takedown.of_running_engine(settings.POLYWEB)
+        wanted = takedown.wanted_by(row)
+        return takedown.take_down(env, reason=f"stop {row.pk}", wanted=wanted, within_s=takedown.WITHIN_S)
+
+    def _put(self, scope: StopScope, level: StopLevel, options: dict[str, Any]) -> Stop:
         minutes = options["minutes"]
         if minutes is not None and minutes < 1:
             raise CommandError(f"--for: {minutes} minutes; at least 1")
         try:
             with waiting_at_most(LOCK_WAIT_S):
                 return services.stop(
-                    level=StopLevel[options["level"].upper()], scope=scope, reason=options["reason"], author=None,
+                    level=level, scope=scope, reason=options["reason"], author=None,
                     source="cli", slippage=_slippage(options["slippage"]),
                     expires_at=timezone.now() + timedelta(minutes=minutes) if minutes else None,
                     **{name: options[name] or None for name in TARGETS},
@@ -81,7 +102,17 @@ class Command(BaseCommand):
             reason = str(error).strip().partition("\n")[0]
             if "no such" in reason:
                 raise  # a database that was never set up has no engine to stop
-            raise CommandError(f"NOT stopped: {reason}. {OTHER_WAY}") from error
+            raise CommandError(self._without_a_database(scope, level, reason)) from error
+
+    def _without_a_database(self, scope: StopScope, level: StopLevel, reason: str) -> str:
+        """The row cannot be written. What rests can still be cancelled, when everything is meant."""
+        if scope is not StopScope.ALL or level < StopLevel.CANCEL or takedown.possible(settings.POLYWEB):
+            return f"NOT stopped: {reason}. {OTHER_WAY}"
+        taken = takedown.take_down(settings.POLYWEB, reason="stop without a database")
+        done = (
+            f"{taken.cancelled} orders were cancelled at the venue" if taken.done else f"not cancelled: {taken.error}"
+        )
+        return f"The stop is NOT written: {reason}; {done}. A living engine may place again: {OTHER_WAY}"
 
 
 def _slippage(text: str | None) -> Decimal | None:
