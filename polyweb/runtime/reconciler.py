@@ -38,6 +38,7 @@ ASSETS_A_ROUND = 200
 FOREIGN_KEY = "reconciliation: foreign orders"
 UNREAD_KEY = "reconciliation: account unread"
 UNREAD_ROUNDS = 5
+PAID_IN_KEY = "reconciliation: cash came in"
 SHOWN = 5
 
 
@@ -143,6 +144,7 @@ class Reconciler:
         self.at_ns: Nanos = 0  # when the last round that read everything began
         self.problem = ""  # why the last one did not
         self._unread = False
+        self._paid_in = False
 
     async def start(self, fold: Callable[[], None], meanwhile: Coroutine[object, object, None]) -> None:
         """Before the first quote: read everything; what differs is looked at again before anything is quoted.
@@ -292,7 +294,7 @@ class Reconciler:
         if redeemed:  # their cash is explained with them: look at it again
             self._watch.forget(CASH)
             drift = [each for each in drift if each.subject != CASH]
-        wrong = "; ".join(f"{explanations.named(each.subject, of)}: {each.describe()}" for each in drift[:SHOWN])
+        wrong = self._wrong(drift, found, of)
         self._inbox.push(Sensed(now_ns, BreakerKind.DRIFT, wrong))
         for subject in explained:
             self._watch.forget(subject)
@@ -301,6 +303,19 @@ class Reconciler:
             self._hold("the account differs from our books: looking again" if open_yet else "")
         booked = [explanations.booked(subject, posting) for subject, posting in explained.items()]
         return booked + [each.correction() for each in drift]
+
+    def _wrong(self, drift: Sequence[Difference], found: Sequence[Difference], of: Mapping[AssetId, Market]) -> str:
+        """What trips the breaker. Cash that came in while no position moved is somebody's payment, and is only told."""
+        moved = any(each.subject != CASH and not each.dust for each in found)
+        paid_in = [] if moved else [each for each in drift if each.subject == CASH and each.away > 0]
+        if paid_in:
+            text = f"{paid_in[0].describe()}: a deposit, a rebate or a reward? Tell the books with manage.py book"
+            self._on_trouble(Trouble("reconciliation", PAID_IN_KEY, text))
+        elif self._paid_in:
+            self._on_settled(PAID_IN_KEY)
+        self._paid_in = bool(paid_in)
+        rest = [each for each in drift if each not in paid_in]
+        return "; ".join(f"{explanations.named(each.subject, of)}: {each.describe()}" for each in rest[:SHOWN])
 
     async def _from_before(
         self, found: Sequence[Difference], of: Mapping[AssetId, Market], now_ns: Nanos

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from execution.domain import postings
 from execution.domain.commands import Cancelled, Fill, NewOrder, TradeStatus
 from execution.domain.drift import APART_NS, LAG_NS
 from execution.domain.orders import OrderState
@@ -52,6 +53,12 @@ async def place_elsewhere(at: Trading, order: NewOrder) -> str:
         await other.submit([Submission(order, signed.order_id, signed.body)])
     await at.until(lambda: at.sandbox.venue.clearing.next_due() is None)
     return signed.order_id
+
+
+def pay(at: Trading, pusd: int) -> None:
+    """Cash that moves at the venue without a trade."""
+    at.sandbox.venue.ledger.open(KEY.address, KEY.address, 0)
+    at.sandbox.venue.ledger.settle([Posting(KEY.address, CASH_ASSET, pusd * SIZE_ONE)])
 
 
 async def twice(at: Trading, reconciler: Reconciler, source: str = "engine") -> None:
@@ -289,6 +296,30 @@ async def test_an_order_the_account_does_not_show_is_handed_to_the_lookout() -> 
             await at.lookout.look()
             at.ahead_ns += APART_NS
         assert at.state(quote) is OrderState.CANCELLED
+
+
+async def test_cash_that_came_in_by_itself_is_told_and_trips_nothing_until_it_is_booked() -> None:
+    async with empty() as at:
+        reconciler = at.reconciler()
+        assert await reconciler.reconcile("start")
+        pay(at, 5)
+        await twice(at, reconciler)
+        assert "a deposit, a rebate or a reward?" in at.troubles[0].text
+        assert {each.kind for each in at.corrections} == {CorrectionKind.CASH_DRIFT}
+        at.posted.append(postings.income("r", PostingKind.REBATE, 5 * SIZE_ONE, at.clock()))
+        await twice(at, reconciler)
+        assert at.settled == [at.troubles[0].key]
+        assert set(at.sensed) == {""}
+        assert at.ledger.pnl({}).rebates == 5 * SIZE_ONE
+
+
+async def test_cash_that_left_by_itself_trips() -> None:
+    async with empty() as at:
+        reconciler = at.reconciler()
+        assert await reconciler.reconcile("start")
+        pay(at, -5)
+        await twice(at, reconciler)
+        assert "9995.000000 pUSD there, 10000.000000 pUSD here" in at.sensed[-1]
 
 
 async def test_an_account_that_stays_unread_is_told_and_settled_when_it_is_read_again() -> None:

@@ -17,15 +17,16 @@ from markets.domain.market import Market
 from markets.domain.units import Price, Size, cash_from_decimal, price_from_decimal, signed_size_from_decimal
 from markets.selectors import UnknownMarket, find_market, to_domain
 
-KINDS = ("adopt", "transfer", "adjust")
+INCOME = {"rebate": PostingKind.REBATE, "reward": PostingKind.REWARD}
+KINDS = ("adopt", "transfer", "adjust", *INCOME)
 
 
 class Command(BaseCommand):
     help = (
         "Book what is no fill, with a reason, as a row that the engine takes up at its next comparison with the venue:"
-        " `adopt` shares that were there before us at a stated price, `transfer` cash that was paid in or out, `adjust`"
-        " shares or cash to what the venue shows. Shares with up to 6 decimals, prices and cash in pUSD; negative is"
-        " what left. Moves nothing at the venue."
+        " `adopt` shares that were there before us at a stated price, `transfer` cash that was paid in or out, `rebate`"
+        " and `reward` what the venue paid, of one market where it is named, `adjust` shares or cash to what it shows."
+        " Shares with up to 6 decimals, prices and cash in pUSD; negative is what left. Moves nothing at the venue."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -76,6 +77,12 @@ def _posting(
         if cash is None or shares is not None:
             raise ValueError("--cash: a transfer is cash alone")
         return postings.transfer(posting_id, cash_from_decimal(cash, "--cash"), at_ns, reason)
+    if kind in INCOME:
+        if cash is None or cash <= 0 or shares is not None:
+            raise ValueError(f"--cash: a {kind} is cash that came in")
+        condition_id = find_market(market).condition_id if market is not None else ""
+        paid = cash_from_decimal(cash, "--cash")
+        return postings.income(posting_id, INCOME[kind], paid, at_ns, condition_id, reason)
     if kind == "adjust" and cash is not None and shares is None:
         leg = PostingLeg(cash=cash_from_decimal(cash, "--cash"))
         return postings.adjusted(posting_id, PostingKind.ADJUSTED, leg, 0, at_ns, reason)

@@ -52,6 +52,14 @@ def test_an_adjustment_shows_as_one_and_not_as_profit() -> None:
     assert (pnl.adjustments, pnl.realised, pnl.unrealised) == (13_800_000, 0, 0)
 
 
+def test_what_the_venue_paid_is_income_of_its_market_or_of_the_account() -> None:
+    market_row()
+    book("rebate", "--cash", "1.25", "--market", CONDITION)
+    book("reward", "--cash", "3")
+    made = ledger()
+    assert (made.pnl({}, CONDITION).rebates, made.pnl({}).rewards, made.capital) == (1_250_000, 3_000_000, 0)
+
+
 def test_as_json_the_row_can_be_found_again() -> None:
     told = json.loads(book("transfer", "--cash", "1", "--json"))
     assert (told["kind"], told["relayer"]) == (PostingKind.TRANSFER.value, "fake")
@@ -62,6 +70,8 @@ def test_as_json_the_row_can_be_found_again() -> None:
     ("words", "said"),
     [
         (("transfer",), "--cash: a transfer is cash alone"),
+        (("rebate", "--cash", "-5"), "--cash: a rebate is cash that came in"),
+        (("reward",), "--cash: a reward is cash that came in"),
         (("adopt", "--cash", "5"), "--cash: shares are booked at --price"),
         (("adopt", "--shares", "5"), "--market, --outcome, --shares and --price"),
         (("adopt", *SHARES[:5], "0", *SHARES[6:]), "--shares: 0 books nothing"),
