@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from execution.domain.commands import Command, Fill, Strategy
 from markets.domain.market import Market
-from markets.domain.units import ConditionId, Nanos
+from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos
 from polyweb.runtime.basket_desk import BasketDesk
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import Refused
@@ -19,6 +19,7 @@ from strategies.domain.intents import Basket
 from strategies.domain.opportunity_log import TAKEN, Gap, OpportunityLog
 from strategies.domain.routes import Books, Moment
 
+LOOK_AGAIN_NS: Nanos = 250 * NANOS_PER_MILLI
 # A cap that binds is met by halving: so many steps come within a hundredth of the largest basket it allows.
 CAP_STEPS = 7
 
@@ -30,6 +31,7 @@ class Arbitrageur:
         self._events: dict[str, tuple[Market, ...]] = {}
         self._desk = BasketDesk(state)
         self._log = OpportunityLog()
+        self._again: dict[str, Nanos] = {}  # events whose basket was refused, and when to look again
 
     def set_markets(self, markets: Iterable[Market]) -> None:
         known = tuple(markets)
@@ -71,9 +73,17 @@ class Arbitrageur:
         if self._state.hold or not self._state.venue.may_take:
             return self._desk.take_down(now_ns)
         commands = self._desk.go_on(now_ns)
+        fired.update(dict.fromkeys(self._due(now_ns)))
         for event_id in fired:
             commands += self._event(event_id, now_ns)
         return commands
+
+    def _due(self, now_ns: Nanos) -> list[str]:
+        """A refusal may be over although no price has moved: a rate refills, our quotes are gone, a stop is lifted."""
+        due = [event_id for event_id, at_ns in self._again.items() if at_ns <= now_ns]
+        for event_id in due:
+            del self._again[event_id]
+        return [event_id for event_id in due if self._watch.is_open(event_id)]
 
     def _event(self, event_id: str, now_ns: Nanos) -> list[Command]:
         state = self._state
@@ -101,6 +111,7 @@ class Arbitrageur:
         elif refused is not None:
             codes = ", ".join(code.value.replace("_", " ") for code in refused.codes)
             self._log.tell(basket, f"refused: {codes}", refused.detail)
+            self._again[basket.event_id] = now_ns + LOOK_AGAIN_NS
         return commands
 
     def _within_caps(self, basket: Basket, books: Books, markets: dict[ConditionId, Market], now_ns: Nanos) -> Basket:

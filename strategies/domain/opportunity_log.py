@@ -65,10 +65,10 @@ class OpportunityLog:
 
     def tell(self, basket: Basket, reason: str, detail: str = "") -> None:
         """What became of a basket that a look found."""
-        gaps = self._open.get(basket.event_id, {})
-        for key, gap in gaps.items():
-            if gap.route is basket.route and gap.reason == WAITS:
-                gaps[key] = msgspec.structs.replace(gap, reason=reason, detail=detail)
+        gaps, key = self._open.get(basket.event_id, {}), (basket.route, _target(basket))
+        gap = gaps.get(key)
+        if gap is not None and gap.reason != TAKEN:
+            gaps[key] = msgspec.structs.replace(gap, reason=reason, detail=detail)
 
     def gone(self, event_id: str, now_ns: Nanos) -> None:
         """No gap of the event is open any more."""
@@ -95,12 +95,18 @@ class OpportunityLog:
 
 def _gaps(event_id: str, found: Scan, now_ns: Nanos) -> Iterable[tuple[_Key, Gap]]:
     for basket in found.baskets:
-        target = basket.legs[0].condition_id if len({leg.condition_id for leg in basket.legs}) == 1 else ""
+        target = _target(basket)
         gap = Gap(event_id, target, basket.route, now_ns, now_ns, basket.gross, basket.size, basket.edge, WAITS)
         yield (basket.route, target), gap
     for missed in found.missed:
         if missed.gross > 0 and missed.route is not None:
             yield (missed.route, missed.condition_id), _left(event_id, missed, missed.route, now_ns)
+
+
+def _target(basket: Basket) -> ConditionId:
+    """The market meant, "" when it is the whole event."""
+    named = {leg.condition_id for leg in basket.legs}
+    return named.pop() if len(named) == 1 else ""
 
 
 def _left(event_id: str, missed: Missed, route: Route, now_ns: Nanos) -> Gap:

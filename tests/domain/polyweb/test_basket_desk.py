@@ -11,6 +11,7 @@ from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import BasketMoved
 from strategies.domain.basket_stages import Stage as At
 from strategies.domain.intents import OrderType
+from strategies.domain.opportunity_log import TAKEN
 from strategies.domain.params import SpreadParams
 from tests.builders import PUSD, SECOND, SHARES, Stage, a_set, accepted, book, fill_of, plain
 
@@ -264,3 +265,14 @@ def test_while_the_engine_is_on_hold_no_leg_of_a_basket_rests() -> None:
     floor.trader.hold = "the lease has run out"
     asked = [each for each in floor.decide() if isinstance(each, Cancel)]
     assert maker.client_order_id in asked[-1].order_ids
+
+
+def test_a_basket_refused_for_the_order_rate_is_taken_when_the_rate_allows_it() -> None:
+    floor = Floor(limits=replace(WIDE, orders_per_second=2))
+    floor.hear(*(book(market, floor.now, *CHEAP) for market in floor.markets))
+    assert floor.baskets(floor.decide()) == []
+    assert ("order_rate",) in {refusal.codes for refusal in floor.refusals()}
+    assert {gap.reason for gap in floor.trader.open_gaps if gap.edge} == {"refused: order rate"}
+    later = floor.baskets(floor.after(2 * SECOND).decide())
+    assert len(later) == 1
+    assert {gap.reason for gap in floor.trader.open_gaps if gap.edge} == {TAKEN}
