@@ -207,7 +207,10 @@ class BasketDesk:
     def _count_sets(self, working: Working) -> None:
         """Shares of baskets are no inventory of the quoter's: it must not sell what makes a set whole."""
         for leg, size in zip(working.basket.legs, working.sizes, strict=True):
-            self._state.sets.setdefault(leg.asset, {})[working.basket.plan_id] = size
+            plans = self._state.sets.setdefault(leg.asset, {})
+            plans.pop(working.basket.plan_id, None)
+            if size > 0:
+                plans[working.basket.plan_id] = size
 
     # Going on
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from markets.domain.units import Nanos, Price
+from markets.domain.units import AssetId, Nanos, Price, Size
 from risk.domain.losses import NOTHING_LOST, Losses
 from risk.domain.panel import EVERYTHING, NOTHING, Kept
 from strategies.domain.measures import Measures
@@ -36,11 +36,12 @@ class MarketMemory(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EngineMemory(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`rate` is the order rate's credit and its moment."""
+    """`rate` is the order rate's credit and its moment, `sets` the shares that baskets hold, by asset and plan."""
 
     rate: tuple[int, Nanos] = (0, 0)
     kept: Kept = NOTHING
     losses: Losses = NOTHING_LOST
+    sets: dict[AssetId, dict[str, Size]] = msgspec.field(default_factory=dict)
 
 
 _encoder = msgspec.json.Encoder()

@@ -6,7 +6,7 @@ Law: pure. What is not understood is refused whole, never half taken up.
 from collections.abc import Iterable
 
 from execution.domain.budget import CancelWindow
-from markets.domain.units import ConditionId
+from markets.domain.units import AssetId, ConditionId, Size
 from polyweb.runtime.memory import (
     EVERYTHING,
     EngineMemory,
@@ -27,11 +27,16 @@ AS_THEY_ARE = tuple(name for name in MarketMemory.__struct_fields__ if name not 
 def remember(state: TradingState, condition_ids: Iterable[ConditionId]) -> dict[str, str]:
     """What is worth keeping of these markets, of every one with a breaker, and of everything."""
     panel = state.panel
-    found = {EVERYTHING: written(EngineMemory(state.rate.keep(), panel.keep(), state.losses))}
+    found = {EVERYTHING: written(EngineMemory(state.rate.keep(), panel.keep(), state.losses, _held_sets(state)))}
     for condition_id in dict.fromkeys((*condition_ids, *panel.targets())):
         desk, kept = state.desks.get(condition_id), panel.keep(condition_id)
         found[condition_id] = written(_of(desk, kept) if desk is not None else MarketMemory(kept=kept))
     return found
+
+
+def _held_sets(state: TradingState) -> dict[AssetId, dict[str, Size]]:
+    """Of what is still held: a set that was merged, paid out or sold by hand is none any more."""
+    return {asset: dict(plans) for asset, plans in state.sets.items() if plans and state.ledger.holding(asset).shares}
 
 
 def _of(desk: Desk, kept: Kept) -> MarketMemory:
@@ -50,6 +55,7 @@ def recall(state: TradingState, memories: Memories, breakers: Iterable[Breaker] 
     if engine is not None:
         state.rate.restore(engine.rate)
         state.losses = engine.losses
+        state.sets.update(engine.sets)
         state.panel.restore(EVERYTHING, engine.kept)
     for target, memory in markets.items():
         state.panel.restore(target, memory.kept)

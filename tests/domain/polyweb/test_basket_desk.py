@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from execution.domain.blotter import LiveOrder
-from execution.domain.commands import Cancel, CancelReason, Command, Place, Rejected, Strategy, TradeStatus
+from execution.domain.commands import Cancel, CancelReason, Command, Fill, Place, Rejected, Strategy, TradeStatus
 from markets.domain.events import Side
 from markets.domain.market import Market
 from risk.domain.limits import Limits
@@ -256,6 +256,20 @@ def test_the_quoter_does_not_sell_what_makes_a_set_whole() -> None:
     assert floor.trader.inventory(first).yes == 100 * SHARES
     assert floor.trader.quotable(first).yes == 0
     assert floor.trader.quotable(first).yes_sellable == 0
+
+
+def test_the_next_run_knows_which_shares_belong_to_sets() -> None:
+    floor = Floor()
+    for order in floor.open().orders:
+        floor.fill(order.client_order_id)
+    floor.decide()
+    first = floor.markets[0]
+    memories = floor.trader.remember(())
+    again = Floor()
+    again.trader.restore((), [fact for fact in floor.facts if isinstance(fact, Fill)], again.now)
+    again.trader.recall(memories)
+    assert again.trader.inventory(first).yes == 100 * SHARES
+    assert again.trader.quotable(first).yes == 0
 
 
 def test_while_the_engine_is_on_hold_no_leg_of_a_basket_rests() -> None:
