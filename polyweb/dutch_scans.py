@@ -90,6 +90,8 @@ async def scan_live(
                     await asyncio.sleep(TURN_S)
                     gaps += _turn(scanner, feed, tell)
         running.cancel()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
     scanner.log.end(time.time_ns())
     gaps += scanner.log.drain()
     return _found(scanner, gaps, "live", time.perf_counter() - started)

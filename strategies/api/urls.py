@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from strategies.api import views
+from strategies.api import arb_views, views
 
 urlpatterns = [
     path("params/global/", views.GlobalParamsView.as_view(), name="params-global"),
@@ -19,4 +19,6 @@ urlpatterns = [
     path("params/import/", views.ImportView.as_view(), name="params-import"),
     path("fair-values/<str:condition_id>/", views.ExternalFairValueView.as_view(), name="external-fair-value"),
     path("arb/", views.ArbView.as_view(), name="arb"),
+    path("arb/baskets/", arb_views.BasketsView.as_view(), name="arb-baskets"),
+    path("arb/opportunities/", arb_views.OpportunitiesView.as_view(), name="arb-opportunities"),
 ]

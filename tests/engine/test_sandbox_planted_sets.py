@@ -8,12 +8,15 @@ from execution.domain.commands import Fill, Place, Strategy, TradeStatus
 from execution.sandbox.listing import EventSpec, Generation
 from markets.domain.events import Frame
 from markets.domain.market import Market
+from polyweb.dutch_scans import scan_live
+from polyweb.runtime.feeds import FeedPlan
 from polyweb.runtime.inbox import TraderConfig
 from polyweb.runtime.trader import Trader
 from risk.domain.limits import Limits
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import Stage
-from strategies.domain.opportunity_log import TAKEN
+from strategies.domain.intents import Route
+from strategies.domain.opportunity_log import TAKEN, WAITS, Gap
 from tests.builders import SECOND, a_control, book, plain
 from tests.sandbox_trading import CASH, Trading, trading
 
@@ -88,3 +91,17 @@ async def test_only_the_set_that_pays_is_bought_and_it_fills_whole() -> None:
         ended = trader.drain_baskets()[-1]
         assert (ended.stage, ended.basket.event_id) == (Stage.WHOLE, good.event_id)
         assert ended.profit >= ended.basket.edge > 0
+
+
+async def test_the_live_scan_sees_the_gap_on_the_market_channel_and_sends_nothing() -> None:
+    async with trading() as at:
+        good = next(each for each in contests(at) if not each.augmented)
+        markets = plant(at, good, CHEAP)
+        params = ArbParams(enabled=True, lock_rate_bps=0)
+        told: list[Gap] = []
+        found = await scan_live(markets, params, FeedPlan(at.running.ws), 2.0, told.append, chain=False)
+        (gap,) = [each for each in found.gaps if each.route is Route.BUY_ALL_YES]
+        assert (gap.reason, gap.edge > 0, gap.gross) == (WAITS, True, 2000)
+        assert gap.lifetime_ns > 0
+        assert (found.scanner.malformed, found.scanner.looks > 0) == (0, True)
+        assert at.outcomes == []

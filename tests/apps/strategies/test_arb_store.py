@@ -11,7 +11,7 @@ from strategies.domain.basket_stages import BasketMoved, Stage
 from strategies.domain.dutch_book import scan
 from strategies.domain.opportunity_log import OpportunityLog
 from strategies.models import ArbBasket, ArbOpportunity, ArbStep
-from tests.control_builders import an_administrator, an_event
+from tests.control_builders import a_caller, an_administrator, an_event
 from tests.dutch_builders import FREE, SHARES, neg_risk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -62,5 +62,11 @@ def test_gaps_are_rows_and_the_page_shows_both() -> None:
     assert "unbalanced" in page
     for name in ("arbbasket", "arbopportunity"):
         assert client.get(reverse(f"admin:strategies_{name}_changelist")).status_code == 200
+    caller = a_caller("strategies.view_arbbasket", "strategies.view_arbopportunity")
+    (basket,) = caller.get("/api/v1/arb/baskets/?stage=unbalanced").json()["results"]
+    assert (basket["event"], basket["filled"], basket["steps"][0]["stage"]) == ("ev", ["40"] * 3, "unbalanced")
+    (gap,) = caller.get("/api/v1/arb/opportunities/?event=ev").json()["results"]
+    assert (gap["gross"], gap["lifetime_ms"], gap["reason"]) == ("0.0500", 2000, "pays, not sent yet")
+    assert caller.get("/api/v1/arb/opportunities/?source=scan").json()["results"] == []
     detail = reverse("admin:strategies_arbbasket_change", args=[ArbBasket.objects.get().pk])
     assert client.get(detail).status_code == 200
