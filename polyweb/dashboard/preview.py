@@ -1,7 +1,7 @@
 """What other parameters would do, before anybody applies them: the strategy's own plan on the book a page shows.
 
 Law: it calls the same pure functions as the engine, with what the engine last said, and writes nothing. The gate is
-not asked: a cap may still refuse what is shown here.
+asked with all that is held and rests, as rows have it, and a book as good as the one shown.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,9 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from markets.models import Market
+from polyweb.dashboard.standing import standing
+from risk.domain import gate
+from risk.domain.gate import Guard, Refused
 from strategies import selectors as strategies
 from strategies.domain import spread
 from strategies.domain.inputs import BookView, Inventory, MarketInput
@@ -47,13 +50,25 @@ def preview(market: Market, view: Row, values: Mapping[str, Decimal | None]) -> 
     new = resolve({**own, **values}, inherited)
     before, after = spread.plan(given, now), spread.plan(given, new)
     found = _cost(given.market, view, after, new)
+    refused = _refused(given, after)
     return {
         "before": _quotes(given.market, before),
         "after": _quotes(given.market, after),
         "cancels": found.cancels,
         "places": found.places,
-        "text": _text(view, after, found),
+        "refused": refused,
+        "text": f"The gate would refuse this: {refused}." if refused else _text(view, after, found),
     }
+
+
+def _refused(given: MarketInput, after: QuoteSet) -> str:
+    """What the gate says against it now, "" when nothing. The order rate and the moment's book are the engine's."""
+    market, book = given.market, given.book
+    now = standing(market)
+    mids = {market.condition_id: book.bids[0][0] + book.asks[0][0]} if book.two_sided else {}
+    guard = Guard(None, True, 0, len(after.quotes), False, inventory=given.inventory, mids_x2=mids)
+    verdict = gate.evaluate_quotes(after, market, now.exposure, now.limits, guard, 0)
+    return verdict.detail if isinstance(verdict, Refused) else ""
 
 
 def wanted(market: Market, view: Row) -> tuple[domain.Market, QuoteSet, SpreadParams]:

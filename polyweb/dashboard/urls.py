@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("incidents/<int:pk>/acknowledge/", actions.AcknowledgeView.as_view(), name="acknowledge"),
     path("breakers/thresholds/", breaker_actions.ThresholdsView.as_view(), name="thresholds"),
     path("breakers/<str:kind>/release/", breaker_actions.ReleaseBreakerView.as_view(), name="release-breaker"),
+    path("risk/", views.RiskView.as_view(), name="risk"),
     path("system/", views.SystemView.as_view(), name="system"),
     path("stop/", actions.StopView.as_view(), name="stop"),
     path("stop/<int:pk>/", actions.StopReportView.as_view(), name="stop-report"),

@@ -25,6 +25,7 @@ from polyweb.dashboard import (
     figures,
     market_page,
     reasons,
+    risk_page,
     rules_page,
     selectors,
     system_page,
@@ -281,6 +282,16 @@ class IncidentsView(Page):
             .annotate(times=Count("pk")).order_by("-times", "codes")[:12],
         )  # fmt: skip
         return context
+
+
+class RiskView(Page):
+    template_name = "polyweb/risk.html"
+    permission_required = ("risk.view_limit",)
+    section = "risk"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        return {**context, **risk_page.context(context["summary"])}
 
 
 class SystemView(Page):

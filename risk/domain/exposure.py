@@ -219,6 +219,10 @@ class ExposureBook:
     def worst_total(self) -> Cash:
         return self._total
 
+    def total(self) -> Sum:
+        """Everything held, that may be bought, and that rests; a live figure."""
+        return self._sum
+
     def market(self, condition_id: ConditionId) -> Market:
         return self._row(condition_id).market
 

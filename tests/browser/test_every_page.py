@@ -15,6 +15,7 @@ PAGES = (
     "/orders/",
     "/arbitrage/",
     "/incidents/",
+    "/risk/",
     "/system/",
     "/stop/",
     "/account/totp/",

@@ -27,7 +27,17 @@ VIEW = {
         {"name": "bid inventory (size)", "before": 20000000, "after": 12500000},
     ],
 }  # fmt: skip
-PAGES = ("/", "/markets/", "/markets/?show=all", "/orders/", "/arbitrage/", "/incidents/", "/system/", "/stop/")
+PAGES = (
+    "/",
+    "/markets/",
+    "/markets/?show=all",
+    "/orders/",
+    "/arbitrage/",
+    "/incidents/",
+    "/risk/",
+    "/system/",
+    "/stop/",
+)
 
 
 def body(client: Client, address: str) -> str:

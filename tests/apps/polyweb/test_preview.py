@@ -1,13 +1,15 @@
 """The preview of parameters: the engine's own plan on the book that is shown, told before anything is applied."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from execution.models import MarketState
+from execution.models import MarketState, PositionSnapshot
 from markets.models import Change
+from risk import services
 from strategies.models import StrategyConfig
 from tests.control_builders import a_market, a_user, an_administrator
 
@@ -73,3 +75,17 @@ def test_who_may_not_edit_gets_no_preview() -> None:
     client = Client()
     client.force_login(a_user("markets.view_market"))
     assert asked(client=client, half_spread="0.03").status_code == 403
+
+
+def test_what_the_gate_would_refuse_is_said_before_anything_is_applied() -> None:
+    services.set_limit(kind="shares", scope="order_default", value=Decimal(10), author=None, source="api")
+    found = asked(half_spread="0.03").json()
+    assert found["refused"] == "order could hold 20 shares, cap 10"
+    assert found["text"] == "The gate would refuse this: order could hold 20 shares, cap 10."
+
+
+def test_the_gate_is_asked_with_what_other_markets_hold() -> None:
+    other = a_market(2)
+    PositionSnapshot.objects.create(market=other, yes=1_500, yes_cost=495)
+    found = asked(half_spread="0.03").json()
+    assert found["refused"] == "total could lose 504.4 pUSD, cap 500 pUSD"

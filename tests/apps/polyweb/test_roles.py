@@ -18,7 +18,7 @@ LISTS = (
     "stops", "limits", "breakers", "refusals", "incidents", "orders", "fills", "positions", "pnl", "audits", "engines",
     "reconcile-reports", "allowance-reports",
 )  # fmt: skip
-PAGES = ("/", "/markets/", "/orders/", "/arbitrage/", "/incidents/", "/system/")
+PAGES = ("/", "/markets/", "/orders/", "/arbitrage/", "/incidents/", "/risk/", "/system/")
 
 
 def added() -> dict[str, int]:
