@@ -228,7 +228,7 @@ class Blotter:
             self._views[condition_id] = view
         if strategy is None:
             return view
-        return tuple(order for order in view if order.strategy is strategy)
+        return tuple([order for order in view if order.strategy is strategy])
 
     def all_live(self) -> tuple[LiveOrder, ...]:
         return tuple(order for orders in self._live.values() for order in orders.values())

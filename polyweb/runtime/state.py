@@ -162,8 +162,12 @@ class TradingState:
 
     def inventory(self, market: Market) -> Inventory:
         """What the spread quoter may sell: settled shares less what other strategies' sells have claimed."""
+        condition_id = market.condition_id
+        live = self.blotter.live(condition_id)
+        if len(self.blotter.live(condition_id, Strategy.SPREAD)) == len(live):  # nobody else's: nearly always
+            return self.ledger.inventory(market)
         reserved = {
-            asset: self.blotter.selling(market.condition_id, asset, besides=Strategy.SPREAD)
+            asset: self.blotter.selling(condition_id, asset, besides=Strategy.SPREAD)
             for asset in (market.yes, market.no)
         }
         return self.ledger.inventory(market, reserved)
