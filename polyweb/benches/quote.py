@@ -58,6 +58,7 @@ PARAMS = SpreadParams(
     size=60 * SIZE_ONE,
     max_inventory=600 * SIZE_ONE,
     max_from_trade=3_000,
+    max_cancels_per_minute=6_000,
     keep_queue_ticks=2,
     replace_window_ms=100,
     sweep_size=50_000 * SIZE_ONE,
