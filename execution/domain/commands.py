@@ -103,6 +103,9 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, tag=True):
 Command: TypeAlias = Place | Cancel | Resync | Refusal
 
 
+DRY_RUN = "dry_run"  # the code of an order that was signed and journaled, and by intention not sent
+
+
 class Ack(StrEnum):
     """How the venue answered a submit (dossier 4.4)."""
 

@@ -13,6 +13,7 @@ import msgspec
 
 from execution import metrics
 from execution.domain.commands import (
+    DRY_RUN,
     Accepted,
     Cancel,
     CancelFailed,
@@ -266,7 +267,7 @@ class Hands:
         outcomes: Sequence[Outcome]
         if self._terms.dry_run:
             at_ns = self._now_ns()
-            outcomes = [Rejected(order_id, "dry_run", "dry run: signed, never sent", at_ns) for order_id in ids]
+            outcomes = [Rejected(order_id, DRY_RUN, "dry run: signed, never sent", at_ns) for order_id in ids]
             answer = "dry run"
         else:
             outcomes, answer = await self._call(

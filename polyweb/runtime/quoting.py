@@ -75,15 +75,16 @@ class Quoter:
         if state.hold and state.hold_leaves:
             desk.wanted, desk.quoting, desk.reason, desk.codes = None, False, state.hold, ()
             return []
-        down = self._forbidden(market, now_ns) or self._tripped(desk, now_ns)
+        down = self._forbidden(market, now_ns)
         commands = self._confirm(desk, now_ns)
-        if down is not None:
-            desk.given = desk.planned = None
-            return commands + self._take_down(desk, live, down, now_ns)
-        if not state.venue.may_quote:  # it takes no cancels either: what rests is left until it listens again
+        if down is None and not state.venue.may_quote:  # no cancels either: what rests is left until it listens again
             desk.wanted = desk.given = desk.planned = None
             desk.tell(False, state.venue.reason, ("venue",), now_ns)
             return commands
+        down = down or self._tripped(desk, now_ns)
+        if down is not None:
+            desk.given = desk.planned = None
+            return commands + self._take_down(desk, live, down, now_ns)
         if state.books.doubt(condition_id) is Doubt.BURST_OPEN:
             return commands  # the rest of the burst is on its way: judge nothing in the middle of it
         return commands + self._quote(desk, live, now_ns)
@@ -264,8 +265,9 @@ class Quoter:
             if asked:
                 reason = CancelReason.REQUOTE if change.requotes else CancelReason.WITHDRAWN
                 commands.append(Cancel(asked, reason, now_ns))
-        if change.places:
-            commands.append(self._place(approved.proposal, market, change.places, params, now_ns))
+        places = _unrehearsed(desk, approved.proposal, change.places)
+        if places:
+            commands.append(self._place(approved.proposal, market, places, params, now_ns))
         return commands
 
     def _place(
@@ -291,6 +293,14 @@ class Quoter:
         place = Place(f"q-{orders[0].client_order_id:x}", Strategy.SPREAD, orders, now_ns, trace, state.last_frame_ns)
         state.planned(place)
         return place
+
+
+def _unrehearsed(desk: Desk, wanted: QuoteSet, places: tuple[Quote, ...]) -> tuple[Quote, ...]:
+    """In a dry run nothing rests, so the same quote would be signed at every turn: once is enough until it changes."""
+    if not desk.rehearsed:
+        return places
+    desk.rehearsed &= {(quote.asset, quote.side, quote.price, quote.size) for quote in wanted.quotes}
+    return tuple(each for each in places if (each.asset, each.side, each.price, each.size) not in desk.rehearsed)
 
 
 def _words(verdict: Refused) -> tuple[str, ...]:

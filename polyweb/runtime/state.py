@@ -55,6 +55,7 @@ class Desk:
 
     `proved` is whether its book was verified once; `changes` counts decisions about a changed book, `resyncs` the
     doubts that asked for a snapshot. `exit_from` is the best bid when flattening began.
+    `rehearsed` are the wanted quotes that a dry run has signed, by token, side, price and size.
     `given` and `planned` are the last plan, whatever became of it; `since_ns` is when `quoting` or `reason` changed.
     """
 
@@ -79,6 +80,7 @@ class Desk:
     offers_replaced_ns: Nanos = 0
     given: MarketInput | None = None
     planned: QuoteSet | None = None
+    rehearsed: set[tuple[AssetId, Side, Price, Size]] = field(default_factory=set)
     since_ns: Nanos = 0
 
     def tell(self, quoting: bool, reason: str, codes: tuple[str, ...], now_ns: Nanos) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from execution.domain.blotter import OrderMoved, OrderRecord
-from execution.domain.commands import Cancel, CancelReason, Command, Fill, Outcome, Place, Resync
+from execution.domain.commands import DRY_RUN, Cancel, CancelReason, Command, Fill, Outcome, Place, Rejected, Resync
 from execution.domain.orders import IllegalMove
 from execution.domain.postings import Posting
 from execution.domain.self_trade import meeting
@@ -248,6 +248,9 @@ class Trader(TradingState):
         if order is not None:
             self.order_changed(outcome.client_order_id)
             self._dirty[order.condition_id] = None
+            desk = self.desks.get(order.condition_id)
+            if desk is not None and isinstance(outcome, Rejected) and outcome.code == DRY_RUN:
+                desk.rehearsed.add((order.asset, order.side, order.price, order.size))
 
     def _count(self, moved: OrderMoved) -> None:
         match moved.after.value:
