@@ -5,6 +5,7 @@ engine is on hold, and nothing for a set whose terms changed since it was found,
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -173,7 +174,7 @@ class BasketDesk:
                 side=leg.side,
                 price=leg.price if maker is None else maker,
                 size=leg.size,
-                tick=working.markets[leg.condition_id].tick,
+                tick=self._on_grid(working.markets[leg.condition_id]).tick,
                 order_type=OrderType.GTC if maker is not None else self._order_type(working, stage),
                 post_only=maker is not None,
             )
@@ -270,13 +271,18 @@ class BasketDesk:
 
     def _standing(self, working: Working, at: int) -> Standing:
         leg = working.basket.legs[at]
-        market = working.markets[leg.condition_id]
+        market = self._on_grid(working.markets[leg.condition_id])
         yes = leg.asset == market.yes
         view = self.view(market)
         asks, bids = (view.asks, view.bids) if yes else (_mirrored(view.bids), _mirrored(view.asks))
         held = self._state.ledger.inventory(market, self._sold(market))
         free = held.yes_sellable if yes else held.no_sellable
         return Standing(market, yes, working.filled(at), working.paid(at), asks, bids, free)
+
+    def _on_grid(self, before: Market) -> Market:
+        """The market as it was when the set was found, on the grid and at the fees of now."""
+        now = self._state.market(before.condition_id)
+        return before if now is None else replace(before, tick=now.tick, min_size=now.min_size, fees=now.fees)
 
     def _sold(self, market: Market) -> dict[AssetId, Size]:
         blotter = self._state.blotter
@@ -307,7 +313,8 @@ class BasketDesk:
         stage = Stage.COMPLETING if verdict.choice is Choice.COMPLETE else Stage.UNWINDING
         plan_id = f"{working.basket.plan_id[:28]}-{stage.value[0]}{working.tries + 1}"
         basket = msgspec.structs.replace(working.basket, plan_id=plan_id, legs=verdict.legs, order_type=OrderType.FAK)
-        approved = self.judge(basket, working.markets, now_ns)
+        markets = {key: self._on_grid(market) for key, market in working.markets.items()}
+        approved = self.judge(basket, markets, now_ns)
         if not isinstance(approved, Refused):
             working.tries += 1
             if working.tries > MAX_TRIES:

@@ -13,7 +13,7 @@ from strategies.domain.basket_stages import Stage as At
 from strategies.domain.intents import OrderType
 from strategies.domain.opportunity_log import TAKEN
 from strategies.domain.params import SpreadParams
-from tests.builders import PUSD, SECOND, SHARES, Stage, a_set, accepted, book, fill_of, plain
+from tests.builders import PUSD, SECOND, SHARES, Stage, a_set, accepted, book, fill_of, new_tick, plain
 
 ARB = ArbParams(enabled=True, cool_down_ms=0, lock_rate_bps=0)
 FAR = plain(half_spread=4_000)  # so that no basket would buy from our own quotes
@@ -167,6 +167,18 @@ def test_rules_that_change_after_the_basket_was_found_stop_it_from_being_sent_an
     floor.fill(follow.orders[0].client_order_id)
     floor.decide()
     assert "rule hash" in floor.moved[-1].detail
+
+
+def test_a_way_out_is_taken_on_the_grid_of_now() -> None:
+    floor = Floor()
+    basket = floor.open()
+    floor.fill(basket.orders[0].client_order_id)
+    floor.operator(markets=tuple(replace(market, tick=10, rule_hash="new") for market in floor.markets))
+    held = next(market for market in floor.markets if market.condition_id == basket.orders[0].condition_id)
+    floor.hear(new_tick(held, floor.now, "0.001"), book(replace(held, tick=10), floor.now, {4510: 100}, {4700: 100}))
+    floor.kill(basket.orders[1].client_order_id)
+    (follow,) = floor.baskets(floor.decide())
+    assert [(order.side, order.price, order.tick) for order in follow.orders] == [(Side.SELL, 4510, 10)]
 
 
 def test_our_own_quotes_make_way_for_a_basket_and_stay_away_until_it_is_through() -> None:
