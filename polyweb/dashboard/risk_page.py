@@ -93,7 +93,7 @@ def _narrow(now: Standing) -> Iterator[Line]:
         yield from _of_market(now, market, rooms)
         if market.event_id not in told:
             told.add(market.event_id)
-            title = titles.get(market.event_id, market.event_id)
+            title = f"event: {titles.get(market.event_id, market.event_id)}"
             worst, cap = now.exposure.worst_event(market.event_id), now.limits.for_event(market.event_id)
             yield _line(title, CapKind.LOSS, worst, cap)
             yield from _sums(title, sums.event, rooms.event)

@@ -33,6 +33,15 @@ def clock(moment: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def precise(moment: datetime | None) -> SafeString | str:
+    """As `clock`, to the millisecond: where several things happen within one second."""
+    if moment is None:
+        return figures.NOTHING
+    text = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03} UTC"
+    return _time(moment, "precise", text)
+
+
+@register.filter
 def until(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return figures.NOTHING

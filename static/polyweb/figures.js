@@ -70,6 +70,11 @@ const pad = (value) => String(value).padStart(2, "0");
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** The viewer's zone; as wide as what the server wrote. */
+export function precise(moment) {
+  const seconds = `${pad(moment.getSeconds())}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
+  return clock(moment).replace(/(\d\d:\d\d)(:\d\d)?$/, `$1:${seconds}`);
+}
+
 export function clock(moment, now = new Date()) {
   const time = `${pad(moment.getHours())}:${pad(moment.getMinutes())}`;
   if (moment.toDateString() === now.toDateString()) return `${time}:${pad(moment.getSeconds())}`;

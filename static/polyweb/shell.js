@@ -1,7 +1,7 @@
 /* What every page shares: the socket and its honesty about age, painting figures into nodes that are already there,
    times, keys, theme and the stop dialogue. */
 
-import { age, clock, figure, sign } from "./figures.js";
+import { age, clock, figure, precise, sign } from "./figures.js";
 
 const body = document.body;
 const SILENT_AFTER_S = 5;
@@ -189,6 +189,7 @@ export function showTimes(root = document) {
     const moment = new Date(node.dateTime);
     const seconds = (now - moment.getTime()) / 1000;
     if (node.dataset.time === "clock") write(node, clock(moment));
+    else if (node.dataset.time === "precise") write(node, precise(moment));
     else if (node.dataset.time === "since") write(node, age(seconds));
     else write(node, seconds < 0 ? `in ${age(-seconds)}` : `${age(seconds)} ago`);
   }

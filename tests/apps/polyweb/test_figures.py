@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from polyweb.dashboard import figures, market_page
-from polyweb.templatetags.figures import since
+from polyweb.templatetags.figures import precise, since
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,12 @@ def test_a_bar_never_leaves_its_frame() -> None:
 
 def test_a_clock_at_zero_is_a_moment_nobody_knows() -> None:
     assert since(datetime(1970, 1, 1, tzinfo=UTC)) == figures.NOTHING
+
+
+def test_what_happens_within_one_second_is_told_apart() -> None:
+    moment = datetime(2026, 3, 4, 5, 6, 7, 8_900, tzinfo=UTC)
+    assert ">2026-03-04 05:06:07.008 UTC</time>" in precise(moment)
+    assert precise(None) == figures.NOTHING
 
 
 def test_our_orders_are_on_the_ladder_however_deep_they_rest() -> None:

@@ -46,6 +46,15 @@ def test_caps_are_shown_in_their_own_unit_the_fullest_first() -> None:
     assert ("the last hour", "rolling loss") not in everything  # the engine did not say
 
 
+def test_an_event_is_told_from_a_market_of_the_same_name() -> None:
+    event = an_event(77)
+    market = a_market(1, event=event)
+    PositionSnapshot.objects.create(market=market, yes=100, yes_cost=40)
+    subjects = [line.subject for line in context({})["fullest"]]
+    assert f"event: {event.title}" in subjects
+    assert market.question in subjects
+
+
 def test_the_page_draws_usage_and_names_who_changed_a_cap() -> None:
     market = a_market(1)
     PositionSnapshot.objects.create(market=market, yes=100, yes_cost=40)
