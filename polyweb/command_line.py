@@ -8,7 +8,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.db import DataError, Error, IntegrityError
 
@@ -30,6 +30,10 @@ def main(argv: Sequence[str]) -> int:
     problem = missing_profile(_profile(argv))
     if problem:
         return _end(problem)
+    if stops_everything(argv):
+        from polyweb.operations import at_once
+
+        at_once.first(os.environ["DJANGO_SETTINGS_MODULE"])
     from django.core.management import execute_from_command_line
 
     try:
@@ -90,3 +94,24 @@ def told(error: Error) -> str:
     if state[:2] in _GONE_CLASSES or (not state and says(_UNREACHABLE)):
         return f"cannot reach the database: {reason}. Check POLYWEB_DATABASE_URL (or POLYWEB_VAR_DIR) and the server"
     return f"database: {type(error).__name__}: {reason}. --traceback shows where"
+
+
+def stops_everything(argv: Sequence[str]) -> bool:
+    """Whether these words stop everything at a level that cancels, and the command cannot refuse any of them."""
+    words = iter(argv[2:])
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word == "--json":
+            continue
+        value = value if equals else next(words, "")
+        takes = _TAKES.get(name)
+        if takes is None or value.startswith("-") or not takes(value):
+            return False
+    return list(argv[1:2]) == ["stop"]
+
+
+_TAKES: dict[str, Callable[[str], bool]] = {
+    "--level": lambda value: value in ("cancel", "flatten"),
+    "--reason": lambda value: 0 < len(value) <= 500,
+    "--for": lambda value: value.isdecimal() and len(value) <= 5 and int(value) > 0,
+}

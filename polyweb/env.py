@@ -42,6 +42,12 @@ class Profile(StrEnum):
     LIVE = "live"
 
 
+def profile_of(settings_module: str) -> Profile:
+    """The settings module names the profile; a site's own module is treated as live, the strictest."""
+    word = settings_module.rpartition(".")[2]
+    return Profile(word) if word in set(Profile) else Profile.LIVE
+
+
 # What a profile changes when the environment says nothing.
 PROFILE_DEFAULTS: dict[Profile, dict[str, Any]] = {
     Profile.DEV: {"log_format": "console"},

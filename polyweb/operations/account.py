@@ -47,7 +47,7 @@ from markets.domain.units import (
 )
 from markets.models import Outcome as OutcomeRow
 from polyweb.env import Env
-from polyweb.runtime.real_venue import signature_type, signing_key
+from polyweb.runtime.account_key import signature_type, signing_key
 
 T = TypeVar("T")
 

@@ -36,7 +36,8 @@ from markets.domain.units import NANOS_PER_MILLI, price_to_decimal, size_to_deci
 from markets.models import Market
 from polyweb.dashboard import preview
 from polyweb.env import Env
-from polyweb.runtime.real_venue import signer_of, signing_key
+from polyweb.runtime.account_key import signing_key
+from polyweb.runtime.real_venue import signer_of
 from polyweb.runtime.state import lasting_s
 from strategies.domain.intents import OrderType, Quote
 

@@ -7,7 +7,7 @@ is not said to be done.
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,63 +15,59 @@ from django.db import Error
 from django.utils import timezone
 
 from execution import selectors as execution
-from execution.domain.reconcile import VenueOrder
 from execution.models import ExecAudit, Order
-from execution.relayers.cancel_only import CancelOnly, TakenDown, everything
-from execution.relayers.credentials import NoCredentials, api_credentials
-from execution.relayers.http import ClobHttp
+from execution.relayers.cancel_only import TakenDown, everything
+from execution.relayers.credentials import NoCredentials
 from execution.signing import KeyUnavailable
+from markets.domain.units import Nanos
 from markets.models import Outcome
 from polyweb.env import Env, is_local
-from polyweb.runtime.real_venue import signature_type, signing_key
+from polyweb.operations.at_once import Early, Wanted, at_venue
 from risk.models import Stop
 
 WITHIN_S = 10.0
 ACTION = "takedown"
-Wanted = Callable[[VenueOrder], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """`cancelled` counts what the venue said it cancelled, `left` what still rests (None: could not be read)."""
+    """`cancelled` counts what the venue said it cancelled, `left` what still rests (None: could not be read).
+
+    `gone_ns` (epoch) is when the venue had shown that nothing rests, None when it has not.
+    """
 
     cancelled: int
     left: int | None
     seconds: float
     error: str = ""
+    gone_ns: Nanos | None = None
 
     @property
     def done(self) -> bool:
         return self.left == 0
 
 
-def possible(env: Env) -> str:
-    """Why nothing of ours can rest outside the engine; empty when it can."""
-    if env.relayer != "real":
-        return f"the {env.relayer} venue lives and dies with the engine: nothing of it rests anywhere else"
-    return "a dry run sends nothing, so nothing rests" if env.dry_run else ""
+def take_down(
+    env: Env, *, reason: str, wanted: Wanted = everything, within_s: float = WITHIN_S, early: Early | None = None
+) -> Takedown:
+    """Cancel at the venue, prove it, and keep an audit row. Never raises for a venue, a key or a database.
 
-
-def take_down(env: Env, *, reason: str, wanted: Wanted = everything, within_s: float = WITHIN_S) -> Takedown:
-    """Cancel at the venue, prove it, and keep an audit row. Never raises for a venue, a key or a database."""
+    `early` is what this process cancelled there before; what it proved stands unless more has come since.
+    """
     started = time.monotonic()
     try:
-        found = asyncio.run(_at_venue(env, wanted, within_s))
+        found = asyncio.run(at_venue(env, wanted, within_s))
     except (KeyUnavailable, NoCredentials, ValueError, OSError) as error:
         found = TakenDown(frozenset(), None, f"{type(error).__name__}: {error}")
-    done = Takedown(len(found.cancelled), found.left, round(time.monotonic() - started, 3), found.error)
+    seconds, gone_ns = time.monotonic() - started, time.time_ns() if found.done else None
+    before = frozenset[str]()
+    if early is not None:
+        before, seconds = early.found.cancelled, seconds + early.seconds
+        if found.done and early.found.done and found.cancelled <= before:
+            gone_ns = early.at_ns
+    done = Takedown(len(found.cancelled | before), found.left, round(seconds, 3), found.error, gone_ns)
     _record(done, reason)
     return done
-
-
-async def _at_venue(env: Env, wanted: Wanted, within_s: float) -> TakenDown:
-    key = signing_key(env)
-    credentials = await api_credentials(env.clob_url, key, env.chain_id)
-    http = ClobHttp(env.clob_url, key.address, credentials)
-    try:
-        return await CancelOnly(http, signature_type(env)).take_down(wanted, within_s=within_s)
-    finally:
-        await http.close()
 
 
 def of_running_engine(env: Env) -> Env:

@@ -15,6 +15,7 @@ from execution import selectors as execution
 from execution.models import EngineStatus, ExecAudit
 from polyweb.env import Env
 from polyweb.operations import takedown
+from polyweb.operations.at_once import possible
 from risk import selectors as risk
 from risk import services
 from risk.domain.breakers import BreakerState
@@ -56,7 +57,7 @@ def look(*, silent_after: timedelta, env: Env | None = None, now: datetime | Non
 
 def _cancelled(status: EngineStatus, env: Env) -> str:
     """Take everything down once per silence, and again until it is proved; in words."""
-    nothing = takedown.possible(env)
+    nothing = possible(env)
     if nothing:
         return f"{nothing[0].upper()}{nothing[1:]}."
     rows = ExecAudit.objects.filter(action=takedown.ACTION, reason=REASON, at__gt=status.beat_at)

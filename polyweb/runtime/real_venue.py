@@ -27,11 +27,7 @@ from execution.signing import (
     ApiCredentials,
     KeyUnavailable,
     LocalSigner,
-    SignatureType,
     SigningKey,
-    load_key,
-    read_key,
-    sandbox_key,
 )
 from execution.signing.wallets import wallet_problem
 from execution.user_feed import CatchUp, CaughtUp, UserFeed, UserFeedState
@@ -39,6 +35,7 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
 from markets.domain.units import NANOS_PER_MILLI, AssetId, Cash, ConditionId, Nanos
 from polyweb.env import Env
+from polyweb.runtime.account_key import signature_type, signing_key
 from polyweb.runtime.inbox import VenueTold
 from polyweb.runtime.real_account import RealAccount
 from polyweb.runtime.venue_link import Ears, RelayerUnavailable
@@ -53,12 +50,6 @@ FINISH_S = 3.0
 GEOBLOCK_URL = "https://polymarket.com/api/geoblock"
 # Modes the venue tells again and again: an engine starts in them, shows them and waits.
 _MODES = frozenset({REGION_BLOCKED, REDUCE_ONLY})
-_TYPES: Mapping[str, SignatureType] = {
-    "eoa": SignatureType.EOA,
-    "poly-proxy": SignatureType.POLY_PROXY,
-    "poly-gnosis-safe": SignatureType.POLY_GNOSIS_SAFE,
-    "poly-1271": SignatureType.POLY_1271,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +66,16 @@ class Past:
     known_ns: Nanos
 
 
-def signature_type(env: Env) -> SignatureType:
-    return _TYPES[env.signature_type]
-
-
-def signing_key(env: Env) -> SigningKey:
-    """The key to trade with. Raises KeyUnavailable; takes half a second where it opens a keystore."""
-    if env.keystore is not None and env.keystore_passphrase_file is not None:
-        return load_key(env.keystore, env.keystore_passphrase_file)
-    if not env.at_sandbox:
-        raise KeyUnavailable("no keystore is named: set POLYWEB_KEYSTORE and POLYWEB_KEYSTORE_PASSPHRASE_FILE")
-    return sandbox_key() if env.private_key is None else read_key(env.private_key.get_secret_value())
-
-
 def signer_of(env: Env, key: SigningKey) -> LocalSigner:
     """Signs for the wallet the environment names. Raises ValueError where key, wallet and type do not go together."""
-    return LocalSigner(key, env.funder or key.address, _TYPES[env.signature_type], env.chain_id)
+    return LocalSigner(key, env.funder or key.address, signature_type(env), env.chain_id)
 
 
 class RealVenue:
     """One account. Built by `open_venue`; told what the journal knows by `remember` before it runs."""
 
     def __init__(self, env: Env, key: SigningKey, credentials: ApiCredentials, ears: Ears) -> None:
-        kind = _TYPES[env.signature_type]
+        kind = signature_type(env)
         self.wallet = env.funder or key.address
         self.signer = signer_of(env, key)
         self._ears = ears
@@ -335,7 +313,7 @@ def _check_wallet(env: Env, key: SigningKey) -> None:
     """The sandbox takes any wallet for any key; the venue's factories make one per key and kind."""
     if env.funder is None or env.at_sandbox:
         return
-    problem = wallet_problem(_TYPES[env.signature_type], env.funder, key.address, env.chain_id)
+    problem = wallet_problem(signature_type(env), env.funder, key.address, env.chain_id)
     if problem:
         raise RelayerUnavailable(f"{problem}; see POLYWEB_FUNDER and POLYWEB_SIGNATURE_TYPE")
 
@@ -370,5 +348,5 @@ def _pyclob_client(env: Env, key: SigningKey, credentials: ApiCredentials, walle
     from py_clob_client_v2.clob_types import ApiCreds
 
     creds = ApiCreds(credentials.key, credentials.secret, credentials.passphrase)
-    kind = _TYPES[env.signature_type].value
+    kind = signature_type(env).value
     return ClobClient(env.clob_url, env.chain_id, key.reveal(), creds, kind, wallet)

@@ -15,16 +15,9 @@ from csp.constants import NONE, SELF
 
 from polyweb import logs
 from polyweb.env import BASE_DIR as BASE_DIR
-from polyweb.env import Env, Problem, Profile, read_env
+from polyweb.env import Env, Problem, Profile, profile_of, read_env
 
-
-def _profile() -> Profile:
-    """The settings module names the profile; a site's own module is treated as live, the strictest."""
-    word = os.environ.get("DJANGO_SETTINGS_MODULE", "").rpartition(".")[2]
-    return Profile(word) if word in set(Profile) else Profile.LIVE
-
-
-_reading = read_env(_profile(), env_file=BASE_DIR / ".env")
+_reading = read_env(profile_of(os.environ.get("DJANGO_SETTINGS_MODULE", "")), env_file=BASE_DIR / ".env")
 POLYWEB: Env = _reading.env
 POLYWEB_PROBLEMS: list[Problem] = list(_reading.problems)
 POLYWEB_UNKNOWN: tuple[Problem, ...] = _reading.unknown

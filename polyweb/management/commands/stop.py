@@ -12,9 +12,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from execution.relayers.cancel_only import everything
 from markets.selectors import UnknownEvent, UnknownMarket
 from markets.services.patience import waiting_at_most
-from polyweb.operations import takedown
+from polyweb.operations import at_once, takedown
 from risk import selectors, services
 from risk.domain.stops import StopLevel, StopScope
 from risk.models import Stop
@@ -75,11 +76,12 @@ class Command(BaseCommand):
 
     def _at_the_venue(self, row: Stop) -> takedown.Takedown | None:
         """Whether the engine lives or not: a cancel said twice changes nothing, one not said at all costs money."""
-        if takedown.possible(settings.POLYWEB):
+        if at_once.possible(settings.POLYWEB):
             return None
         env = takedown.of_running_engine(settings.POLYWEB)
         wanted = takedown.wanted_by(row)
-        return takedown.take_down(env, reason=f"stop {row.pk}", wanted=wanted, within_s=takedown.WITHIN_S)
+        early = at_once.earlier() if wanted is everything else None
+        return takedown.take_down(env, reason=f"stop {row.pk}", wanted=wanted, within_s=takedown.WITHIN_S, early=early)
 
     def _put(self, scope: StopScope, level: StopLevel, options: dict[str, Any]) -> Stop:
         minutes = options["minutes"]
@@ -106,9 +108,9 @@ class Command(BaseCommand):
 
     def _without_a_database(self, scope: StopScope, level: StopLevel, reason: str) -> str:
         """The row cannot be written. What rests can still be cancelled, when everything is meant."""
-        if scope is not StopScope.ALL or level < StopLevel.CANCEL or takedown.possible(settings.POLYWEB):
+        if scope is not StopScope.ALL or level < StopLevel.CANCEL or at_once.possible(settings.POLYWEB):
             return f"NOT stopped: {reason}. {OTHER_WAY}"
-        taken = takedown.take_down(settings.POLYWEB, reason="stop without a database")
+        taken = takedown.take_down(settings.POLYWEB, reason="stop without a database", early=at_once.earlier())
         done = (
             f"{taken.cancelled} orders were cancelled at the venue" if taken.done else f"not cancelled: {taken.error}"
         )
