@@ -19,6 +19,9 @@ CANCELS: Mapping[CancelReason, Urgency] = {
     CancelReason.REQUOTE: _MOVES,
     CancelReason.WITHDRAWN: _MOVES,
     CancelReason.NO_QUOTE: _MOVES,
+    CancelReason.BASKET: Urgency.ARBITRAGE,  # the basket waits for our quotes to make way
+    CancelReason.DEADLINE: _AWAY,
+    CancelReason.ABANDONED: _AWAY,
     CancelReason.UNTRUSTED: _AWAY,
     CancelReason.STOPPED: _AWAY,
     CancelReason.BREAKER: _AWAY,

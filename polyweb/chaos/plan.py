@@ -28,8 +28,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """One server taken away. `placed` counts orders the venue took while it was gone, once what was already under way
-    had arrived; `resting` how many orders rested at the end of it.
+    """One server taken away. `placed` counts orders the venue took while it was gone, once there was time to notice;
+    `resting` how many orders rested at the end of it.
     """
 
     what: str

@@ -29,7 +29,7 @@ from risk.domain.stops import StopLevel
 log = structlog.get_logger(__name__)
 
 AGREE_S = 30.0
-UNDER_WAY_S = 2.0
+UNDER_WAY_S = 4.0
 RECOVER_S = 90.0
 SETTLE_S = 60.0
 FIRST_ORDER_S = 20.0

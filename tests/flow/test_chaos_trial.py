@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 def test_no_order_is_lost_when_the_engine_is_killed_lied_to_and_cut_off() -> None:
     out = StringIO()
-    words = ("--kills", "2", "--orders", "150", "--drop-rate", "0.2", "--outage", "6", "--json")
+    words = ("--kills", "2", "--orders", "150", "--drop-rate", "0.2", "--outage", "8", "--json")
     call_command("chaos", *words, stdout=out)
     found = json.loads(out.getvalue())
     assert found["problems"] == []

@@ -37,8 +37,8 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if value and not 3 <= value <= 600:
-        raise ArgumentTypeError(f"{text} is neither 0 nor between 3 and 600 s")
+    if value and not 6 <= value <= 600:
+        raise ArgumentTypeError(f"{text} is neither 0 nor between 6 and 600 s")
     return value
 
 
