@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from markets.api.fields import Strict
 from markets.models import Change, Market, Outcome, RuleRevision
 from markets.selectors import blocked_by
 
@@ -44,19 +45,19 @@ class RuleRevisionSerializer(serializers.ModelSerializer[RuleRevision]):
         read_only_fields = fields
 
 
-class ApproveRulesSerializer(serializers.Serializer[Any]):
+class ApproveRulesSerializer(Strict):
     reason = serializers.CharField(max_length=500)
     rule_hash = serializers.CharField(
         required=False, max_length=64, help_text="The revision that was read; refused when it is not the newest."
     )
 
 
-class AllowOtherSerializer(serializers.Serializer[Any]):
+class AllowOtherSerializer(Strict):
     allow = serializers.BooleanField()
     reason = serializers.CharField(max_length=500)
 
 
-class SwitchSerializer(serializers.Serializer[Any]):
+class SwitchSerializer(Strict):
     trading = serializers.BooleanField(required=False, help_text="The engine may quote.")
     watched = serializers.BooleanField(required=False, help_text="Subscribed and shown.")
     reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")

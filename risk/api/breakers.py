@@ -12,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from markets.api.fields import Strict
 from markets.api.pages import Pages
 from markets.api.permissions import ChangePermissions, ModelPermissions, author_of
 from markets.selectors import UnknownMarket
@@ -38,7 +39,7 @@ class BreakerSerializer(serializers.ModelSerializer[Breaker]):
         return RESETS[BreakerKind(row.kind)].value
 
 
-class BreakerReleaseSerializer(serializers.Serializer[Any]):
+class BreakerReleaseSerializer(Strict):
     kind = serializers.ChoiceField(choices=[kind.value for kind, reset in RESETS.items() if reset is Reset.OPERATOR])
     market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
     reason = serializers.CharField(max_length=500)
@@ -64,7 +65,7 @@ class ThresholdSerializer(serializers.Serializer[Any]):
     help = serializers.CharField(source="definition.help")
 
 
-class ThresholdWriteSerializer(serializers.Serializer[Any]):
+class ThresholdWriteSerializer(Strict):
     name = serializers.CharField(max_length=32)
     value = serializers.IntegerField(allow_null=True, help_text="null brings the default back.")
     reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from markets.api.fields import ToldDecimal
+from markets.api.fields import Strict, ToldDecimal
 from risk.domain.stops import StopLevel, StopScope
 from risk.models import LIMIT_KINDS, Incident, Limit, Refusal, Stop
 from strategies.domain.registry import NAMES as STRATEGIES
@@ -28,7 +28,7 @@ class LimitSerializer(_Targeted, serializers.ModelSerializer[Limit]):
         read_only_fields = fields
 
 
-class LimitWriteSerializer(serializers.Serializer[Any]):
+class LimitWriteSerializer(Strict):
     kind = serializers.ChoiceField(choices=LIMIT_KINDS)
     scope = serializers.ChoiceField(choices=CAP_SCOPES)
     event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
@@ -59,7 +59,7 @@ class StopSerializer(_Targeted, serializers.ModelSerializer[Stop]):
         return StopLevel(row.level).name.lower()
 
 
-class StopWriteSerializer(serializers.Serializer[Any]):
+class StopWriteSerializer(Strict):
     level = serializers.ChoiceField(
         choices=LEVELS, default="cancel",
         help_text="pause: nothing new. reduce: only what brings positions down. cancel: every order down. flatten: "
@@ -83,7 +83,7 @@ class StopWriteSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class ResumeSerializer(serializers.Serializer[Any]):
+class ResumeSerializer(Strict):
     stop = serializers.IntegerField(required=False, help_text="One stop by id.")
     market = serializers.CharField(required=False, max_length=255, help_text="Condition id or slug.")
     event = serializers.CharField(required=False, max_length=255, help_text="Gamma id or slug.")
@@ -129,5 +129,5 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
         read_only_fields = fields
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class ReasonSerializer(Strict):
     reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")

@@ -9,7 +9,7 @@ from django.db.models import DecimalField
 from django.utils import timezone
 from rest_framework import serializers
 
-from markets.api.fields import ToldDecimal
+from markets.api.fields import Strict, ToldDecimal
 from strategies import services
 from strategies.domain.arb_params import ARB_BY_NAME
 from strategies.domain.definitions import Definition, ParamError
@@ -62,7 +62,7 @@ ValuesSerializer: type[_Values] = type(
 )
 
 
-class ParamsWriteSerializer(serializers.Serializer[Any]):
+class ParamsWriteSerializer(Strict):
     values = ValuesSerializer()
     reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
     expected_revision = serializers.IntegerField(
@@ -100,7 +100,7 @@ class RevisionSerializer(serializers.ModelSerializer[ParamRevision]):
         read_only_fields = fields
 
 
-class ParamsDocumentSerializer(serializers.Serializer[Any]):
+class ParamsDocumentSerializer(Strict):
     """The file format of `params export`."""
 
     format = serializers.IntegerField(required=False, default=1)
@@ -113,7 +113,7 @@ class ImportResultSerializer(serializers.Serializer[Any]):
     scopes = serializers.IntegerField(help_text="Scopes that now are exactly as the document says.")
 
 
-class ExternalFairValueSerializer(serializers.ModelSerializer[ExternalFairValue]):
+class ExternalFairValueSerializer(Strict, serializers.ModelSerializer[ExternalFairValue]):
     """Give `expires_at`, or `ttl_s` seconds from now."""
 
     serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, DecimalField: ToldDecimal}
@@ -138,7 +138,7 @@ class ExternalFairValueSerializer(serializers.ModelSerializer[ExternalFairValue]
         return attrs
 
 
-class ArbSerializer(serializers.ModelSerializer[ArbSettings]):
+class ArbSerializer(Strict, serializers.ModelSerializer[ArbSettings]):
     serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, DecimalField: ToldDecimal}
     reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="", write_only=True)
 

@@ -49,12 +49,28 @@ def test_a_stop_of_one_market_or_event() -> None:
         ({"reason": "x", "market": "0xno"}, "market"),
         ({"reason": "x", "event": "no"}, "event"),
         ({"reason": "x", "market": "a", "event": "b"}, "market"),
+        ({"reason": "x", "level": "flatten", "scope": "market"}, "scope"),
+        ({"reason": "x", "level": "flatten", "markets": ["a"]}, "markets"),
     ],
 )
 def test_a_wrong_stop_is_refused_by_field(body: dict[str, Any], field: str) -> None:
     answer = a_caller(STOP).post(API + "stops/", body, format="json")
     assert (answer.status_code, list(answer.json())) == (400, [field])
     assert not Stop.objects.exists()
+
+
+def test_a_wrong_level_is_answered_with_the_levels_there_are() -> None:
+    answer = a_caller(STOP).post(API + "stops/", {"reason": "x", "level": "loud"}, format="json")
+    assert answer.json() == {"level": ['"loud" is not one of pause, reduce, cancel, flatten']}
+
+
+def test_a_misspelt_target_does_not_release_every_stop() -> None:
+    caller = a_caller(STOP, RESUME)
+    caller.post(API + "stops/", {"reason": "odd"}, format="json")
+    answer = caller.post(API + "resume/", {"everything": True, "markte": "0xab"}, format="json")
+    assert answer.status_code == 400
+    assert "market" in answer.json()["markte"][0]
+    assert Stop.objects.filter(released_at=None).count() == 1
 
 
 def test_stopping_and_resuming_are_different_rights() -> None:
