@@ -21,6 +21,7 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     class Meta:
         model = Limit
         fields = ("kind", "scope", "event", "market", "name", "value")
+        help_texts = {"value": "In the unit of its kind."}
 
 
 @admin.register(Limit)
@@ -136,10 +137,20 @@ class BreakerEventAdmin(ReadOnly, ModelAdmin[BreakerEvent]):
     ordering = ("-pk",)
 
 
+class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    reason = forms.CharField(max_length=500, required=False, help_text="Kept in the history of changes.")
+
+    class Meta:
+        model = Threshold
+        fields = ("name", "value")
+        help_texts = {"value": "In the unit of its name; bounds, defaults and what each does are on Incidents."}
+
+
 @admin.register(Threshold)
 class ThresholdAdmin(ModelAdmin[Threshold]):
     """Deleting one brings its default back."""
 
+    form = ThresholdForm
     list_display = ("name", "value", "updated_at")
     ordering = ("name",)
     actions = None
@@ -149,8 +160,9 @@ class ThresholdAdmin(ModelAdmin[Threshold]):
 
     def save_model(self, request: HttpRequest, obj: Threshold, form: Any, change: bool) -> None:
         services.set_threshold(
-            name=obj.name, value=obj.value, author=operator(request), source="admin", reason="admin page edit"
-        )
+            name=obj.name, value=obj.value, author=operator(request), source="admin",
+            reason=form.cleaned_data["reason"] or "admin page edit",
+        )  # fmt: skip
 
     def delete_model(self, request: HttpRequest, obj: Threshold) -> None:
         services.set_threshold(

@@ -4,12 +4,14 @@ Law: a cap or stop is changed only through `risk.services`, with author and reas
 """
 
 import re
+from datetime import UTC
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from markets.domain.units import price_to_decimal
 from markets.models import PRICE, Event, Market
@@ -151,6 +153,9 @@ class Stop(models.Model):
     def clean(self) -> None:
         if self.wallet and not _ADDRESS.fullmatch(self.wallet):
             raise ValidationError({"wallet": f"{self.wallet}: an address is 0x and 40 hex digits"})
+        if self._state.adding and self.expires_at is not None and self.expires_at <= timezone.now():
+            gone = f"{self.expires_at.astimezone(UTC):%F %T} UTC is over, so it would stop nothing"
+            raise ValidationError({"expires_at": f"{gone}; name a moment to come, or none"})
 
     @property
     def where(self) -> str:

@@ -4,6 +4,7 @@ Law: a form validates, `services.set_params` writes; only the fields that were c
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 
 from markets.admin import MarketAdmin, ModelAdmin, ReadOnly, StackedInline, TabularInline, operator
@@ -203,8 +205,22 @@ class ParamRevisionAdmin(ReadOnly, ModelAdmin[ParamRevision]):
     show_full_result_count = False
 
 
+class ExternalFairValueForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    class Meta:
+        model = ExternalFairValue
+        fields = ("market", "price", "source", "expires_at")
+        help_texts = {"expires_at": "UTC. Until then it counts; afterwards the market is quoted without it."}
+
+    def clean_expires_at(self) -> datetime:
+        moment: datetime = self.cleaned_data["expires_at"]
+        if moment <= timezone.now():
+            raise forms.ValidationError(f"{moment:%F %T} UTC is over; name a moment to come")
+        return moment
+
+
 @admin.register(ExternalFairValue)
 class ExternalFairValueAdmin(ModelAdmin[ExternalFairValue]):
+    form = ExternalFairValueForm
     list_display = ("market", "price", "source", "expires_at", "author", "set_at")
     fields = ("market", "price", "source", "expires_at")
     raw_id_fields = ("market",)

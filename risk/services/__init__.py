@@ -80,7 +80,8 @@ def stop(
     slippage: Decimal | None = None,
 ) -> Stop:
     """Put a stop in force. Raises ValueError for an unknown level or scope, TargetError, UnknownMarket or UnknownEvent,
-    and django.core.exceptions.ValidationError naming the field for what cannot be a strategy, wallet or slippage.
+    and django.core.exceptions.ValidationError naming the field for what cannot be a strategy, wallet or slippage, or
+    is over already.
     """
     chosen = StopLevel(level)
     if chosen is StopLevel.NONE:

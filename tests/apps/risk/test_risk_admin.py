@@ -33,6 +33,14 @@ def test_a_stop_without_its_target_is_refused_in_the_form() -> None:
     assert not Stop.objects.exists()
 
 
+def test_a_stop_that_is_over_when_it_is_given_is_refused_in_the_form() -> None:
+    body = {"level": 3, "scope": "all", "reason": "odd", "slippage": "0.05"}
+    body |= {"expires_at_0": "2024-01-01", "expires_at_1": "00:00:00"}
+    answer = an_administrator().post(reverse("admin:risk_stop_add"), body)
+    assert "would stop nothing" in answer.content.decode()
+    assert not Stop.objects.exists()
+
+
 def test_a_cap_is_added_changed_and_removed_with_a_journal() -> None:
     client = an_administrator()
     client.post(reverse("admin:risk_limit_add"), {"kind": "loss", "scope": "total", "value": "100"})
@@ -56,6 +64,12 @@ def test_a_second_cap_for_the_same_target_is_refused_in_the_form() -> None:
     client.post(reverse("admin:risk_limit_add"), body)
     assert client.post(reverse("admin:risk_limit_add"), body | {"value": "5"}).status_code == 200
     assert Limit.objects.get().value == 100
+
+
+def test_a_threshold_is_set_with_its_reason_in_the_journal() -> None:
+    body = {"name": "rejects", "value": "12", "reason": "chatty venue"}
+    assert an_administrator().post(reverse("admin:risk_threshold_add"), body).status_code == 302
+    assert Change.objects.get().reason == "chatty venue"
 
 
 def test_incidents_are_acknowledged_and_closed_by_actions() -> None:

@@ -50,6 +50,7 @@ def test_a_stop_of_one_market_or_event() -> None:
         ({"reason": "x", "event": "no"}, "event"),
         ({"reason": "x", "market": "a", "event": "b"}, "market"),
         ({"reason": "x", "level": "flatten", "scope": "market"}, "scope"),
+        ({"reason": "x", "expires_at": "2024-01-01T00:00:00Z"}, "expires_at"),
         ({"reason": "x", "level": "flatten", "markets": ["a"]}, "markets"),
     ],
 )

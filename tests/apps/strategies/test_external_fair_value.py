@@ -80,6 +80,14 @@ def test_a_service_refuses_a_moment_that_is_over() -> None:
         )
 
 
+def test_the_admin_refuses_a_moment_that_is_over_at_its_field() -> None:
+    market, gone = a_market(), timezone.now() - timedelta(hours=1)
+    form = {"market": market.pk, "price": "0.4", "expires_at_0": f"{gone:%F}", "expires_at_1": f"{gone:%T}"}
+    answer = an_administrator().post(reverse("admin:strategies_externalfairvalue_add"), form)
+    assert "is over; name a moment to come" in answer.content.decode()
+    assert not ExternalFairValue.objects.exists()
+
+
 def test_the_admin_sets_and_deletes_through_the_service() -> None:
     market, client = a_market(), an_administrator()
     later = timezone.now() + timedelta(hours=1)
