@@ -29,6 +29,7 @@ from markets.domain.units import AssetId, ConditionId, Nanos, Price, Size, price
 
 # Settlement rounds: an order with less than one size step left has been filled.
 DUST: Size = SIZE_STEP
+_NOBODY: Mapping[ClientOrderId, "LiveOrder"] = {}
 
 
 class LiveOrder(msgspec.Struct, frozen=True, gc=False):
@@ -194,6 +195,8 @@ class Blotter:
 
     def due_cancels(self, at_ns: Nanos) -> tuple[ClientOrderId, ...]:
         """Deferred cancels whose order has meanwhile been seen resting: to be sent now, handed out once."""
+        if not self._due:
+            return ()
         due = tuple(self._due)
         self._due.clear()
         for client_order_id in due:
@@ -203,6 +206,8 @@ class Blotter:
     def overdue_cancels(self, at_ns: Nanos, patience_ns: Nanos) -> tuple[ClientOrderId, ...]:
         """Cancels sent `patience_ns` ago and not proved: request or answer was lost, send them again."""
         late = [each for each, sent_ns in self._asked.items() if at_ns - sent_ns >= patience_ns]
+        if not late:
+            return ()
         self._asked.update(dict.fromkeys(late, at_ns))
         return tuple(late)
 
@@ -226,9 +231,16 @@ class Blotter:
         if view is None:
             view = tuple(self._live.get(condition_id, {}).values())
             self._views[condition_id] = view
-        if strategy is None:
+        if strategy is None or self.all_of(condition_id, strategy):
             return view
         return tuple([order for order in view if order.strategy is strategy])
+
+    def all_of(self, condition_id: ConditionId, strategy: Strategy) -> bool:
+        """Whether no other strategy has an order in this market."""
+        for order in self._live.get(condition_id, _NOBODY).values():  # noqa: SIM110  asked at every decision
+            if order.strategy is not strategy:
+                return False
+        return True
 
     def all_live(self) -> tuple[LiveOrder, ...]:
         return tuple(order for orders in self._live.values() for order in orders.values())

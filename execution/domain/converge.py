@@ -76,6 +76,8 @@ def converge(
     if approved is None:
         return Convergence(withdrawals=tuple(order.client_order_id for order in live if not order.cancel_asked))
     bids, offers = _matched(approved.proposal, live, market, churn, now_ns)
+    if bids.settled and offers.settled:  # nearly always: the rest would find nothing to do
+        return Convergence(kept=tuple([order.client_order_id for order in live]))
     _part(bids, offers)
     return _assemble(bids, offers, live, churn, now_ns)
 
@@ -172,6 +174,11 @@ class _Book:
             return False
         earlier_ns = most_ns * (order.client_order_id % AGES) // (10 * AGES)
         return self.now_ns - order.placed_ns >= most_ns - earlier_ns
+
+    @property
+    def settled(self) -> bool:
+        """Whether every order stands for a target and every target has its order."""
+        return len(self.kept) == len(self.orders) == len(self.targets)
 
     @property
     def leaving(self) -> list[LiveOrder]:

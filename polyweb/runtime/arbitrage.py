@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from execution.domain.commands import Command, Fill, Strategy
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos
+from markets.domain.units import NANOS_PER_MILLI, PRICE_ONE, ConditionId, Nanos
 from polyweb.runtime.basket_desk import BasketDesk
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import Refused
@@ -65,8 +65,8 @@ class Arbitrageur:
             market = self._state.market(condition_id)
             if book is None or market is None:
                 continue
-            yes, no = book.top(yes=True), book.top(yes=False)
-            if watch.update(condition_id, yes.ask, no.ask, now_ns):
+            # An empty side reads 0 or 1, which the watch takes for no offer.
+            if watch.update(condition_id, book.ask_top, PRICE_ONE - book.bid_top, now_ns):
                 fired[market.event_id] = None
             elif log.has(market.event_id) and not watch.is_open(market.event_id):
                 log.gone(market.event_id, now_ns)

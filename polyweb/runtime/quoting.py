@@ -33,7 +33,7 @@ from risk.domain.breakers import BreakerKind
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused
 from risk.domain.stops import StopLevel
 from strategies.domain import spread
-from strategies.domain.inputs import MarketInput
+from strategies.domain.inputs import FLAT, MarketInput
 from strategies.domain.intents import NoQuote, OrderType, Quote, QuoteSet
 from strategies.domain.params import SpreadParams
 
@@ -122,16 +122,17 @@ class Quoter:
         """Silence proves nothing: a book that has not moved for half its allowed age is asked to show itself."""
         state, market = self._state, desk.market
         half_ns = state.control.limits.max_book_age_ns // 2
-        if state.books.trust(market.condition_id) is not Trust.VERIFIED:
-            return []
         if self._age_ns(market.condition_id, now_ns) < half_ns or now_ns - desk.asked_ns < half_ns // 2:
+            return []
+        if state.books.trust(market.condition_id) is not Trust.VERIFIED:
             return []
         desk.asked_ns = now_ns
         assets = tuple(asset for asset in (market.yes, market.no) if asset)
         return [Resync(assets, "quiet", market.condition_id)]
 
     def _age_ns(self, condition_id: ConditionId, now_ns: Nanos) -> Nanos:
-        return max(0, now_ns - self._state.books.last_update_ns(condition_id))
+        age_ns = now_ns - self._state.books.last_update_ns(condition_id)
+        return age_ns if age_ns > 0 else 0
 
     def _take_down(self, desk: Desk, live: tuple[LiveOrder, ...], down: Down, now_ns: Nanos) -> list[Command]:
         desk.wanted = None
@@ -213,14 +214,15 @@ class Quoter:
     def _guard(self, market: Market, now_ns: Nanos) -> Guard:
         state = self._state
         condition_id = market.condition_id
+        stop = state.stop(market, Strategy.SPREAD, now_ns)
         return Guard(
-            stop=state.stop(market, Strategy.SPREAD, now_ns),
+            stop=stop,
             book_verified=state.books.trust(condition_id) is Trust.VERIFIED,
             book_age_ns=self._age_ns(condition_id, now_ns),
             order_room=state.rate.room(now_ns),
             live_money=state.config.live_money,
             breaker=state.panel.standing(condition_id),
-            inventory=state.inventory(market),
+            inventory=state.inventory(market) if stop is not None else FLAT,  # only a stop asks what is held
             mids_x2=state.mid_x2(condition_id),
         )
 

@@ -165,8 +165,7 @@ class TradingState:
     def inventory(self, market: Market) -> Inventory:
         """What the spread quoter may sell: settled shares less what other strategies' sells have claimed."""
         condition_id = market.condition_id
-        live = self.blotter.live(condition_id)
-        if len(self.blotter.live(condition_id, Strategy.SPREAD)) == len(live):  # nobody else's: nearly always
+        if self.blotter.all_of(condition_id, Strategy.SPREAD):  # nearly always
             return self.ledger.inventory(market)
         reserved = {
             asset: self.blotter.selling(condition_id, asset, besides=Strategy.SPREAD)
@@ -177,6 +176,8 @@ class TradingState:
     def quotable(self, market: Market) -> Inventory:
         """`inventory` without the shares of baskets: selling one would leave the rest of its set to chance."""
         held = self.inventory(market)
+        if not self.sets:
+            return held
         yes, no = self._in_sets(market.yes), self._in_sets(market.no)
         if not yes and not no:
             return held

@@ -323,6 +323,8 @@ class Trader(TradingState):
 
     def _next_timed(self) -> list[ConditionId]:
         """The markets to look at because of the clock alone, so many at most; the others keep their turn."""
+        if not self._timed:
+            return []
         timed = list(islice(self._timed, TIMED_PER_TURN))
         for condition_id in timed:
             del self._timed[condition_id]

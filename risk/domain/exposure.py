@@ -49,6 +49,7 @@ class ExposureBook:
         self._category_of: Mapping[str, str] = {}
         self._categories: dict[str, Category] = {}
         self._strategies: dict[str, Sum] = {}
+        self._sums: dict[tuple[ConditionId, str], Sums] = {}
         self.set_markets(markets)
 
     def set_categories(self, category_of: Mapping[str, str]) -> None:
@@ -68,7 +69,7 @@ class ExposureBook:
         for market in known.values():
             by_event.setdefault(market.event_id, []).append(market)
         self._rows, self._where, self._total = {}, {}, 0
-        self._events, self._categories, self._sum = {}, {}, Sum()
+        self._events, self._categories, self._sum, self._sums = {}, {}, Sum(), {}
         for event_id, members in by_event.items():
             self._group(event_id, members)
         for condition_id, row in old.items():
@@ -229,11 +230,14 @@ class ExposureBook:
     def sums(self, condition_id: ConditionId, strategy: str = "") -> Sums:
         """What is held, may be bought and rests now, as live figures; of a strategy only its open orders."""
         row = self._row(condition_id)
-        of_strategy = self._strategies.get(strategy)
-        if of_strategy is None:
-            of_strategy = self._strategies[strategy] = Sum()
-        event = row.group.event
-        return Sums(row.yes_sum, row.no_sum, row.sum, event.sum, event.category.sum, of_strategy, self._sum)
+        key = condition_id, strategy
+        found = self._sums.get(key)
+        if found is None:  # the figures live, so they are looked up once until markets are regrouped
+            of_strategy = self._strategies.setdefault(strategy, Sum())
+            event = row.group.event
+            found = Sums(row.yes_sum, row.no_sum, row.sum, event.sum, event.category.sum, of_strategy, self._sum)
+            self._sums[key] = found
+        return found
 
     def outlook(self, event_id: str, orders: Sequence[ProposedOrder]) -> Outlook:
         """All that the gate asks for, were these orders resting too: whichever of them fill."""

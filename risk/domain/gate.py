@@ -103,12 +103,16 @@ def evaluate_quotes(
         _check_stop(market, guard, now_ns, found)
     _check_moment(limits, guard, found)
     _check_market(market, guard, found)
-    _check_room(_not_resting_yet(orders, resting), guard, found)
+    new = _not_resting_yet(orders, resting)
+    _check_room(new, guard, found)
     for quote in quote_set.quotes:
         order_rules.check_grid(quote, market, found)
     order_rules.check_own_cross(orders, [order for order in resting if not order.is_quote], market, found)
-    after = exposure.outlook_of_quotes(market.condition_id, orders)
-    rooms, sums = limits.rooms(market, SPREAD), exposure.sums(market.condition_id, SPREAD)
+    rooms = limits.rooms(market, SPREAD)
+    if not new:  # every one of them counts already: nothing is added, and what adds nothing is refused for no cap
+        _check_each(orders, market, rooms, guard, found)
+        return _refused(found) if found else Approved(quote_set, exposure.worst_total(), _TOKEN)
+    after, sums = exposure.outlook_of_quotes(market.condition_id, orders), exposure.sums(market.condition_id, SPREAD)
     total = cap_rules.check_losses(after, market.event_id, exposure, limits, rooms, found)
     _check_size(orders, after.growth[0], market, sums, rooms, guard, found)
     cap_rules.check_wider(after.growth, sums, rooms, found)
@@ -163,9 +167,14 @@ def _check_size(
     found: Found,
 ) -> None:
     """The orders of one market against its own caps."""
+    _check_each(orders, market, rooms, guard, found)
+    cap_rules.check_market(growth, sums, rooms, found)
+
+
+def _check_each(orders: Sequence[ProposedOrder], market: Market, rooms: Rooms, guard: Guard, found: Found) -> None:
+    """Every order by itself: whether it is too large or reaches too far."""
     order_rules.check_collar(orders, market, rooms.collar, guard.mids_x2, found)
     cap_rules.check_orders(orders, rooms.order, found)
-    cap_rules.check_market(growth, sums, rooms, found)
 
 
 def _refused(found: Found) -> Refused:

@@ -39,18 +39,19 @@ def check_own_cross(
     """
     high_bid = new_bid = 0
     low_ask = new_ask = PRICE_ONE
-    for rests in resting:
-        is_bid, price = _as_yes(rests.is_yes, rests.side, rests.price)
+    for is_yes, side, price, _, _ in resting:
+        is_bid, price = _as_yes(is_yes, side, price)
         if is_bid:
             high_bid = max(high_bid, price)
         else:
             low_ask = min(low_ask, price)
-    for order in orders:
-        is_bid, price = _as_yes(order.is_yes, order.side, order.price)
+    for _, is_yes, side, price, _, _ in orders:
+        is_bid, price = _as_yes(is_yes, side, price)
         if is_bid:
-            new_bid = max(new_bid, price)
-        else:
-            new_ask = min(new_ask, price)
+            if price > new_bid:
+                new_bid = price
+        elif price < new_ask:
+            new_ask = price
     if new_bid >= min(new_ask, low_ask) or new_ask <= max(new_bid, high_bid):
         bid = max(new_bid, high_bid) if new_ask <= high_bid else new_bid
         ask = min(new_ask, low_ask) if new_bid >= low_ask else new_ask

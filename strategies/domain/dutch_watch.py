@@ -100,6 +100,9 @@ class DutchWatch:
         yes = best_yes_ask if best_yes_ask is not None and 0 < best_yes_ask < PRICE_ONE else PRICE_ONE
         no = best_no_ask if best_no_ask is not None and 0 < best_no_ask < PRICE_ONE else PRICE_ONE
         event = pair.event
+        if yes == pair.yes and no == pair.no:  # depth or an order of ours changed: nothing opens or closes
+            in_reach = pair.in_set and event.allowed and (event.yes_open or event.sell_open)
+            return in_reach or (pair.crossed and pair.allowed)
         yes_open, sell_open = event.yes_open, event.sell_open
         if pair.in_set:
             event.yes_sum += yes - pair.yes

@@ -353,6 +353,7 @@ RESTING = st.lists(
         st.sampled_from(Side),
         st.integers(1, 99).map(lambda cents: cents * 100),
         st.integers(5, 100).map(lambda shares: shares * SHARES),
+        st.just(0),  # no fee: one below zero would be a gift
     ),
     max_size=4,
 )
@@ -490,6 +491,32 @@ def test_with_one_quote_a_side_the_gate_counts_exactly_the_worst_that_can_happen
     assert isinstance(verdict, Approved)
     worst = max(loss_if_filled(fills) for resting in may_rest(old, new) for fills in subsets([*resting, *others]))
     assert verdict.worst_after == worst
+
+
+@settings(max_examples=120, deadline=None)
+@given(RESTING, RESTING, st.sets(st.integers(0, 3)), st.integers(0, 100), st.integers(0, 60))
+def test_quotes_that_all_rest_already_add_nothing_whatever_they_are(
+    old: list[ProposedOrder], others: list[ProposedOrder], again: set[int], held: int, cost: int
+) -> None:
+    old = [order._replace(condition_id="a") for order in old]
+    exposure = priced(old, others)
+    exposure.set_position("a", held * SHARES, held * SHARES // 2, cost * PUSD, cost * PUSD // 2)
+    wanted = [order for at, order in enumerate(old) if at in again]
+    after = exposure.outlook_of_quotes("a", wanted)
+    assert after.markets == [("a", exposure.worst_market("a"))]
+    assert (after.event, after.total) == (exposure.worst_event("nr"), exposure.worst_total())
+    assert not any(after.growth[0][1:])
+
+
+def test_what_rests_already_is_refused_for_no_cap_but_those_of_a_single_order() -> None:
+    exposure = ExposureBook([MARKET])
+    exposure.set_order(1, "a", True, Side.BUY, 4900, 20 * SHARES, is_quote=True)
+    none_left = Limits(market_loss=PUSD, event_loss=PUSD, total_loss=PUSD)
+    verdict = judged(both(BID), exposure=exposure, limits=none_left)
+    assert isinstance(verdict, Approved)
+    assert verdict.worst_after == exposure.worst_total()
+    one_order = replace(none_left, own={"shares order ": 19 * SHARES})
+    assert codes(judged(both(BID), exposure=exposure, limits=one_order)) == (RefusalCode.ORDER_CAP,)
 
 
 def test_the_gates_module_offers_no_other_way_to_approve() -> None:
