@@ -99,10 +99,10 @@ def eventually(is_so: Callable[[], bool], what: str, seconds: float = PATIENCE_S
 
 
 @contextmanager
-def sandbox(folder: Path, markets: int = 4) -> Iterator[dict[str, str]]:
-    """The local exchange as a process; its addresses."""
+def sandbox(folder: Path, markets: int = 4, shares: int = 0) -> Iterator[dict[str, str]]:
+    """The local exchange as a process, where every wallet starts with so many shares of each token; its addresses."""
     place = Installation(folder)
-    words = ("sandbox", "--markets", str(markets), "--pace", "3")
+    words = ("sandbox", "--markets", str(markets), "--pace", "3", "--shares", str(shares))
     with place.started(sys.executable, "manage.py", *words) as child:
         assert child.stdout is not None
         line = child.stdout.readline()

@@ -29,6 +29,12 @@ class Reported:
     report: AllowanceReport
     rows: tuple[Row, ...]
     reason: str
+    has_wallet: bool
+
+    @property
+    def well(self) -> bool:
+        """Nothing is known to be missing, and a wallet there is was read."""
+        return not self.report.missing and (self.report.available or not self.has_wallet)
 
 
 def report_allowances(env: Env, *, needed: Decimal) -> Reported:
@@ -45,7 +51,7 @@ def report_allowances(env: Env, *, needed: Decimal) -> Reported:
     missing = sum(row.status in (Status.MISSING, Status.LOW) for row in rows)
     values = [_values(row) for row in rows]
     report = services.record_allowances(wallet=wallet, available=not reason, rows=values, missing=missing)
-    return Reported(report, rows, reason)
+    return Reported(report, rows, reason, has_wallet=env.relayer not in NO_CHAIN)
 
 
 def _read(allowed: account.Allowed) -> tuple[str, dict[tuple[str, str], int | None]]:

@@ -46,6 +46,11 @@ class Reconciled:
     reason: str
 
     @property
+    def well(self) -> bool:
+        """Nothing differs, and whatever can be read was: a venue that did not answer proves nothing."""
+        return not self.report.corrections and (self.report.available or self.report.relayer in IN_PROCESS)
+
+    @property
     def result(self) -> str:
         """In two words; the report's rows say which."""
         found = len(self.report.corrections)

@@ -149,9 +149,11 @@ class Reconciler:
     async def start(self, fold: Callable[[], None], meanwhile: Coroutine[object, object, None]) -> None:
         """Before the first quote: read everything; what differs is looked at again before anything is quoted.
 
-        `fold` lets the trader hear what was found, while nobody decides yet; `meanwhile` is what may not wait for a
-        slow venue. Raises VenueUnreadable, in a group.
+        `fold` lets the trader hear what waits (at first the markets it follows, whose positions are to be read) and
+        what was found, while nobody decides yet; `meanwhile` is what may not wait for a slow venue. Raises
+        VenueUnreadable, in a group.
         """
+        fold()
         async with asyncio.TaskGroup() as tasks:
             beside = tasks.create_task(meanwhile, name="while reconciling")
             for attempt in range(1, START_TRIES + 1):

@@ -144,6 +144,15 @@ async def test_positions_from_before_us_are_adopted_at_the_stated_price_with_a_r
         assert at.sensed == [""]
 
 
+async def test_markets_that_still_wait_in_the_inbox_are_read_before_the_first_quote_as_well() -> None:
+    async with trading() as at:
+        market = at.simple()
+        at.markets, waiting = {}, at.markets
+        at.stated = {market.yes: Stated(4_200, "the venue's average")}
+        await at.reconciler().start(lambda: at.markets.update(waiting), asyncio.sleep(60))
+        assert {leg.asset for posting in at.posted for leg in posting.legs if leg.shares} == {market.yes}
+
+
 async def test_a_position_nobody_can_price_is_not_adopted_but_told_and_trips() -> None:
     async with trading() as at:
         at.markets = {at.simple().condition_id: at.simple()}

@@ -14,7 +14,7 @@ from polyweb.operations import approvals
 class Command(BaseCommand):
     help = (
         "Report the approvals that trading needs and what the wallet has given, in pUSD; nothing is ever sent. Exit"
-        " code 0 unless an approval is known to be missing or too low."
+        " code 1 when an approval is known to be missing or too low, or when a real wallet could not be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,5 +32,5 @@ class Command(BaseCommand):
             head = f"wallet {report.wallet}" if report.available else f"not read: {done.reason}\na wallet would need"
             lines = [f"  {allowances.describe(row)}" for row in done.rows]
             self.stdout.write("\n".join([f"{head}:", *lines]))
-        if report.missing:
+        if not done.well:
             raise SystemExit(1)

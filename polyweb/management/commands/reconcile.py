@@ -15,7 +15,8 @@ class Command(BaseCommand):
     help = (
         "Compare orders, fills, cash and positions with the venue's, read with the engine's own relayer whether an"
         " engine runs or not, and our rows with each other; sizes in shares, cash in pUSD. What is younger than half a"
-        " minute is left to the engine. Changes none of our rows. Exit code 0 only when nothing differs."
+        " minute is left to the engine. Changes none of our rows. Exit code 0 only when nothing differs and"
+        " the venue, where there is one to read, was read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *_: object, as_json: bool, cancel_foreign: bool, **options: Any) -> None:
         done = reconciliation.reconcile(settings.POLYWEB, source="cli", cancel_foreign=cancel_foreign)
         self.stdout.write(json.dumps(_values(done)) if as_json else _text(done))
-        if done.report.corrections:
+        if not done.well:
             raise SystemExit(1)
 
 

@@ -156,6 +156,7 @@ def test_a_real_venue_that_cannot_be_read_is_said_to_be_unread_not_empty() -> No
     nowhere = env("real", clob_url=f"http://127.0.0.1:{free_port()}")
     done = reconciliation.reconcile(nowhere, source="cli", now=NOW)
     assert (done.report.available, done.result) == (False, "not read")
+    assert not done.well
     assert "derive-api-key" in done.reason
 
 
@@ -171,6 +172,7 @@ def test_without_a_key_the_account_is_unread_with_the_reason() -> None:
 def test_what_was_not_read_is_unread_and_never_missing(relayer: str) -> None:
     done = approvals.report_allowances(env(relayer), needed=Decimal(1000))
     assert (done.report.available, done.report.missing) == (False, 0)
+    assert done.well == (relayer != "real")
     assert {row["status"] for row in done.report.rows} == {"could not be read"}
     assert relayer in done.reason
 
