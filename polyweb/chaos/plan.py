@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 
 DEFAULT_KILLS, DEFAULT_ORDERS, DEFAULT_DROP_RATE, DEFAULT_SEED, DEFAULT_OUTAGE_S = 50, 10_000, 0.1, 7, 30.0
 FAILED_RATE = 0.05
+# So many orders beyond what was asked for, while something that was asked for has not happened yet.
+MORE_ORDERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Plan:
     failed_rate: float = FAILED_RATE
     seed: int = DEFAULT_SEED
     outage_s: float = DEFAULT_OUTAGE_S
+
+    def enough(self, orders: int, drops: int, failed: int) -> bool:
+        """A short trial goes on until its dice have brought at least one of each fault, but not for ever."""
+        happened = (drops or not self.drop_rate) and (failed or not self.failed_rate)
+        return orders >= self.orders and (bool(happened) or orders >= self.orders + MORE_ORDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,10 @@ class Result:
     @property
     def document(self) -> dict[str, object]:
         return asdict(self)
+
+    def must_hit(self, plan: Plan) -> bool:
+        """The next kill is the last one, and none has yet met an order that was not answered."""
+        return self.kills + 1 == plan.kills and not self.kills_between_commit_and_ack
 
     def judge(self, plan: Plan) -> None:
         """Add what was asked for and did not happen: a test of nothing proves nothing."""

@@ -38,6 +38,7 @@ POLL_S = 0.05
 HOLD_S = 0.15
 HELD_SHARE = 0.3
 AIMED_SHARE = 0.6
+STALLED_S = 120.0
 
 
 @dataclass(slots=True)
@@ -99,12 +100,13 @@ class Trial:
         while self._taken() == before and time.monotonic() < until:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(POLL_S)
         await asyncio.sleep(self._random.uniform(*LOAD_S))
-        if self._random.random() < AIMED_SHARE:
-            await self._answer_held_back()
+        must = self.result.must_hit(self.plan)
+        if self._random.random() < AIMED_SHARE or must:
+            await self._answer_held_back(FIRST_ORDER_S if must else 1.0)
 
-    async def _answer_held_back(self) -> None:
-        """Until the venue has taken an order whose answer is still on its way; or a second without one."""
-        before, until = self._struck(Fault.DELAY_ANSWER), time.monotonic() + 1.0
+    async def _answer_held_back(self, seconds: float) -> None:
+        """Until the venue has taken an order whose answer is still on its way; or so many seconds without one."""
+        before, until = self._struck(Fault.DELAY_ANSWER), time.monotonic() + seconds
         while self._struck(Fault.DELAY_ANSWER) == before and time.monotonic() < until:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(0.002)
 
@@ -153,14 +155,22 @@ class Trial:
     # Orders
 
     async def _trade_until_enough(self) -> None:
-        said = 0.0
-        while (number := self._taken()) < self.plan.orders:
+        said, most, moved = 0.0, -1, time.monotonic()
+        while not self._enough(number := self._taken()):
+            if number > most:
+                most, moved = number, time.monotonic()
+            elif time.monotonic() - moved > STALLED_S:
+                self.result.problems.append(f"no order was placed for {STALLED_S:g} s: {self.engine.tail()}")
+                return
             await asyncio.sleep(0.2)
             if self.engine.respawn_if_dead():
                 self.result.problems.append(f"the engine died by itself: {self.engine.tail()}")
             if time.monotonic() - said > 5.0:
                 said = time.monotonic()
                 self.say(f"{number} of {self.plan.orders} orders, {self._struck(Fault.DROP_ANSWER)} answers lost")
+
+    def _enough(self, orders: int) -> bool:
+        return self.plan.enough(orders, self._struck(Fault.DROP_ANSWER), self._struck(Fault.FAIL_SETTLEMENT))
 
     def _taken(self) -> int:
         """Orders the venue took."""

@@ -94,6 +94,23 @@ def test_a_trial_in_which_nothing_went_wrong_as_asked_is_no_proof() -> None:
     ]
 
 
+def test_a_short_trial_goes_on_until_each_fault_has_struck_but_not_for_ever() -> None:
+    plan = Plan(orders=10)
+    assert not plan.enough(9, drops=1, failed=1)
+    assert plan.enough(10, drops=1, failed=1)
+    assert not plan.enough(10, drops=0, failed=1)
+    assert not plan.enough(10, drops=1, failed=0)
+    assert plan.enough(510, drops=0, failed=0)
+    assert Plan(orders=10, drop_rate=0, failed_rate=0).enough(10, drops=0, failed=0)
+
+
+def test_the_last_kill_is_aimed_when_no_other_has_met_an_unanswered_order() -> None:
+    plan = Plan(kills=2)
+    assert not Result(kills=0).must_hit(plan)
+    assert Result(kills=1).must_hit(plan)
+    assert not Result(kills=1, kills_between_commit_and_ack=1).must_hit(plan)
+
+
 def test_what_was_not_asked_for_may_be_zero() -> None:
     result = Result(orders=10)
     result.judge(Plan(kills=0, orders=10, drop_rate=0, failed_rate=0))

@@ -303,7 +303,9 @@ def test_the_command_reads_a_script_and_refuses_a_bad_one(tmp_path: Path) -> Non
     script = tmp_path / "faults.json"
     script.write_text('[{"kind":"drop_answer","probability":0.1}]')
     assert [rule.fault for rule in fault_script(str(script))] == [Fault.DROP_ANSWER]
-    for bad in ('[{"kind":"x"}]', "5", "{"):
+    script.write_text("- {kind: drop_answer, on: POST /order}\n- kind: disconnect\n  at_seconds: 30\n")
+    assert [rule.fault for rule in fault_script(str(script))] == [Fault.DROP_ANSWER, Fault.DISCONNECT]
+    for bad in ('[{"kind":"x"}]', "5", "{", "kind: disconnect"):
         script.write_text(bad)
         with pytest.raises(argparse.ArgumentTypeError, match=r"faults\.json"):
             fault_script(str(script))

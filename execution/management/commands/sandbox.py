@@ -11,6 +11,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import yaml
 from django.core.management.base import BaseCommand, CommandError
 
 from execution.sandbox.crowd import Mood
@@ -53,29 +54,45 @@ def port_or_any(text: str) -> int:
 
 
 def fault_script(text: str) -> tuple[Rule, ...]:
-    """A JSON list of faults, as `POST /sandbox/faults` takes them."""
+    """A list of faults in YAML, of which JSON is a part, each as `POST /sandbox/faults` takes it."""
     try:
-        return tuple(read_rule(entry) for entry in json.loads(Path(text).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        entries = yaml.safe_load(Path(text).read_text(encoding="utf-8"))
+        return tuple(read_rule(_named(entry)) for entry in entries)
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
         raise argparse.ArgumentTypeError(f"{text}: {error}") from error
 
 
+def _named(entry: object) -> object:
+    """An unquoted `on` is a yes in YAML; as a key it is the name that stands there."""
+    if not isinstance(entry, dict):
+        return entry
+    return {"on" if key is True else key: value for key, value in entry.items()}
+
+
 class Command(BaseCommand):
-    help = "Run the local sandbox exchange on one port until SIGTERM or Ctrl-C."
+    help = (
+        "Run the local sandbox exchange on one port until SIGTERM or Ctrl-C. When it listens it prints one line of JSON"
+        " with its addresses. Cash in pUSD, times in seconds."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=port_or_any, default=0, help="0 takes any free port")
-        parser.add_argument("--seed", type=int, default=7)
-        parser.add_argument("--markets", type=some_markets, default=12)
-        parser.add_argument("--pace", type=above_zero, default=1.0, help="how many times faster than usual")
-        parser.add_argument("--mood", choices=[mood.value for mood in Mood], default=Mood.MIXED.value)
-        parser.add_argument("--cash", type=not_below_zero, default=10_000, help="pUSD every wallet starts with")
-        parser.add_argument("--shares", type=not_below_zero, default=0, help="shares of every token it starts with")
-        parser.add_argument("--tier", choices=list(TIERS), default="Standard", help="rate limits of every signer")
-        parser.add_argument("--settle", type=above_zero, default=2.0, help="seconds until a trade is mined")
-        parser.add_argument("--faults", type=fault_script, default=(), help="JSON file with a list of faults")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument("--port", type=port_or_any, default=0, help="0, the default, takes any free port")
+        parser.add_argument(
+            "--seed", type=int, default=7, help="markets, traders and faults follow from it (default 7)"
+        )
+        parser.add_argument("--markets", type=some_markets, default=12, help="how many, 1 to 5000 (default 12)")
+        parser.add_argument("--pace", type=above_zero, default=1.0, help="how many times faster than usual (default 1)")
+        moods = [mood.value for mood in Mood]
+        parser.add_argument("--mood", choices=moods, default=Mood.MIXED.value, help="how wild (default mixed)")
+        parser.add_argument(
+            "--cash", type=not_below_zero, default=10_000, help="pUSD a wallet starts with (default 10000)"
+        )
+        parser.add_argument("--shares", type=not_below_zero, default=0, help="shares of each token it starts with (0)")
+        parser.add_argument("--tier", choices=list(TIERS), default="Standard", help="whose rate limits (Standard)")
+        parser.add_argument("--settle", type=above_zero, default=2.0, help="seconds until a trade is mined (default 2)")
+        parser.add_argument("--faults", type=fault_script, default=(), help="YAML or JSON file with a list of faults")
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = SandboxConfig(
