@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from execution.domain import allowances
-from polyweb.operations import approvals
+from polyweb.operations import approvals, takedown
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
 
     def handle(self, *_: object, as_json: bool, **options: Any) -> None:
-        env = settings.POLYWEB
+        env = takedown.of_running_engine(settings.POLYWEB)
         done = approvals.report_allowances(env, needed=env.paper_cash)
         report = done.report
         if as_json:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from polyweb.operations import reconciliation
+from polyweb.operations import reconciliation, takedown
 from polyweb.operations.reconciliation import IN_PROCESS, OWN_KINDS, Reconciled
 
 
@@ -26,7 +26,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: object, as_json: bool, cancel_foreign: bool, **options: Any) -> None:
-        done = reconciliation.reconcile(settings.POLYWEB, source="cli", cancel_foreign=cancel_foreign)
+        env = takedown.of_running_engine(settings.POLYWEB)
+        done = reconciliation.reconcile(env, source="cli", cancel_foreign=cancel_foreign)
         self.stdout.write(json.dumps(_values(done)) if as_json else _text(done))
         if not done.well:
             raise SystemExit(1)

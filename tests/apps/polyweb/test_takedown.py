@@ -177,6 +177,16 @@ def test_a_living_engine_is_left_to_cancel_for_itself() -> None:
     assert not ExecAudit.objects.exists()
 
 
+@pytest.mark.parametrize("command", ["reconcile", "allowances"])
+def test_commands_ask_the_venue_the_running_engine_trades_at(settings: Any, command: str) -> None:
+    venue = Venue({})
+    with at(venue) as url:
+        settings.POLYWEB = an_env("http://127.0.0.1:9")
+        beat(Beat(1, "running", "real", False, NOW, 0, {"mode": {"clob": url}}), now=NOW)
+        call_command(command, stdout=io.StringIO())
+        assert venue.asked
+
+
 def test_the_address_a_demo_trades_at_is_believed_only_on_this_machine() -> None:
     for told, used in (("http://127.0.0.1:4711", "http://127.0.0.1:4711"), ("https://evil.example", "http://x")):
         summary = {"mode": {"clob": told}}
