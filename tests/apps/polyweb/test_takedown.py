@@ -5,7 +5,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -183,7 +183,8 @@ def test_commands_ask_the_venue_the_running_engine_trades_at(settings: Any, comm
     with at(venue) as url:
         settings.POLYWEB = an_env("http://127.0.0.1:9")
         beat(Beat(1, "running", "real", False, NOW, 0, {"mode": {"clob": url}}), now=NOW)
-        call_command(command, stdout=io.StringIO())
+        with suppress(SystemExit):  # the scripted venue tells only of orders: it counts as unread
+            call_command(command, stdout=io.StringIO())
         assert venue.asked
 
 
