@@ -129,6 +129,12 @@ class Sensed(msgspec.Struct, frozen=True, tag=True):
     target: str = ""
 
 
+# Asked at every decision, so looked up once.
+_RESTS = frozenset(mode for mode, can in ALLOWED.items() if can.place or can.place_post_only or can.close)
+_TAKES = frozenset(mode for mode, can in ALLOWED.items() if can.place)
+_ONLY_CLOSES = frozenset(mode for mode, can in ALLOWED.items() if can.close and not (can.place or can.place_post_only))
+
+
 class VenueTold(msgspec.Struct, frozen=True, tag=True):
     """What the venue lets us do from now on, and whether what we know of our orders there can be relied on.
 
@@ -147,13 +153,12 @@ class VenueTold(msgspec.Struct, frozen=True, tag=True):
     @property
     def may_quote(self) -> bool:
         """Whether resting orders may be placed, be it only such as reduce a position."""
-        allowed = self.allowed
-        return self.trusted and (allowed.place or allowed.place_post_only or allowed.close)
+        return self.trusted and self.mode in _RESTS
 
     @property
     def may_take(self) -> bool:
         """Whether orders that match at once may be placed."""
-        return self.trusted and self.allowed.place
+        return self.trusted and self.mode in _TAKES
 
     @property
     def may_close(self) -> bool:
@@ -163,8 +168,7 @@ class VenueTold(msgspec.Struct, frozen=True, tag=True):
     @property
     def only_closes(self) -> bool:
         """Whether nothing but what reduces a position may be placed."""
-        allowed = self.allowed
-        return allowed.close and not (allowed.place or allowed.place_post_only)
+        return self.mode in _ONLY_CLOSES
 
 
 # A venue inside our own process: always there, and nothing about it can be missed.
