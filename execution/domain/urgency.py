@@ -31,9 +31,6 @@ CANCELS: Mapping[CancelReason, Urgency] = {
     CancelReason.OFF_GRID: _AWAY,
     CancelReason.SHUTDOWN: _AWAY,
     CancelReason.FOREIGN: _AWAY,
-    CancelReason.BASKET: Urgency.ARBITRAGE,
-    CancelReason.DEADLINE: _AWAY,
-    CancelReason.ABANDONED: _AWAY,
 }
 
 
