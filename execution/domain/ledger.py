@@ -144,11 +144,16 @@ class _Account:
 
     @property
     def confirmed(self) -> Holding:
-        held = self.base
+        """A sale that is final took its average cost with it; what it leaves costs more, should a cheaper buy stay."""
+        held = whole = self.base
+        more = 0
         for move in self.open.values():
+            before, whole = whole, _fold(whole, move)
             if move.final:
-                held = _fold(held, move)
-        return held
+                alone = _fold(held, move)
+                more += whole.realised - before.realised - (alone.realised - held.realised)
+                held = alone
+        return msgspec.structs.replace(held, cost=held.cost + more) if more > 0 else held
 
     def _settle(self) -> None:
         while self.open:
@@ -287,7 +292,7 @@ class Ledger:
         return account.held if account else _EMPTY
 
     def confirmed(self, asset: AssetId) -> Holding:
-        """What is held of an asset when nothing that may still fail is counted."""
+        """What is held of an asset when nothing that may still fail is counted, at the most it may have cost."""
         account = self._accounts.get(asset)
         return account.confirmed if account else _EMPTY
 

@@ -11,6 +11,7 @@ import msgspec
 
 from execution.domain.blotter import LiveOrder
 from execution.domain.commands import (
+    GTD_ENDS_EARLY,
     Cancel,
     CancelReason,
     Command,
@@ -25,7 +26,7 @@ from execution.domain.orders import ENDED
 from markets.domain.events import Level, Side
 from markets.domain.integrity import Trust
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_MILLI, AssetId, ConditionId, Nanos, Price, Size, complement
+from markets.domain.units import NANOS_PER_MILLI, AssetId, ConditionId, Millis, Nanos, Price, Size, complement
 from polyweb.runtime.baskets import MAX_TRIES, SETTLE_PATIENCE_NS, Working, changed_terms
 from polyweb.runtime.state import TradingState
 from risk.domain import gate
@@ -166,6 +167,7 @@ class BasketDesk:
         maker: Price | None = None,
     ) -> Place:  # fmt: skip
         state = self._state
+        order_type, expires_ms = self._terms(working, stage, now_ns, rests=maker is not None)
         orders = tuple(
             NewOrder(
                 client_order_id=state.new_id(),
@@ -175,8 +177,9 @@ class BasketDesk:
                 price=leg.price if maker is None else maker,
                 size=leg.size,
                 tick=self._on_grid(working.markets[leg.condition_id]).tick,
-                order_type=OrderType.GTC if maker is not None else self._order_type(working, stage),
+                order_type=order_type,
                 post_only=maker is not None,
+                expires_ms=expires_ms,
             )
             for leg in legs
         )
@@ -188,10 +191,14 @@ class BasketDesk:
         state.planned(place)
         return place
 
-    @staticmethod
-    def _order_type(working: Working, stage: Stage) -> OrderType:
-        """What gets us out of an unbalanced basket takes what it can."""
-        return working.basket.order_type if stage is Stage.TAKING else OrderType.FAK
+    def _terms(self, working: Working, stage: Stage, now_ns: Nanos, *, rests: bool) -> tuple[OrderType, Millis]:
+        """What gets us out of an unbalanced basket takes what it can; what rests ends without us, like a quote."""
+        if not rests:
+            return (working.basket.order_type if stage is Stage.TAKING else OrderType.FAK), 0
+        bound_s = self._state.config.max_rest_s
+        if not bound_s:
+            return OrderType.GTC, 0
+        return OrderType.GTD, now_ns // NANOS_PER_MILLI + GTD_ENDS_EARLY + bound_s * 1_000
 
     # Hearing
 

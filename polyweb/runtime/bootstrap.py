@@ -232,7 +232,7 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool) -> tuple[Trader,
         *await bench.clerk.memories(),
     )
     trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings)
-    trader.recall(begin.memories, begin.breakers)
+    trader.recall(begin.memories, begin.breakers, begin.at_ns)
     if isinstance(bench.access.relayer, PaperRelayer):
         bench.access.relayer.exchange.ledger.restore(begin.fills, begin.postings)
     wires.market, wires.known, wires.known_markets = trader.market, trader.known, lambda: trader.known_markets

@@ -1,12 +1,16 @@
 """Remembering and recalling: trading state to memories, and back.
 
-Law: pure. What is not understood is refused whole, never half taken up.
+Law: pure. A memory that is not understood is never half taken up: it is left out, and until an operator has looked
+nothing is quoted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import msgspec
 
 from execution.domain.budget import CancelWindow
-from markets.domain.units import AssetId, ConditionId, Size
+from markets.domain.units import AssetId, ConditionId, Nanos, Size
 from polyweb.runtime.memory import (
     EVERYTHING,
     EngineMemory,
@@ -17,8 +21,10 @@ from polyweb.runtime.memory import (
     written,
 )
 from polyweb.runtime.state import Desk, TradingState
-from risk.domain.breakers import Breaker
+from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.panel import Kept
+
+M = TypeVar("M")
 
 # What a desk and its memory both have, under the same name.
 AS_THEY_ARE = tuple(name for name in MarketMemory.__struct_fields__ if name not in ("cancels", "kept"))
@@ -43,13 +49,17 @@ def _of(desk: Desk, kept: Kept) -> MarketMemory:
     return MarketMemory(desk.cancels.keep(), kept=kept, **{name: getattr(desk, name) for name in AS_THEY_ARE})
 
 
-def recall(state: TradingState, memories: Memories, breakers: Iterable[Breaker] = ()) -> None:
+def recall(state: TradingState, memories: Memories, breakers: Iterable[Breaker] = (), at_ns: Nanos = 0) -> None:
     """Take up what an earlier run kept; `breakers` are those last reported, for whatever the memories lack.
 
-    Raises msgspec.ValidationError, and changes nothing, for memories that are none.
+    One that cannot be read may have held losses and cool-downs, so the loss breaker trips at `at_ns`.
     """
-    markets = {target: market_memory(text) for target, text in memories.items() if target != EVERYTHING}
-    engine = engine_memory(memories[EVERYTHING]) if EVERYTHING in memories else None
+    unread: list[str] = []
+    texts = dict(memories)
+    kept = texts.pop(EVERYTHING, None)
+    engine = _read(engine_memory, kept, "the engine", unread) if kept is not None else None
+    found = {target: _read(market_memory, text, f"market {target}", unread) for target, text in texts.items()}
+    markets = {target: memory for target, memory in found.items() if memory is not None}
     for breaker in breakers:
         state.panel.restore(breaker.target, Kept((breaker,)))
     if engine is not None:
@@ -60,6 +70,18 @@ def recall(state: TradingState, memories: Memories, breakers: Iterable[Breaker] 
     for target, memory in markets.items():
         state.panel.restore(target, memory.kept)
     state.remembered.update(markets)
+    if unread:
+        state.panel.trip(
+            BreakerKind.LOSS, at_ns, f"what was remembered cannot be read: {unread[0]}, {len(unread)} in all"
+        )
+
+
+def _read(read: Callable[[str], M], text: str, whose: str, unread: list[str]) -> M | None:
+    try:
+        return read(text)
+    except msgspec.DecodeError as error:
+        unread.append(f"{whose}: {error}")
+        return None
 
 
 def open_desk(state: TradingState, desk: Desk) -> Desk:

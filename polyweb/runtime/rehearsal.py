@@ -193,7 +193,7 @@ class SessionReplay:
     def _begin(self, begin: Begin) -> Trader:
         trader = self._build(begin)
         trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings)
-        trader.recall(begin.memories, begin.breakers)
+        trader.recall(begin.memories, begin.breakers, begin.at_ns)
         self.played.append(trader)
         self.first_ns = self.first_ns or begin.at_ns
         self.last_ns = begin.at_ns

@@ -116,9 +116,9 @@ class Trader(TradingState):
         """What a restart must not forget of these markets and of everything."""
         return recall.remember(self, condition_ids)
 
-    def recall(self, memories: Memories, breakers: Iterable[Breaker] = ()) -> None:
-        """Take up what an earlier run remembered. Raises msgspec.ValidationError."""
-        recall.recall(self, memories, breakers)
+    def recall(self, memories: Memories, breakers: Iterable[Breaker] = (), at_ns: Nanos = 0) -> None:
+        """Take up what an earlier run remembered; what cannot be read trips the loss breaker at `at_ns`."""
+        recall.recall(self, memories, breakers, at_ns)
 
     def _frame(self, frame: Frame) -> None:
         self.counters.frames += 1

@@ -342,6 +342,15 @@ def test_the_order_of_confirmations_does_not_matter() -> None:
     assert all(end == ends[0] for end in ends)
 
 
+def test_what_a_settled_sale_left_costs_the_same_before_and_after_a_cheaper_buy_settles() -> None:
+    made = ledger(fill("a", price=5000), fill("b", price=1000, status=MATCHED), fill("c", Side.SELL, 5500))
+    before = made.confirmed("yes")
+    ((_, paid),) = made.unconfirmed("yes")
+    assert (before.shares, before.cost + paid) == (0, 3 * SHARE)
+    made.apply(fill("b", price=1000))
+    assert (made.confirmed("yes").shares, made.confirmed("yes").cost) == (10 * SHARE, 3 * SHARE)
+
+
 def test_what_may_still_fail_is_told_apart_from_what_is_confirmed() -> None:
     waiting = fill("b", price=6000, status=MATCHED)
     made = ledger(fill("a", price=4000), waiting, fill("c", Side.SELL, 7000, 5))

@@ -3,9 +3,20 @@
 from dataclasses import replace
 
 from execution.domain.blotter import LiveOrder
-from execution.domain.commands import Cancel, CancelReason, Command, Fill, Place, Rejected, Strategy, TradeStatus
+from execution.domain.commands import (
+    GTD_ENDS_EARLY,
+    Cancel,
+    CancelReason,
+    Command,
+    Fill,
+    Place,
+    Rejected,
+    Strategy,
+    TradeStatus,
+)
 from markets.domain.events import Side
 from markets.domain.market import Market
+from polyweb.runtime.inbox import TraderConfig
 from risk.domain.limits import Limits
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import BasketMoved
@@ -13,7 +24,7 @@ from strategies.domain.basket_stages import Stage as At
 from strategies.domain.intents import OrderType
 from strategies.domain.opportunity_log import TAKEN
 from strategies.domain.params import SpreadParams
-from tests.builders import PUSD, SECOND, SHARES, Stage, a_set, accepted, book, fill_of, new_tick, plain
+from tests.builders import CONFIG, MILLI, PUSD, SECOND, SHARES, Stage, a_set, accepted, book, fill_of, new_tick, plain
 
 ARB = ArbParams(enabled=True, cool_down_ms=0, lock_rate_bps=0)
 FAR = plain(half_spread=4_000)  # so that no basket would buy from our own quotes
@@ -24,8 +35,15 @@ WIDE = Limits(10**12, 10**12, 10**12)
 class Floor(Stage):
     """A stage whose venue answers only when the test says so."""
 
-    def __init__(self, *, arb: ArbParams = ARB, defaults: SpreadParams = FAR, limits: Limits = WIDE) -> None:
-        super().__init__(*a_set(), arb=arb, defaults=defaults, limits=limits)
+    def __init__(
+        self,
+        *,
+        arb: ArbParams = ARB,
+        defaults: SpreadParams = FAR,
+        limits: Limits = WIDE,
+        config: TraderConfig = CONFIG,
+    ) -> None:
+        super().__init__(*a_set(), arb=arb, defaults=defaults, limits=limits, config=config)
         self.moved: list[BasketMoved] = []
 
     def open(self) -> Place:
@@ -208,6 +226,13 @@ def test_the_largest_basket_the_caps_allow_is_taken() -> None:
     basket = floor.open()
     assert basket.orders[0].size < 100 * SHARES
     assert 23 * PUSD < floor.trader.exposure.worst_event("set") <= 24 * PUSD
+
+
+def test_a_leg_that_rests_ends_by_itself_with_everything_down() -> None:
+    floor = Floor(arb=replace(ARB, maker_leg=True), config=replace(CONFIG, max_rest_s=900))
+    (maker,) = floor.open().orders
+    assert (maker.post_only, maker.order_type) == (True, OrderType.GTD)
+    assert maker.expires_ms - GTD_ENDS_EARLY - floor.now // MILLI == 900_000
 
 
 def test_the_first_leg_rests_post_only_and_the_others_are_taken_once_it_has_filled() -> None:
