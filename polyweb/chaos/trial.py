@@ -69,7 +69,9 @@ class Trial:
             await self._kill()
             self._progress()
         await self._trade_until_enough()
+        await sync_to_async(paused)()  # while it trades, something is under way at every moment
         await self._agree("before the outages")
+        await sync_to_async(resumed)()
         if self.plan.outage_s:
             for what, door in self.doors.items():
                 self.result.outages.append(await self._outage(what, door))
