@@ -6,7 +6,7 @@ Law: every page here is read-only; an order shows its steps, its fills and the r
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 
 from execution import models, selectors
@@ -214,15 +214,36 @@ class PnlPointAdmin(_Page):
     show_full_result_count = False
 
 
+class CorrectionInline(_Rows):
+    model = models.ReconcileCorrection
+    fields = ("kind", "client_order_id", "subject", "detail")
+    ordering = ("pk",)
+
+
 @admin.register(models.ReconcileReport)
 class ReconcileReportAdmin(_Page):
     list_display = ("at", "source", "relayer", "available", "differences")
     list_filter = ("source", "relayer", "available")
     ordering = ("-at", "-pk")
+    inlines = (CorrectionInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[models.ReconcileReport]:
+        rows: QuerySet[models.ReconcileReport] = super().get_queryset(request)
+        return rows.annotate(found=Count("corrections"))
 
     @admin.display(description="differences")
     def differences(self, report: models.ReconcileReport) -> int:
-        return len(report.corrections)
+        return int(getattr(report, "found", 0))
+
+
+@admin.register(models.ReconcileCorrection)
+class ReconcileCorrectionAdmin(_Page):
+    list_display = ("report", "kind", "client_order_id", "subject", "detail")
+    list_filter = ("kind",)
+    list_select_related = ("report",)
+    search_fields = ("=subject", "=client_order_id")
+    ordering = ("-pk",)
+    show_full_result_count = False
 
 
 @admin.register(models.AllowanceReport)

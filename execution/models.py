@@ -217,10 +217,25 @@ class ReconcileReport(models.Model):
     source = models.CharField(max_length=16, help_text="start, engine, task or cli")
     relayer = models.CharField(max_length=16)
     available = models.BooleanField(help_text="False: the venue could not be read, nothing was concluded.")
-    corrections = models.JSONField(default=list)
 
     def __str__(self) -> str:
         return f"reconcile {self.at:%F %T}"
+
+
+class ReconcileCorrection(models.Model):
+    """Append-only: one thing a comparison found, and why it is one."""
+
+    report = models.ForeignKey(ReconcileReport, on_delete=models.CASCADE, related_name="corrections")
+    kind = models.CharField(max_length=64)
+    client_order_id = models.BigIntegerField(default=0, help_text="Our order it is about; 0: none of ours.")
+    subject = models.CharField(max_length=100, help_text="Order id, trade id or token; or cash.")
+    detail = models.CharField(max_length=500, help_text="The reason: what is there and what is here.")
+
+    class Meta:
+        indexes = [models.Index(fields=["subject"], name="correction_by_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.subject} {self.kind}"
 
 
 class AllowanceReport(models.Model):

@@ -29,6 +29,7 @@ from execution.models import (
     Plan,
     PnlPoint,
     PositionSnapshot,
+    ReconcileCorrection,
     ReconcileReport,
 )
 from execution.models import Posting as PostingRow
@@ -325,16 +326,19 @@ def reconcile(
     *, source: str, relayer: str, corrections: Iterable[Correction], available: bool = True
 ) -> ReconcileReport:
     """Keep one comparison with the venue. It reports: what follows from it is the engine's to decide."""
-    rows = [
-        {
-            "kind": correction.kind.value,
-            "client_order_id": correction.client_order_id,
-            "subject": correction.subject,
-            "detail": correction.detail,
-        }
-        for correction in corrections
-    ]
-    return ReconcileReport.objects.create(source=source, relayer=relayer, available=available, corrections=rows)
+    with transaction.atomic():
+        report = ReconcileReport.objects.create(source=source, relayer=relayer, available=available)
+        ReconcileCorrection.objects.bulk_create(
+            ReconcileCorrection(
+                report=report,
+                kind=each.kind.value,
+                client_order_id=each.client_order_id,
+                subject=each.subject[:100],
+                detail=each.detail[:500],
+            )
+            for each in corrections
+        )
+    return report
 
 
 def abandon_orders(*, relayers: Collection[str], reason: str, now: datetime | None = None) -> int:
@@ -389,6 +393,7 @@ def prune(keep: Retention | None = None, *, now: datetime | None = None) -> dict
     pruned = {
         "audits": _delete(ExecAudit.objects.filter(at__lt=now - keep.audits)),
         "pnl_points": _delete(PnlPoint.objects.filter(at__lt=now - keep.pnl_points)),
+        "reconcile_corrections": _delete(ReconcileCorrection.objects.filter(report__at__lt=now - keep.reports)),
         "reconcile_reports": _delete(ReconcileReport.objects.filter(at__lt=now - keep.reports)),
         "allowance_reports": _delete(AllowanceReport.objects.filter(at__lt=now - keep.reports)),
         "arb_opportunities": _delete(ArbOpportunity.objects.filter(opened_at__lt=now - keep.opportunities)),

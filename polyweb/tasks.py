@@ -22,7 +22,7 @@ def reconcile() -> dict[str, Any]:
     return {
         "result": done.result,
         "available": done.report.available,
-        "corrections": len(done.report.corrections),
+        "corrections": len(done.rows),
         "reason": done.reason,
     }
 

@@ -176,7 +176,16 @@ class EngineSerializer(serializers.ModelSerializer[models.EngineStatus]):
         return bool(self.context["alive"](row))
 
 
+class ReconcileCorrectionSerializer(serializers.ModelSerializer[models.ReconcileCorrection]):
+    class Meta:
+        model = models.ReconcileCorrection
+        fields = ("kind", "client_order_id", "subject", "detail")
+        read_only_fields = fields
+
+
 class ReconcileReportSerializer(serializers.ModelSerializer[models.ReconcileReport]):
+    corrections = ReconcileCorrectionSerializer(many=True, read_only=True)
+
     class Meta:
         model = models.ReconcileReport
         fields = ("id", "at", "source", "relayer", "available", "corrections")

@@ -198,7 +198,7 @@ class EngineViewSet(ReadOnlyModelViewSet[models.EngineStatus]):
 class ReconcileReportViewSet(ReadOnlyModelViewSet[models.ReconcileReport]):
     """Comparisons with the venue, newest first."""
 
-    queryset = models.ReconcileReport.objects.order_by("-at", "-pk")
+    queryset = models.ReconcileReport.objects.order_by("-at", "-pk").prefetch_related("corrections")
     serializer_class = serializers.ReconcileReportSerializer
     permission_classes = _READERS
     filterset_fields = ("source", "relayer", "available")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_results.models import TaskResult
@@ -144,7 +145,7 @@ def context() -> dict[str, Any]:
         "kept": kept(),
         "worst": market_lines.worst(market_lines.lines(engine()))[:WORST],
         "in_process": IN_PROCESS,
-        "reconciles": ReconcileReport.objects.order_by("-at")[:5],
+        "reconciles": ReconcileReport.objects.annotate(found=Count("corrections")).order_by("-at")[:5],
         "allowance": AllowanceReport.objects.order_by("-at").first(),
         "lease": EngineLease.objects.order_by("-token").first(),
     }

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from execution import selectors, services
 from execution.domain.reconcile import Correction, CorrectionKind
-from execution.models import Fill, Order, ReconcileReport
+from execution.models import Fill, Order, ReconcileCorrection, ReconcileReport
 from polyweb.env import Env
 from polyweb.operations import account
 from risk import services as risk
@@ -40,20 +40,21 @@ OWN_KINDS = frozenset({CorrectionKind.UNWATCHED.value, CorrectionKind.FILLS_DISA
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """`reason` says why the venue was not read."""
+    """`reason` says why the venue was not read, `rows` what was found."""
 
     report: ReconcileReport
     reason: str
+    rows: tuple[ReconcileCorrection, ...]
 
     @property
     def well(self) -> bool:
         """Nothing differs, and whatever can be read was: a venue that did not answer proves nothing."""
-        return not self.report.corrections and (self.report.available or self.report.relayer in IN_PROCESS)
+        return not self.rows and (self.report.available or self.report.relayer in IN_PROCESS)
 
     @property
     def result(self) -> str:
         """In two words; the report's rows say which."""
-        found = len(self.report.corrections)
+        found = len(self.rows)
         if found:
             return f"{found} correction{'s' if found > 1 else ''}"
         if self.report.available:
@@ -76,7 +77,7 @@ def reconcile(env: Env, *, source: str, cancel_foreign: bool = False, now: datet
     _tell(INCIDENT_KEY, "contradictions in our own rows", own)
     if theirs is not None:
         _tell(ACCOUNT_KEY, "differences with the venue", [each for each in theirs if each.kind not in _STRANGE])
-    return Reconciled(report, reason)
+    return Reconciled(report, reason, tuple(report.corrections.order_by("pk")))
 
 
 def _account(env: Env, *, cancel_foreign: bool) -> tuple[tuple[Correction, ...] | None, str]:

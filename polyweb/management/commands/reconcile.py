@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from execution.models import ReconcileCorrection
 from polyweb.operations import reconciliation, takedown
 from polyweb.operations.reconciliation import IN_PROCESS, OWN_KINDS, Reconciled
 
@@ -40,14 +41,13 @@ def _values(done: Reconciled) -> dict[str, Any]:
         "result": done.result,
         "available": report.available,
         "reason": done.reason,
-        "corrections": report.corrections,
+        "corrections": [_row(each) for each in done.rows],
     }
 
 
 def _text(done: Reconciled) -> str:
-    rows = done.report.corrections
-    own = [row for row in rows if row["kind"] in OWN_KINDS]
-    theirs = [row for row in rows if row["kind"] not in OWN_KINDS]
+    own = [row for row in done.rows if row.kind in OWN_KINDS]
+    theirs = [row for row in done.rows if row.kind not in OWN_KINDS]
     word = "not applicable" if done.report.relayer in IN_PROCESS else "not read"
     lines = [f"venue      {_line(row)}" for row in theirs]
     if not done.report.available:
@@ -58,6 +58,12 @@ def _text(done: Reconciled) -> str:
     return "\n".join(lines)
 
 
-def _line(row: dict[str, Any]) -> str:
-    about = f"order {row['client_order_id']} " if row["client_order_id"] else ""
-    return f"{about}{row['subject']}: {row['kind']} ({row['detail']})"
+def _row(row: ReconcileCorrection) -> dict[str, Any]:
+    return {
+        "kind": row.kind, "client_order_id": row.client_order_id, "subject": row.subject, "detail": row.detail
+    }  # fmt: skip
+
+
+def _line(row: ReconcileCorrection) -> str:
+    about = f"order {row.client_order_id} " if row.client_order_id else ""
+    return f"{about}{row.subject}: {row.kind} ({row.detail})"

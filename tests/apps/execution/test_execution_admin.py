@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from execution import services
 from execution.domain.postings import transfer
+from execution.domain.reconcile import Correction, CorrectionKind
 from execution.models import Order
 from tests.execution_builders import CONDITION
 from tests.execution_rows import audit_row, event_row, fill_row, market_row, order_row
@@ -38,7 +39,8 @@ def everything() -> Order:
     services.record_pnl_points([services.ProfitPoint(None, 1)], at=timezone.now())
     services.record_market_states([services.Shown(CONDITION, "quoting", "", "verified", {})])
     services.open_account(relayer="real", wallet="0x0", venue="http://127.0.0.1", cash=1)
-    services.reconcile(source="cli", relayer="paper", corrections=())
+    found = Correction(CorrectionKind.FOREIGN, 0, "0xab", "rests there")
+    services.reconcile(source="cli", relayer="paper", corrections=[found])
     services.record_allowances(wallet="0x0", available=True, rows=[], missing=0)
     return order
 

@@ -74,20 +74,25 @@ def test_the_account_and_its_markets_are_different_series() -> None:
 def test_a_reconcile_report_keeps_each_correction_with_its_reason() -> None:
     correction = Correction(CorrectionKind.NOT_LISTED, 7, "0xab", "is live here")
     report = services.reconcile(source="start", relayer="paper", corrections=[correction])
-    assert report.corrections == [
-        {
-            "kind": "ours, but the venue does not list it",
-            "client_order_id": 7,
-            "subject": "0xab",
-            "detail": "is live here",
-        }
-    ]
+    (row,) = report.corrections.all()
+    assert (row.kind, row.client_order_id) == ("ours, but the venue does not list it", 7)
+    assert (row.subject, row.detail) == ("0xab", "is live here")
     assert selectors.latest_reconcile() == report
 
 
 def test_an_unavailable_venue_is_a_report_without_conclusions() -> None:
     report = services.reconcile(source="task", relayer="paper", corrections=(), available=False)
-    assert (report.available, report.corrections) == (False, [])
+    assert (report.available, report.corrections.count()) == (False, 0)
+
+
+def test_old_reports_go_with_their_corrections() -> None:
+    correction = Correction(CorrectionKind.FOREIGN, 0, "0xab", "rests there")
+    services.reconcile(source="task", relayer="real", corrections=[correction])
+    models.ReconcileReport.objects.update(at=LONG_AGO)
+    services.reconcile(source="task", relayer="real", corrections=[correction])
+    pruned = services.prune()
+    assert (pruned["reconcile_corrections"], pruned["reconcile_reports"]) == (1, 1)
+    assert models.ReconcileCorrection.objects.count() == 1
 
 
 def test_orders_of_a_process_that_is_gone_are_closed_with_an_event() -> None:

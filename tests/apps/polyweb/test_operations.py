@@ -100,7 +100,7 @@ def reconciled() -> list[tuple[str, int]]:
     done = reconciliation.reconcile(env("paper"), source="task", now=NOW)
     assert done.report.available is False
     assert "inside the engine" in done.reason
-    return [(row["kind"], row["client_order_id"]) for row in done.report.corrections]
+    return [(row.kind, row.client_order_id) for row in done.rows]
 
 
 def settled(pk: int, age_s: float = 60) -> None:
