@@ -113,8 +113,9 @@ class OrderAdmin(_Page):
     def requests(self, order: models.Order) -> str:
         lines = [
             f"{audit.at:%F %T} {audit.action}: {audit.accepted} accepted, {audit.rejected} rejected,"
-            f" {audit.unknown} unknown; decision {audit.decision_us} µs, queue {audit.queue_us} µs,"
-            f" sign {audit.sign_us} µs, journal {audit.journal_us} µs, call {audit.call_us} µs {audit.error}"
+            f" {audit.unknown} unknown; decision {audit.decision_us} µs,"
+            f" gate {audit.gate_us} µs, queue {audit.queue_us} µs, sign {audit.sign_us} µs,"
+            f" journal {audit.journal_us} µs, call {audit.call_us} µs {audit.error}"
             for audit in selectors.audits().filter(plan=order.plan_id).order_by("at", "pk")
         ]
         return "\n".join(lines) or "none yet"

@@ -62,6 +62,7 @@ class Audit(msgspec.Struct, frozen=True, gc=False):
     rejected: int = 0
     unknown: int = 0
     decision_us: int = 0
+    gate_us: int = 0
     queue_us: int = 0
     sign_us: int = 0
     journal_us: int = 0

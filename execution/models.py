@@ -147,10 +147,13 @@ class ExecAudit(models.Model):
     rejected = models.PositiveIntegerField(default=0)
     unknown = models.PositiveIntegerField(default=0)
     decision_us = models.PositiveIntegerField(default=0, help_text="Newest input to decision.")
-    queue_us = models.PositiveIntegerField(default=0, help_text="Decision to the hands picking it up.")
+    gate_us = models.PositiveIntegerField(default=0, help_text="The gate's judgement, part of what follows.")
+    queue_us = models.PositiveIntegerField(
+        default=0, help_text="Decision to the hands picking it up, the gate included."
+    )
     sign_us = models.PositiveIntegerField(default=0)
     journal_us = models.PositiveIntegerField(default=0)
-    call_us = models.PositiveIntegerField(default=0, help_text="Request out to answer in.")
+    call_us = models.PositiveIntegerField(default=0, help_text="Request out to its acknowledgement in.")
     answer = models.TextField(blank=True)
     error = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=64, blank=True)

@@ -347,6 +347,7 @@ class _Rows:
             rejected=audit.rejected,
             unknown=audit.unknown,
             decision_us=min(audit.decision_us, LARGEST_DURATION),
+            gate_us=min(audit.gate_us, LARGEST_DURATION),
             queue_us=min(audit.queue_us, LARGEST_DURATION),
             sign_us=min(audit.sign_us, LARGEST_DURATION),
             journal_us=min(audit.journal_us, LARGEST_DURATION),

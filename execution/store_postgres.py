@@ -99,15 +99,15 @@ _TO_DISK: LiteralString = "SET LOCAL synchronous_commit TO on"
 
 _AUDIT: LiteralString = """
 INSERT INTO execution_execaudit (
-    request_id, plan_id, action, relayer, dry_run, orders, accepted, rejected, unknown, decision_us, queue_us, sign_us,
-    journal_us, call_us, answer, error, reason, at
+    request_id, plan_id, action, relayer, dry_run, orders, accepted, rejected, unknown, decision_us, gate_us, queue_us,
+    sign_us, journal_us, call_us, answer, error, reason, at
 )
 SELECT request_id, (SELECT id FROM execution_plan WHERE plan_id = told.plan_id), action, relayer, dry_run, orders,
-    accepted, rejected, unknown, decision_us, queue_us, sign_us, journal_us, call_us, answer, error, reason, at
+    accepted, rejected, unknown, decision_us, gate_us, queue_us, sign_us, journal_us, call_us, answer, error, reason, at
 FROM json_to_record(%s::json) AS told (
     request_id text, plan_id text, action text, relayer text, dry_run boolean, orders int, accepted int, rejected int,
-    unknown int, decision_us int, queue_us int, sign_us int, journal_us int, call_us int, answer text, error text,
-    reason text, at timestamptz
+    unknown int, decision_us int, gate_us int, queue_us int, sign_us int, journal_us int, call_us int, answer text,
+    error text, reason text, at timestamptz
 )
 ON CONFLICT (request_id) DO NOTHING
 """
@@ -299,7 +299,7 @@ def _told_fills(fills: Sequence[Fill]) -> list[Json]:
 
 def _told_audit(audit: Audit, terms: Terms) -> Json:
     told: Json = {name: getattr(audit, name) for name in audit.__struct_fields__ if name != "at_ns"}
-    for name in ("decision_us", "queue_us", "sign_us", "journal_us", "call_us"):
+    for name in ("decision_us", "gate_us", "queue_us", "sign_us", "journal_us", "call_us"):
         told[name] = min(getattr(audit, name), LARGEST_DURATION)
     told["answer"] = _plain(audit.answer, len(audit.answer))
     return {**told, "relayer": terms.relayer, "dry_run": terms.dry_run, "at": moment(audit.at_ns)}

@@ -94,6 +94,7 @@ class AuditSerializer(serializers.ModelSerializer[models.ExecAudit]):
             "rejected",
             "unknown",
             "decision_us",
+            "gate_us",
             "queue_us",
             "sign_us",
             "journal_us",

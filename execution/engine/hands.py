@@ -59,7 +59,7 @@ class Hands:
     not block. `rehearsal` is the generation to sign for where a market's own is not known: only for relayers that
     send nothing to the venue. Leave it UNKNOWN elsewhere and such an order is refused. `objection` is asked of a
     plan id, last of all before it is sent, what has turned up against it since it was decided; "" is nothing.
-    `self_trade` is asked before signing which order of ours a plan would meet.
+    `self_trade` is asked before signing which order of ours a plan would meet, `gate_ns` how long a plan was judged.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Hands:
         rehearsal: Generation = Generation.UNKNOWN,
         objection: Callable[[str], str] = _no_objection,
         self_trade: Callable[[Place], str] = _none_met,
+        gate_ns: Callable[[str], Nanos] = lambda _: 0,
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
         self._signer = signer
@@ -87,6 +88,7 @@ class Hands:
         self._rehearsal = rehearsal
         self._objection = objection
         self._self_trade = self_trade
+        self._gate_ns = gate_ns
         self._now_ns = now_ns
         self._places: Lane[Place] = Lane(self._pace.queue)
         self._cancels: Lane[Cancel] = Lane(self._pace.queue)
@@ -168,6 +170,7 @@ class Hands:
         picked_ns = self._now_ns()
         stages = Stages(micros(place.decided_ns - place.input_ns if place.input_ns else 0), 0)
         stages.queue_us = micros(picked_ns - place.decided_ns)
+        stages.gate_us = micros(self._gate_ns(place.plan_id))
         try:
             self._check_still_wanted(place, picked_ns)
             submissions = await self._sign(place, stages)

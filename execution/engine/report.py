@@ -47,6 +47,7 @@ class Report:
 
     def stages(self, stages: Stages) -> None:
         metrics.STAGES.labels("decision").observe(stages.decision_us / 1e6)
+        metrics.STAGES.labels("gate").observe(stages.gate_us / 1e6)
         metrics.STAGES.labels("queue").observe(stages.queue_us / 1e6)
         metrics.STAGES.labels("sign").observe(stages.sign_us / 1e6)
         metrics.STAGES.labels("journal").observe(stages.journal_us / 1e6)
@@ -83,6 +84,7 @@ class Report:
             rejected=tally.rejected,
             unknown=tally.unknown,
             decision_us=stages.decision_us,
+            gate_us=stages.gate_us,
             queue_us=stages.queue_us,
             sign_us=stages.sign_us,
             journal_us=stages.journal_us,

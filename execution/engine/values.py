@@ -53,6 +53,7 @@ class Stages:
 
     decision_us: int
     queue_us: int
+    gate_us: int = 0
     sign_us: int = 0
     journal_us: int = 0
 

@@ -29,6 +29,7 @@ HOUR = timedelta(hours=1)
 IN_PROCESS = ("fake", "paper")  # their venue lives inside the engine: nobody else can read it
 STAGES = (
     ("decision_us", "input to decision"),
+    ("gate_us", "gate"),
     ("queue_us", "decision to hands"),
     ("sign_us", "sign"),
     ("journal_us", "journal"),

@@ -126,7 +126,7 @@ def test(report: Report, selection: Selection, env: dict[str, str]) -> None:
         if selection.wants_main:
             # Two processes pay off for the whole suite only; a handful of tests starts faster in one. Tests are dealt
             # out one by one and not by file: pytest-django puts those that empty the tables last, and it must stay so.
-            spread = ["-n", "2", "--dist", "load"] if selection.everything else []
+            spread = ["-n", "2", "--dist", "worksteal"] if selection.everything else []
             main = ["pytest", *spread, *selection.options, *selection.paths]
             _run(report, "tests on PostgreSQL", main, on_postgres, may_be_empty=partial)
             marked = ["pytest", "-m", "sqlite", *selection.options, *selection.paths]

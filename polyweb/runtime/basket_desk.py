@@ -115,9 +115,12 @@ class BasketDesk:
 
     def judge(self, basket: Basket, markets: Mapping[ConditionId, Market], now_ns: Nanos) -> Approved[Basket] | Refused:
         state = self._state
-        return gate.evaluate_basket(
+        started = state.stopwatch()
+        verdict = gate.evaluate_basket(
             basket, markets, state.exposure, state.control.limits, self._guard(basket, now_ns), now_ns
         )
+        state.judged_ns = state.stopwatch() - started
+        return verdict
 
     def _guard(self, basket: Basket, now_ns: Nanos) -> Guard:
         """The worst of all legs: one stopped market or doubtful book holds the whole basket."""

@@ -249,6 +249,7 @@ def _hands(env: Env, trader: Trader, bench: _Bench, terms: Terms) -> Hands:
         market_of=trader.market,
         objection=trader.objection,
         self_trade=trader.self_trade,
+        gate_ns=trader.gate_ns,
         on_outcome=wires.outcome,
         on_trouble=lambda trouble: wires.trouble(trouble),
         # Only the sandbox's key signs here and nothing leaves the machine, so a market whose generation nobody

@@ -69,9 +69,11 @@ class Ladder:
         planned = exits.plan(market, view, inventory, floor)
         if isinstance(planned, NoExit):
             return self._waits(desk, stop, planned.value)
+        started = state.stopwatch()
         verdict = gate.evaluate_exit(
             planned, market, state.exposure, state.control.limits, self._guard(market, stop, now_ns), now_ns
         )
+        state.judged_ns = state.stopwatch() - started
         desk.exit_tried_ns = now_ns
         if isinstance(verdict, Refused):
             codes = tuple(code.value for code in verdict.codes)

@@ -66,6 +66,7 @@ class Turns:
         now_ns: Callable[[], Nanos] = time.time_ns,
     ) -> None:
         self.trader = trader
+        trader.stopwatch = time.perf_counter_ns
         self.overflows = 0
         self.coalesced = 0
         self.lag_ms = 0.0

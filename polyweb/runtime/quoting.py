@@ -152,9 +152,11 @@ class Quoter:
             return self._take_down(desk, live, down, now_ns)
         if wanted.reason is not None:
             return self._declined(desk, live, wanted.reason, now_ns)
+        started = state.stopwatch()
         verdict = gate.evaluate_quotes(
             wanted, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
         )
+        state.judged_ns = state.stopwatch() - started
         if isinstance(verdict, Refused):
             reduced = self._reduced(desk, wanted, verdict, now_ns)
             if reduced is None:

@@ -3,7 +3,7 @@
 Law: owned by the trader alone. Quoter and arbitrageur read it and book their plans in it; nobody else holds it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from execution.domain.blotter import Blotter, OrderMoved
@@ -95,6 +95,10 @@ def lasting_s(params: SpreadParams, bound_s: int) -> int:
     return min(params.quote_expiry_s, bound_s) if bound_s else params.quote_expiry_s
 
 
+def _stands_still() -> int:
+    return 0
+
+
 class TradingState:
     def __init__(self, config: TraderConfig) -> None:
         self.config = config
@@ -112,6 +116,10 @@ class TradingState:
         self.last_frame_ns: Nanos = 0
         self.hold = ""
         self.hold_leaves = False
+        # Nanoseconds from anywhere, lent by the loop; a replay has none, and nothing is decided by it.
+        self.stopwatch: Callable[[], int] = _stands_still
+        self.judged_ns: Nanos = 0
+        self._gate_ns: dict[str, Nanos] = {}
         self.venue = VENUE_AT_HAND
         self.panel = Panel()
         # Markets whose quotes make way for a basket, until when; and shares that baskets hold, by asset and plan.
@@ -198,10 +206,16 @@ class TradingState:
     def planned(self, place: Place) -> None:
         """Book new orders before they are sent: they count against risk from this moment."""
         self.counters.placed += len(place.orders)
+        if self.judged_ns:
+            self._gate_ns[place.plan_id], self.judged_ns = self.judged_ns, 0
         self.rate.take(len(place.orders), place.decided_ns)
         for order in place.orders:
             self._facts += self.blotter.plan(order, place.plan_id, place.strategy, place.decided_ns)
             self.order_changed(order.client_order_id)
+
+    def gate_ns(self, plan_id: str) -> Nanos:
+        """How long the gate judged this plan; asked once, 0 when nobody timed it."""
+        return self._gate_ns.pop(plan_id, 0)
 
     def note(self, fact: Fact) -> None:
         if isinstance(fact, Refusal):

@@ -90,6 +90,7 @@ def _request(row: ExecAudit) -> dict[str, Any]:
         "rejected": row.rejected,
         "unknown": row.unknown,
         "decision_us": row.decision_us,
+        "gate_us": row.gate_us,
         "queue_us": row.queue_us,
         "sign_us": row.sign_us,
         "journal_us": row.journal_us,
@@ -120,7 +121,21 @@ def _story(document: dict[str, Any]) -> str:
 def _requests(rows: list[ExecAudit]) -> str:
     if not rows:
         return "No requests yet."
-    head = ("at (UTC)", "action", "ok", "no", "?", "decision", "queue", "sign", "journal", "call µs", "error", "plan")
+    head = (
+        "at (UTC)",
+        "action",
+        "ok",
+        "no",
+        "?",
+        "decision",
+        "gate",
+        "queue",
+        "sign",
+        "journal",
+        "call µs",
+        "error",
+        "plan",
+    )
     lines = [
         (
             f"{row.at:%m-%d %H:%M:%S}",
@@ -129,6 +144,7 @@ def _requests(rows: list[ExecAudit]) -> str:
             str(row.rejected),
             str(row.unknown),
             str(row.decision_us),
+            str(row.gate_us),
             str(row.queue_us),
             str(row.sign_us),
             str(row.journal_us),

@@ -60,5 +60,5 @@ def test_a_market_nobody_looked_at_cannot_be_explained() -> None:
 def test_the_page_shows_verdict_and_inputs() -> None:
     market = explained()
     page = an_administrator().get(f"/markets/{market.condition_id}/").content.decode()
-    assert 'data-f="why.verdict" data-fmt="text">approved<' in page
+    assert 'data-f="why.verdict" data-fmt="text" data-empty="not looked at">approved<' in page
     assert "half spread" in page

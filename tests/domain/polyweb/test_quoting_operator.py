@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from execution.domain.commands import Cancel, CancelReason, Command, Refusal
+from execution.domain.commands import Cancel, CancelReason, Command, Place, Refusal
 from markets.domain.events import Side
 from markets.domain.fees import FeeSchedule
 from markets.domain.market import Market
@@ -221,3 +221,12 @@ def test_a_hold_that_leaves_orders_to_the_venue_sends_nothing_and_quotes_nothing
     stage.apply(Hold(stage.now, ""))
     stage.turn()
     assert desk.quoting
+
+
+def test_the_loops_stopwatch_times_the_gate_once_for_each_plan() -> None:
+    stage = Stage()
+    ticks = iter(range(0, 10_000, 7))
+    stage.trader.stopwatch = lambda: next(ticks)
+    (place,) = [command for command in stage.turn(book(stage.market, stage.now)) if isinstance(command, Place)]
+    assert stage.trader.gate_ns(place.plan_id) == 7
+    assert stage.trader.gate_ns(place.plan_id) == 0
