@@ -73,7 +73,8 @@ class Quoter:
         desk.market, desk.decided_ns = market, now_ns
         live = state.blotter.live(condition_id, Strategy.SPREAD)
         if state.hold and state.hold_leaves:
-            desk.wanted, desk.quoting, desk.reason, desk.codes = None, False, state.hold, ()
+            desk.wanted = desk.given = desk.planned = None
+            desk.tell(False, state.hold, (), now_ns)
             return []
         down = self._forbidden(market, now_ns)
         commands = self._confirm(desk, now_ns)
