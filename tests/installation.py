@@ -108,3 +108,23 @@ def sandbox(folder: Path, markets: int = 4, shares: int = 0) -> Iterator[dict[st
         line = child.stdout.readline()
         assert line, place.log.read_text(encoding="utf-8")
         yield json.loads(line)
+
+
+@contextmanager
+def at_sandbox(
+    folder: Path, migrated: Path, markets: int = 4, shares: int = 0, **settings: str
+) -> Iterator[Installation]:
+    """An installation with a sandbox of its own, whose markets trade for real money that is worth nothing."""
+    with sandbox(folder / "sandbox", markets, shares) as venue:
+        where = {
+            "POLYWEB_RELAYER": "real",
+            "POLYWEB_DRY_RUN": "false",
+            "POLYWEB_FEED_URL": venue["ws"],
+            "POLYWEB_USER_URL": venue["user_ws"],
+            "POLYWEB_GAMMA_URL": venue["http"],
+            "POLYWEB_CLOB_URL": venue["http"],
+        }
+        place = Installation(folder / "var", **where, **settings).copied_from(migrated)
+        done = place.manage("shell", "-c", f"from polyweb.demo import stage; stage.stage_sandbox({venue['http']!r})")
+        assert done.returncode == 0, done.stderr
+        yield place

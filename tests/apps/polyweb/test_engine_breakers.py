@@ -18,7 +18,7 @@ from execution.relayers.credentials import api_credentials
 from execution.relayers.http import ClobHttp
 from execution.relayers.reads import ClobReads
 from execution.signing import SignatureType, sandbox_key
-from tests.installation import Installation, eventually, finish, sandbox
+from tests.installation import Installation, at_sandbox, eventually, finish
 
 OPEN_ROW = "SELECT count(*) FROM risk_breaker WHERE kind = ? AND state = 'open'"
 EVENT = "SELECT count(*) FROM risk_breakerevent WHERE kind = ? AND state = 'open'"
@@ -46,19 +46,7 @@ CASES = [
 
 @pytest.fixture
 def place(tmp_path: Path, migrated: Path) -> Iterator[Installation]:
-    with sandbox(tmp_path / "sandbox", markets=8) as venue:
-        where = {
-            "POLYWEB_RELAYER": "real",
-            "POLYWEB_DRY_RUN": "false",
-            "POLYWEB_AUDIT_S": "0",
-            "POLYWEB_FEED_URL": venue["ws"],
-            "POLYWEB_USER_URL": venue["user_ws"],
-            "POLYWEB_GAMMA_URL": venue["http"],
-            "POLYWEB_CLOB_URL": venue["http"],
-        }
-        place = Installation(tmp_path / "var", **where).copied_from(migrated)
-        done = place.manage("shell", "-c", f"from polyweb.demo import stage; stage.stage_sandbox({venue['http']!r})")
-        assert done.returncode == 0, done.stderr
+    with at_sandbox(tmp_path, migrated, markets=8, POLYWEB_AUDIT_S="0") as place:
         yield place
 
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from execution.signing import LocalSigner, OrderToSign, SignatureType, sandbox_k
 from markets.domain.events import Side
 from markets.domain.units import SIZE_ONE
 from strategies.domain.intents import OrderType
-from tests.installation import Installation, eventually, finish, sandbox
+from tests.installation import Installation, at_sandbox, eventually, finish
 
 TRADED = (
     "SELECT m.condition_id, o.asset_id, m.generation, m.neg_risk, m.tick_size FROM markets_market m"
@@ -28,22 +28,8 @@ TRADED = (
 )
 
 
-@contextmanager
-def installed(tmp_path: Path, migrated: Path, shares: int = 0) -> Iterator[Installation]:
-    with sandbox(tmp_path / "sandbox", shares=shares) as venue:
-        where = {
-            "POLYWEB_RELAYER": "real",
-            "POLYWEB_DRY_RUN": "false",
-            "POLYWEB_RECONCILE_S": "5",
-            "POLYWEB_FEED_URL": venue["ws"],
-            "POLYWEB_USER_URL": venue["user_ws"],
-            "POLYWEB_GAMMA_URL": venue["http"],
-            "POLYWEB_CLOB_URL": venue["http"],
-        }
-        place = Installation(tmp_path / "var", **where).copied_from(migrated)
-        done = place.manage("shell", "-c", f"from polyweb.demo import stage; stage.stage_sandbox({venue['http']!r})")
-        assert done.returncode == 0, done.stderr
-        yield place
+def installed(tmp_path: Path, migrated: Path, shares: int = 0) -> AbstractContextManager[Installation]:
+    return at_sandbox(tmp_path, migrated, shares=shares, POLYWEB_RECONCILE_S="5")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from execution.relayers.http import ClobHttp
 from execution.relayers.reads import ClobReads
 from execution.signing import SignatureType, sandbox_key
 from polyweb.devtools.machine import free_port
-from tests.installation import DATABASE, Installation, eventually, finish, sandbox
+from tests.installation import DATABASE, Installation, at_sandbox, eventually, finish
 
 OPEN = "SELECT count(*) FROM execution_order WHERE state NOT IN ('filled', 'cancelled', 'rejected', 'expired')"
 LIVE = "SELECT order_id FROM execution_order WHERE state IN ('live', 'partially_filled') AND client_order_id > ?"
@@ -28,19 +28,7 @@ LIVE = "SELECT order_id FROM execution_order WHERE state IN ('live', 'partially_
 
 @pytest.fixture
 def place(tmp_path: Path, migrated: Path) -> Iterator[Installation]:
-    """An installation with a sandbox of its own, whose markets trade for real money that is worth nothing."""
-    with sandbox(tmp_path / "sandbox") as venue:
-        where = {
-            "POLYWEB_RELAYER": "real",
-            "POLYWEB_DRY_RUN": "false",
-            "POLYWEB_FEED_URL": venue["ws"],
-            "POLYWEB_USER_URL": venue["user_ws"],
-            "POLYWEB_GAMMA_URL": venue["http"],
-            "POLYWEB_CLOB_URL": venue["http"],
-        }
-        place = Installation(tmp_path / "var", **where).copied_from(migrated)
-        done = place.manage("shell", "-c", f"from polyweb.demo import stage; stage.stage_sandbox({venue['http']!r})")
-        assert done.returncode == 0, done.stderr
+    with at_sandbox(tmp_path, migrated) as place:
         yield place
 
 
