@@ -43,7 +43,7 @@ from markets.domain.units import (
 )
 from markets.models import Market, Outcome
 from markets.services.patience import be_impatient
-from risk.services import record_refusals
+from risk.services import RefusalRow, record_refusals
 
 log = structlog.get_logger(__name__)
 
@@ -321,13 +321,14 @@ class _Rows:
         stored = set(Market.objects.filter(condition_id__in=ids).values_list("condition_id", flat=True))
         record_refusals(
             [
-                (
+                RefusalRow(
                     refusal.condition_id,
                     refusal.strategy.value,
                     ",".join(refusal.codes),
                     refusal.detail,
                     moment(refusal.at_ns),
                     refusal.count,
+                    refusal.trace,
                 )
                 for refusal in refusals
                 if refusal.condition_id in stored

@@ -252,7 +252,9 @@ class RuntimeState(models.Model):
 
 
 class Refusal(models.Model):
-    """One row per market, strategy, codes and minute; `count` tells how often it was said in that minute."""
+    """One row per market, strategy, codes and minute; `count` tells how often it was said in that minute, `trace` what
+    led to the last of them.
+    """
 
     market = models.ForeignKey(Market, on_delete=models.CASCADE, related_name="refusals")
     strategy = models.CharField(max_length=16)
@@ -260,6 +262,7 @@ class Refusal(models.Model):
     detail = models.CharField(max_length=1000)
     minute = models.DateTimeField()
     count = models.PositiveIntegerField(default=1)
+    trace = models.TextField(blank=True, help_text="Inputs, steps and verdict of the decision, as JSON.")
 
     class Meta:
         constraints = [

@@ -90,7 +90,9 @@ class Resync(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The gate or a breaker said no. `codes` are stable words, `detail` is for people."""
+    """The gate or a breaker said no. `codes` are stable words, `detail` is for people, `trace` is JSON of
+    `strategies.domain.traces`, "" when nothing had been planned.
+    """
 
     condition_id: ConditionId
     strategy: Strategy
@@ -98,6 +100,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, tag=True):
     detail: str
     at_ns: Nanos
     count: int = 1
+    trace: str = ""
 
 
 Command: TypeAlias = Place | Cancel | Resync | Refusal

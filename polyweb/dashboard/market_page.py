@@ -3,7 +3,6 @@
 Law: the shape of the view is the engine's; where it has not looked yet, every figure is unknown, not zero.
 """
 
-import json
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -91,29 +90,6 @@ def _shown(sizes: Iterable[Decimal], own: Iterable[Decimal], side: str) -> list[
     ours = sorted(set(own), reverse=best_first)[:DEPTH]
     others = sorted(set(sizes) - set(ours), reverse=best_first)[: DEPTH - len(ours)]
     return sorted([*ours, *others], reverse=best_first)
-
-
-def trace(steps: Any) -> list[Row]:
-    """The steps of a decision for people: names say their unit, `(x2)` is twice a price, `size` is shares."""
-    return [_step(step) for step in steps or ()]
-
-
-def stored_trace(text: str) -> list[Row]:
-    """The trace of a plan's row; empty when the row holds words of its own."""
-    try:
-        return trace(json.loads(text))
-    except (ValueError, TypeError, KeyError):
-        return []
-
-
-def _step(step: Row) -> Row:
-    name, after, before = str(step["name"]), int(step["after"]), int(step["before"])
-    if "size" in name:
-        scale, write = Decimal(1_000_000), figures.shares
-    else:
-        scale, write = Decimal(20_000 if "(x2)" in name else 10_000), lambda value: figures.cents(value, 2)
-    label = name.replace("(x2)", "").replace("(size)", "").strip()
-    return {"name": label, "before": write(before / scale), "after": write(after / scale)}
 
 
 # Parameters ----------------------------------------------------------------------------------------------

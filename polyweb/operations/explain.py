@@ -10,8 +10,12 @@ from django.utils import timezone
 from execution.models import MarketState
 from markets.models import Market
 from markets.selectors import find_market
+from risk import selectors
+from risk.models import Refusal
 
 Json: TypeAlias = dict[str, Any]
+
+REFUSALS = 3
 
 
 class NothingToExplain(Exception):
@@ -34,7 +38,19 @@ def explain(target: Market | str) -> Json:
         "age_s": round(max(0.0, (timezone.now() - state.at).total_seconds()), 1),
         "fair": view["fair"],
         "ours": view["ours"],
+        "refusals": [_refusal(row) for row in selectors.refusals().filter(market=market)[:REFUSALS]],
         **view["why"],
+    }
+
+
+def _refusal(row: Refusal) -> Json:
+    return {
+        "minute": f"{row.minute:%F %H:%M}",
+        "strategy": row.strategy,
+        "codes": row.codes.split(","),
+        "detail": row.detail,
+        "count": row.count,
+        "trace": row.trace,
     }
 
 

@@ -16,7 +16,7 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from polyweb.runtime.state import Desk
-from strategies.domain import rewards
+from strategies.domain import rewards, traces
 from strategies.domain.inputs import MarketInput
 from strategies.domain.intents import Quote, QuoteSet
 from strategies.domain.rewards import Scores
@@ -53,10 +53,10 @@ def _verdict(desk: Desk) -> str:
     if planned is None:
         return "forbidden"
     if planned.reason is not None:
-        return "declined"
+        return traces.DECLINED
     if desk.wanted is None or not desk.quoting:
-        return "refused"
-    return "approved" if desk.wanted is planned else "cut"
+        return traces.REFUSED
+    return traces.APPROVED if desk.wanted is planned else traces.CUT
 
 
 def _inputs(given: MarketInput, now_ns: Nanos) -> Json:

@@ -32,7 +32,7 @@ from risk.domain import gate
 from risk.domain.breakers import BreakerKind
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused
 from risk.domain.stops import StopLevel
-from strategies.domain import spread
+from strategies.domain import spread, traces
 from strategies.domain.inputs import FLAT, MarketInput
 from strategies.domain.intents import NoQuote, OrderType, Quote, QuoteSet
 from strategies.domain.params import SpreadParams
@@ -192,7 +192,7 @@ class Quoter:
         """The strategy wants nothing. That is said when it begins and when its reason changes."""
         codes = (reason.name.lower(),)
         if desk.codes != codes:
-            self._note(desk, codes, reason.value, now_ns)
+            self._note(desk, codes, reason.value, now_ns, traces.DECLINED)
         return self._take_down(desk, live, Down(CancelReason.NO_QUOTE, reason.value, codes), now_ns)
 
     def _reduced(self, desk: Desk, wanted: QuoteSet, verdict: Refused, now_ns: Nanos) -> Approved[QuoteSet] | None:
@@ -209,7 +209,7 @@ class Quoter:
                 less, market, state.exposure, state.control.limits, self._guard(market, now_ns), now_ns
             )
             if isinstance(again, Approved):
-                codes = self._note(desk, _words(verdict), verdict.detail, now_ns)
+                codes = self._note(desk, _words(verdict), verdict.detail, now_ns, traces.CUT)
                 desk.tell(True, f"{word}: {verdict.detail}", codes, now_ns)
                 return again
         return None
@@ -231,20 +231,21 @@ class Quoter:
 
     def _refused(self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos) -> list[Command]:
         """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
-        codes = self._note(desk, _words(verdict), verdict.detail, now_ns)
+        codes = self._note(desk, _words(verdict), verdict.detail, now_ns, traces.REFUSED)
         if set(verdict.codes) <= KEEPS_RESTING:
             desk.tell(False, verdict.detail, codes, now_ns)
             return []
         return self._take_down(desk, live, Down(CancelReason.REFUSED, verdict.detail, codes), now_ns)
 
-    def _note(self, desk: Desk, codes: tuple[str, ...], detail: str, now_ns: Nanos) -> tuple[str, ...]:
-        """Say a refusal once; while the same one is repeated, count, and say how often once a minute."""
+    def _note(self, desk: Desk, codes: tuple[str, ...], detail: str, now_ns: Nanos, word: str) -> tuple[str, ...]:
+        """Say a refusal once, with its trace; while it is repeated, count, and say how often once a minute."""
         said = desk.noted
         if said is not None and said.codes == codes and now_ns - said.at_ns < REFUSAL_MINUTE_NS:
             desk.noted = msgspec.structs.replace(said, count=said.count + 1)
             return codes
         self._tell_repeats(desk)
-        told = Refusal(desk.market.condition_id, Strategy.SPREAD, codes, detail, now_ns)
+        trace = _trace(desk, word, codes)
+        told = Refusal(desk.market.condition_id, Strategy.SPREAD, codes, detail, now_ns, trace=trace)
         self._state.note(told)
         desk.noted = msgspec.structs.replace(told, count=0)
         return codes
@@ -272,13 +273,13 @@ class Quoter:
                 commands.append(Cancel(asked, reason, now_ns))
         places = _unrehearsed(desk, approved.proposal, change.places)
         if places:
-            commands.append(self._place(approved.proposal, market, places, params, now_ns))
+            commands.append(self._place(desk, approved.proposal, places, params, now_ns))
         return commands
 
     def _place(
-        self, wanted: QuoteSet, market: Market, quotes: tuple[Quote, ...], params: SpreadParams, now_ns: Nanos
+        self, desk: Desk, wanted: QuoteSet, quotes: tuple[Quote, ...], params: SpreadParams, now_ns: Nanos
     ) -> Place:
-        state = self._state
+        state, market = self._state, desk.market
         expires_ms = now_ns // NANOS_PER_MILLI + GTD_ENDS_EARLY + state.expiry_s(params) * 1_000
         orders = tuple(
             NewOrder(
@@ -294,7 +295,7 @@ class Quoter:
             )
             for quote in quotes
         )
-        trace = msgspec.json.encode(wanted.trace).decode()
+        trace = _trace(desk, traces.APPROVED if wanted is desk.planned else traces.CUT, desk.codes)
         place = Place(f"q-{orders[0].client_order_id:x}", Strategy.SPREAD, orders, now_ns, trace, state.last_frame_ns)
         state.planned(place)
         return place
@@ -306,6 +307,11 @@ def _unrehearsed(desk: Desk, wanted: QuoteSet, places: tuple[Quote, ...]) -> tup
         return places
     desk.rehearsed &= {(quote.asset, quote.side, quote.price, quote.size) for quote in wanted.quotes}
     return tuple(each for each in places if (each.asset, each.side, each.price, each.size) not in desk.rehearsed)
+
+
+def _trace(desk: Desk, word: str, codes: tuple[str, ...]) -> str:
+    """The last plan as it is stored with what became of it."""
+    return "" if desk.given is None or desk.planned is None else traces.record(desk.given, desk.planned, word, codes)
 
 
 def _words(verdict: Refused) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class RefusalSerializer(serializers.ModelSerializer[Refusal]):
 
     class Meta:
         model = Refusal
-        fields = ("id", "minute", "market", "strategy", "codes", "detail", "count")
+        fields = ("id", "minute", "market", "strategy", "codes", "detail", "count", "trace")
         read_only_fields = fields
 
     def get_codes(self, row: Refusal) -> list[str]:

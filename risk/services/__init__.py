@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -205,28 +206,36 @@ def _chosen_stops(
 # What the engine reports ------------------------------------------------------------------------------------
 
 
-RefusalRow = tuple[str, str, str, str, datetime, int]
-"""condition id, strategy, codes (joined by a comma), detail, minute, count."""
+class RefusalRow(NamedTuple):
+    """`codes` are joined by a comma; `trace` is JSON, "" when nothing had been planned."""
+
+    condition_id: str
+    strategy: str
+    codes: str
+    detail: str
+    minute: datetime
+    times: int
+    trace: str = ""
 
 
 def record_refusals(rows: Sequence[RefusalRow]) -> None:
-    """Add counts to the minute they belong to; the newest detail is kept."""
+    """Add counts to the minute they belong to; the newest detail is kept, with its trace."""
     pks = market_pks(row[0] for row in rows)
     counts: Counter[tuple[int, str, str, datetime]] = Counter()
-    details: dict[tuple[int, str, str, datetime], str] = {}
-    for condition_id, strategy, codes, detail, minute, count in rows:
+    newest: dict[tuple[int, str, str, datetime], tuple[str, str]] = {}
+    for condition_id, strategy, codes, detail, minute, count, trace in rows:
         key = (pks[condition_id], strategy, codes[:255], minute.replace(second=0, microsecond=0))
         counts[key] += count
-        details[key] = detail[:1000]
+        newest[key] = detail[:1000], trace
     with transaction.atomic():
         for key, count in counts.items():
-            _add_refusal(key, count, details[key])
+            _add_refusal(key, count, *newest[key])
 
 
-def _add_refusal(key: tuple[int, str, str, datetime], count: int, detail: str) -> None:
+def _add_refusal(key: tuple[int, str, str, datetime], count: int, detail: str, trace: str) -> None:
     market_id, strategy, codes, minute = key
     same = Refusal.objects.filter(market_id=market_id, strategy=strategy, codes=codes, minute=minute)
-    if not same.update(count=F("count") + count, detail=detail):
+    if not same.update(count=F("count") + count, detail=detail, trace=trace):
         Refusal.objects.create(
-            market_id=market_id, strategy=strategy, codes=codes, minute=minute, detail=detail, count=count
+            market_id=market_id, strategy=strategy, codes=codes, minute=minute, detail=detail, count=count, trace=trace
         )

@@ -8,15 +8,16 @@ from django.core.management.base import BaseCommand, CommandError
 
 from execution.management.tables import table
 from markets.selectors import UnknownMarket
-from polyweb.dashboard import market_page
+from polyweb.dashboard import decisions
 from polyweb.operations.explain import Json, NothingToExplain, explain, sentence
 
 
 class Command(BaseCommand):
     help = (
         "Say why a market is quoted as it is, or why not: the engine's last decision with what it saw and every step"
-        " that changed a price or a size. Prices in pUSD (steps in cents), sizes in shares, ages in seconds, rewards in"
-        " pUSD a day. Exit code 1 when the engine has said nothing about the market."
+        " that changed a price or a size, and the newest refusals with theirs. Prices in pUSD (steps and refusals in"
+        " cents), sizes in shares, ages in seconds, rewards in pUSD a day. Exit code 1 when the engine has said nothing"
+        " about the market."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,7 +38,7 @@ def _as_text(found: Json) -> str:
     if found["inputs"]:
         lines += [f"{name.replace('_', ' '):<14}{_said(value)}" for name, value in found["inputs"].items()]
     if found["trace"]:
-        rows = [(step["name"], step["before"], step["after"]) for step in market_page.trace(found["trace"])]
+        rows = [(step["name"], step["before"], step["after"]) for step in decisions.trace(found["trace"])]
         lines.append(table(("step", "before", "after"), rows))
     if found["wanted"]:
         names = ("yes_side", "yes_price", "size", "side", "outcome")
@@ -45,7 +46,21 @@ def _as_text(found: Json) -> str:
         lines.append(table(("wanted", "YES price", "size", "side", "token"), wanted))
     if found["reward"]:
         lines.append(f"reward    {found['reward']['daily']} of {found['reward']['daily_of_all']} pUSD a day expected")
+    for refusal in found["refusals"]:
+        lines += _refusal(refusal)
     return "\n".join(lines)
+
+
+def _refusal(refusal: Json) -> list[str]:
+    """A line of what was refused, and below it what was seen and what became of it."""
+    codes = ", ".join(refusal["codes"])
+    lines = [f"{refusal['minute']}  refused {refusal['count']}x by {refusal['strategy']} [{codes}] {refusal['detail']}"]
+    decision = decisions.stored(refusal["trace"])
+    if decision is not None:
+        lines.append("  saw    " + ", ".join(f"{name} {value}" for name, value in decision.seen))
+        steps = [f"{step['name']} {step['before']} -> {step['after']}" for step in decision.steps]
+        lines.append("  steps  " + (", ".join(steps) or "none"))
+    return lines
 
 
 def _said(value: Any) -> str:

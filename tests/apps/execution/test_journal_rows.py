@@ -253,11 +253,11 @@ def test_a_fill_of_an_order_we_do_not_have_is_logged_and_the_rest_is_written() -
 
 def test_refusals_are_counted_and_those_of_unknown_markets_left_out() -> None:
     market_row()
-    refusal = Refusal(CONDITION, Strategy.SPREAD, ("market_cap", "total_cap"), "over", NOW)
+    refusal = Refusal(CONDITION, Strategy.SPREAD, ("market_cap", "total_cap"), "over", NOW, trace="{}")
     foreign = msgspec.structs.replace(refusal, condition_id="0xdead")
     journaled(lambda journal: journal.record([refusal, refusal, foreign]))
     row = RefusalRow.objects.get()
-    assert (row.codes, row.count) == ("market_cap,total_cap", 2)
+    assert (row.codes, row.count, row.trace) == ("market_cap,total_cap", 2, "{}")
 
 
 def test_an_audit_said_twice_is_written_once() -> None:

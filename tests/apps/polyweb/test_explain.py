@@ -10,7 +10,9 @@ from django.utils import timezone
 from execution.models import MarketState
 from markets.models import Market
 from polyweb.runtime import views
-from tests.builders import Stage
+from risk.domain.limits import Limits
+from risk.services import RefusalRow, record_refusals
+from tests.builders import PUSD, Stage, book
 from tests.control_builders import a_caller, a_market, an_administrator
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -45,6 +47,28 @@ def test_the_api_answers_the_same() -> None:
     caller = a_caller("execution.view_marketstate")
     body = caller.get(f"/api/v1/explain/{market.condition_id}/").json()
     assert (body["verdict"], body["inputs"]["net"]) == ("approved", "0")
+
+
+def refused() -> Market:
+    """The same market, of which a cap then refused quotes."""
+    market, stage = explained(), Stage(limits=Limits(total_loss=PUSD))
+    stage.turn(book(stage.market, stage.now))
+    (said,) = stage.refusals()
+    codes, now = ",".join(said.codes), timezone.now()
+    record_refusals([RefusalRow(market.condition_id, "spread", codes, said.detail, now, said.count, said.trace)])
+    return market
+
+
+def test_a_refusal_is_told_with_what_was_seen_and_every_step() -> None:
+    market = refused()
+    text = output(market.condition_id)
+    assert "refused 1x by spread [total_cap]" in text
+    assert "saw    bid 49.00 x 100, ask 51.00 x 100" in text
+    assert "steps  mid 50.00 -> 50.00, half spread 1.00 -> 1.00, bid grid 49.00 -> 49.00" in text
+    page = an_administrator().get(f"/markets/{market.condition_id}/").content.decode()
+    assert "Saw bid 49.00 x 100, ask 51.00 x 100." in page
+    body = a_caller("execution.view_marketstate").get(f"/api/v1/explain/{market.condition_id}/").json()
+    assert json.loads(body["refusals"][0]["trace"])["verdict"] == "refused"
 
 
 def test_a_market_nobody_looked_at_cannot_be_explained() -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from execution.models import EngineStatus, MarketState, OrderEvent, PnlPoint
-from risk.services import open_incident, record_refusals, stop
+from risk.services import RefusalRow, open_incident, record_refusals, stop
 from tests.control_builders import a_market, a_user, an_administrator, an_event
 from tests.execution_rows import order_row
 
@@ -59,7 +59,7 @@ def a_busy_house() -> str:
     MarketState.objects.create(market=market, at=now, state="quoting", trust="verified", view=VIEW)
     PnlPoint.objects.create(at=now, pnl="3.5")
     open_incident(kind="rule_changed", key="r", text="The rule text changed.", market=market)
-    record_refusals([(market.condition_id, "spread", "market_cap", "could lose 54 pUSD", now, 3)])
+    record_refusals([RefusalRow(market.condition_id, "spread", "market_cap", "could lose 54 pUSD", now, 3)])
     EngineStatus.objects.create(
         name="engine", token=1, state="running", relayer="paper", started_at=now, beat_at=now,
         summary={"pnl": {"total": "3.5"}, "mode": {"relayer": "paper"}},

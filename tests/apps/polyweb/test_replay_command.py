@@ -44,8 +44,8 @@ KEYS = [
 # A change of these lines is a change of what the engine would have done: say in the commit what and why. To renew:
 #   python manage.py replay tests/data/FILE --metadata tests/data/FILE.metadata.json --json
 GOLDEN = {
-    "quiet_4_markets.jsonl.gz": "71242cffb7a37db5bf74ab4be587e9bc0e562044f09fc970d9f7f6c19421088a",
-    "wild_tick_change.jsonl.gz": "bb416853521a0c4f52585aa0bf3a151c833dbcce116271597852c5bda92c0e21",
+    "quiet_4_markets.jsonl.gz": "5724c590b66f17e62c5481e56e9f26df03e5bd26afe13976393d42f78bde4dbc",
+    "wild_tick_change.jsonl.gz": "2b272d4326d1a51db76d1749bcb7edfbd22e30150273dee2437ed921e3a98be7",
 }
 
 

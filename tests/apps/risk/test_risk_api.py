@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from risk import services
 from risk.models import Stop
-from risk.services import BreakerReport
+from risk.services import BreakerReport, RefusalRow
 from tests.control_builders import a_caller, a_market, a_user, an_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -113,7 +113,7 @@ def test_a_wrong_cap_is_refused_by_field(changes: dict[str, Any], field: str) ->
 def test_what_the_engine_reported_is_read() -> None:
     market, now = a_market(), timezone.now()
     services.report_breakers([BreakerReport("stale_book", "open", now, "61 s", market.condition_id)])
-    services.record_refusals([(market.condition_id, "spread", "market_cap,stale_book", "x", now, 3)])
+    services.record_refusals([RefusalRow(market.condition_id, "spread", "market_cap,stale_book", "x", now, 3)])
     caller = a_caller("risk.view_breaker", "risk.view_refusal")
     assert caller.get(API + "breakers/").json()["results"][0]["market"] == market.condition_id
     refusal = caller.get(API + f"refusals/?code=stale_book&market={market.condition_id}").json()["results"][0]

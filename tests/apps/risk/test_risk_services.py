@@ -162,11 +162,12 @@ def test_the_database_holds_one_cap_per_target() -> None:
 def test_refusals_of_one_minute_add_up() -> None:
     market = a_market()
     minute = timezone.now()
-    row = (market.condition_id, "spread", "market_cap,stale_book", "now 51", minute, 2)
+    row = services.RefusalRow(market.condition_id, "spread", "market_cap,stale_book", "now 51", minute, 2, "{}")
     services.record_refusals([row, row])
-    services.record_refusals([(*row[:3], "now 52", *row[4:])])
+    services.record_refusals([row._replace(detail="now 52", trace='{"verdict":"refused"}')])
     found = Refusal.objects.get()
     assert (found.count, found.detail, found.minute.second) == (6, "now 52", 0)
+    assert found.trace == '{"verdict":"refused"}'
 
 
 def test_a_breaker_has_one_row_that_is_overwritten() -> None:
