@@ -27,6 +27,9 @@ class Event(models.Model):
     neg_risk = models.BooleanField(default=False)
     augmented = models.BooleanField(default=False)
     complete = models.BooleanField(default=False, help_text="Every outcome of this neg-risk set is known and stored.")
+    convert_fee_bps = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="What the neg-risk adapter keeps of a conversion; empty when not told."
+    )
     closed = models.BooleanField(default=False)
     vanished_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -73,6 +76,7 @@ class Market(models.Model):
     end_date = models.DateTimeField(null=True, blank=True)
     resolution_status = models.CharField(max_length=64, blank=True)
     rule_hash = models.CharField(max_length=64, blank=True)
+    question_id = models.CharField(max_length=66, blank=True, help_text="Names the question on chain.")
     rules_pending = models.BooleanField(
         default=False, db_index=True, help_text="The rules changed and nobody has approved them yet: not quoted."
     )

@@ -124,6 +124,8 @@ def to_domain(row: Market, *, set_size: int | None = None) -> domain.Market:
         blocked=blocked,
         delayed=row.delayed or bool(row.clob_terms and row.clob_terms.get("delayed")),
         rule_hash=row.rule_hash,
+        question_id=row.question_id,
+        convert_fee_bps=(event.convert_fee_bps or 0) if event else 0,
     )
 
 

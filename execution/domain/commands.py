@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from execution.domain.chain import ChainWork
 from markets.domain.events import Side
 from markets.domain.units import AssetId, Cash, ConditionId, Millis, Nanos, Price, Size
 from strategies.domain.intents import OrderType
@@ -103,7 +104,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, tag=True):
     trace: str = ""
 
 
-Command: TypeAlias = Place | Cancel | Resync | Refusal
+Command: TypeAlias = Place | Cancel | Resync | Refusal | ChainWork
 
 
 DRY_RUN = "dry_run"  # the code of an order that was signed and journaled, and by intention not sent

@@ -31,6 +31,8 @@ class Market:
     proved complete, else 0. `rewards_max_spread` is in price units, `rewards_min_size` in sizes. `blocked` says
     why nobody may trade it although the venue would take orders ("" when nothing stands against it). `delayed`:
     the venue holds takers back before it matches them. `rule_hash` is that of the rules in force, "" when not known.
+    `question_id` names the question on chain ("" when not told), `convert_fee_bps` is what the neg-risk adapter keeps
+    of a conversion in its event (0 when not told).
     """
 
     condition_id: ConditionId
@@ -55,6 +57,8 @@ class Market:
     blocked: str = ""
     delayed: bool = False
     rule_hash: str = ""
+    question_id: str = ""
+    convert_fee_bps: int = 0
 
     def asset(self, yes: bool) -> AssetId:
         return self.yes if yes else self.no

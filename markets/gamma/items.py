@@ -41,6 +41,7 @@ class Collected:
                 category=event.category or known.category,
                 neg_risk=event.neg_risk or known.neg_risk,
                 augmented=event.augmented or known.augmented,
+                convert_fee_bps=known.convert_fee_bps if event.convert_fee_bps is None else event.convert_fee_bps,
             )
         self.events[event.gamma_id] = event
 

@@ -55,6 +55,8 @@ def _to_domain(market: GammaMarket, event: GammaEvent | None) -> Market:
         blocked="" if market.fees_known else "fee schedule unknown",
         delayed=market.delayed,
         rule_hash=market.rule_hash,
+        question_id=market.question_id,
+        convert_fee_bps=(event.convert_fee_bps or 0) if event is not None else 0,
     )
 
 

@@ -16,10 +16,12 @@ from markets.gamma.fields import Raw
 from markets.gamma.values import GammaError, GammaEvent, GammaMarket, GammaOutcome, NotBinary
 
 CONDITION = re.compile(r"0x(?:[0-9a-fA-F]{62}|[0-9a-fA-F]{64})")
+QUESTION = re.compile(r"0x[0-9a-fA-F]{64}")
 ASSET = re.compile(r"[0-9]{1,78}")
 DEFAULT_TICK = Decimal("0.01")
 DEFAULT_MIN_SIZE = Decimal(5)
 CENT = Decimal("0.01")
+BPS_ONE = 10_000
 
 
 def parse_event(raw: Raw) -> GammaEvent:
@@ -35,7 +37,17 @@ def parse_event(raw: Raw) -> GammaEvent:
         neg_risk=fields.flag(raw, "negRisk") or fields.flag(raw, "enableNegRisk"),
         augmented=fields.flag(raw, "negRiskAugmented"),
         closed=fields.flag(raw, "closed"),
+        convert_fee_bps=_convert_fee(raw),
     )
+
+
+def _convert_fee(raw: Raw) -> int | None:
+    bips = fields.number(raw, "negRiskFeeBips")
+    if bips is None:
+        return None
+    if not 0 <= bips < BPS_ONE or bips != int(bips):
+        raise GammaError("negRiskFeeBips", f"{bips} is no whole number of basis points below {BPS_ONE}")
+    return int(bips)
 
 
 def _category(raw: Raw) -> str:
@@ -113,6 +125,7 @@ def parse_market(raw: Raw, event: GammaEvent | None = None) -> GammaMarket:
         rule_text=rule_text,
         rule_hash=rules.hash_of(rule_text),
         outcomes=_outcomes(raw, names, generation),
+        question_id=_question_id(raw),
     )
 
 
@@ -134,6 +147,12 @@ def _condition_id(raw: Raw, generation: Generation) -> str:
     if generation is not Generation.V2:
         raise GammaError("conditionId", f"{value!r} has 31 bytes, which only a v2 market may have")
     return value + "00"  # the CLOB and the sockets write a v2 condition padded to 32 bytes
+
+
+def _question_id(raw: Raw) -> str:
+    """What is no question's id on chain is as good as none: only conversions need it, and they refuse without."""
+    value = raw.get("questionID")
+    return value.lower() if isinstance(value, str) and QUESTION.fullmatch(value) else ""
 
 
 def _tick(raw: Raw) -> Decimal:

@@ -50,7 +50,10 @@ class GammaOutcome:
 
 @dataclass(frozen=True, slots=True)
 class GammaEvent:
-    """`set_size` is the size of a complete neg-risk set, 0 for none, None when only its name was given."""
+    """`set_size` is the size of a complete neg-risk set, 0 for none, None when only its name was given.
+
+    `convert_fee_bps` is what the neg-risk adapter keeps of a conversion, None when the venue does not say.
+    """
 
     gamma_id: str
     slug: str
@@ -60,6 +63,7 @@ class GammaEvent:
     augmented: bool
     closed: bool
     set_size: int | None = None
+    convert_fee_bps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +105,4 @@ class GammaMarket:
     rule_text: str
     rule_hash: str
     outcomes: tuple[GammaOutcome, ...]
+    question_id: str = ""

@@ -32,13 +32,14 @@ MARKET_FACTS = [
     "active", "closed", "accepting_orders", "delayed", "fee_rate", "fee_exponent", "fee_rebate", "fees_known",
     "rewards_min_size", "rewards_max_spread", "rewards_daily", "volume_24h", "liquidity", "best_bid", "best_ask",
     "game_start",
-    "end_date", "resolution_status", "rule_hash",
+    "end_date", "resolution_status", "rule_hash", "question_id",
 ]  # fmt: skip
 # What the engine must hear about when it changes in a market it is subscribed to.
 MATERIAL = [
     "generation", "tick_size", "min_size", "neg_risk", "other", "closed", "accepting_orders", "delayed", "fee_rate",
     "fee_exponent", "fee_rebate", "fees_known", "rewards_min_size", "rewards_max_spread", "rewards_daily",
-    "game_start", "end_date", "resolution_status", "rule_hash", "rules_pending", "vanished_at",
+    "game_start", "end_date", "resolution_status", "rule_hash", "question_id", "rules_pending",
+    "vanished_at",
 ]  # fmt: skip
 
 
@@ -110,13 +111,14 @@ def _report_changes(before: dict[str, dict[str, str]], after: dict[str, dict[str
 
 
 def _store_events(values: list[GammaEvent]) -> dict[str, int]:
-    """Primary keys by Gamma id. Only a full listing may change the category of a known event."""
+    """Primary keys by Gamma id. Only a full listing may change category and fee of a known event."""
     pks: dict[str, int] = {}
     for full in (True, False):
         rows = [
             Event(
                 gamma_id=value.gamma_id, slug=value.slug, title=value.title, category=value.category,
                 neg_risk=value.neg_risk, augmented=value.augmented, closed=value.closed,
+                convert_fee_bps=value.convert_fee_bps,
             )
             for value in values
             if (value.set_size is not None) is full
@@ -125,7 +127,7 @@ def _store_events(values: list[GammaEvent]) -> dict[str, int]:
             rows,
             update_conflicts=True,
             unique_fields=["gamma_id"],
-            update_fields=[*EVENT_NAMES, "category"] if full else EVENT_NAMES,
+            update_fields=[*EVENT_NAMES, "category", "convert_fee_bps"] if full else EVENT_NAMES,
         )
         pks.update((row.gamma_id, row.pk) for row in stored)
     return pks

@@ -231,7 +231,7 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool) -> tuple[Trader,
         tuple(posting for posting in await bench.clerk.postings(env.relayer) if posting.at_ns >= since_ns),
         *await bench.clerk.memories(),
     )
-    trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings)
+    trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings, begin.chain)
     trader.recall(begin.memories, begin.breakers, begin.at_ns)
     if isinstance(bench.access.relayer, PaperRelayer):
         bench.access.relayer.exchange.ledger.restore(begin.fills, begin.postings)

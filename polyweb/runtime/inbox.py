@@ -10,6 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from execution.domain.blotter import OrderRecord
+from execution.domain.chain import ChainRecord, ChainTold
 from execution.domain.commands import Accepted, CancelFailed, Cancelled, Fill, Rejected, Unknown
 from execution.domain.postings import Posting
 from execution.domain.venue import ALLOWED, Allowed, VenueMode
@@ -33,6 +34,7 @@ class TraderConfig:
 
     `wallet` is the address that trades, for stops of one wallet; empty is covered by all of them.
     `max_rest_s` bounds how long an order may rest with everything of ours down, 0 leaves it to the parameters.
+    `chain` is whether shares can be split, merged and converted in this run.
     """
 
     first_id: int
@@ -42,6 +44,7 @@ class TraderConfig:
     hash_every: int = 32
     wallet: str = ""
     max_rest_s: int = 0
+    chain: bool = False
 
 
 class FeedUp(msgspec.Struct, frozen=True, tag=True):
@@ -206,6 +209,7 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     postings: tuple[Posting, ...] = ()
     memories: dict[str, str] = msgspec.field(default_factory=dict)
     breakers: tuple[Breaker, ...] = ()
+    chain: tuple[ChainRecord, ...] = ()
 
 
 Item: TypeAlias = (
@@ -227,6 +231,7 @@ Item: TypeAlias = (
     | CancelFailed
     | Fill
     | Posting
+    | ChainTold
 )
 Spelled: TypeAlias = (
     FeedUp
@@ -248,6 +253,7 @@ Spelled: TypeAlias = (
     | CancelFailed
     | Fill
     | Posting
+    | ChainTold
 )
 _decoder: msgspec.json.Decoder[Spelled] = msgspec.json.Decoder(Spelled)
 _encoder = msgspec.json.Encoder()

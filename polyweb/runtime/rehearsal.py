@@ -192,7 +192,7 @@ class SessionReplay:
 
     def _begin(self, begin: Begin) -> Trader:
         trader = self._build(begin)
-        trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings)
+        trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings, begin.chain)
         trader.recall(begin.memories, begin.breakers, begin.at_ns)
         self.played.append(trader)
         self.first_ns = self.first_ns or begin.at_ns

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from execution.domain.blotter import Blotter, OrderMoved
 from execution.domain.budget import CancelWindow
+from execution.domain.chain_book import ChainBook
 from execution.domain.commands import Fill, Place, Refusal, Strategy
 from execution.domain.ledger import Ledger
 from execution.domain.orders import ENDED
@@ -106,6 +107,7 @@ class TradingState:
         self.books = BookSet(auto_track=config.auto_track, hash_every=config.hash_every)
         self.blotter = Blotter()
         self.ledger = Ledger(config.starting_cash)
+        self.chain = ChainBook()
         self.exposure = ExposureBook()
         self.losses = NOTHING_LOST
         self.rate = OrderRate(NO_CONTROL.limits.orders_per_second, 0)
@@ -171,12 +173,12 @@ class TradingState:
         return client_order_id
 
     def inventory(self, market: Market) -> Inventory:
-        """What the spread quoter may sell: settled shares less what other strategies' sells have claimed."""
+        """What the spread quoter may sell: settled shares less what other strategies' sells and the chain claim."""
         condition_id = market.condition_id
-        if self.blotter.all_of(condition_id, Strategy.SPREAD):  # nearly always
+        if self.blotter.all_of(condition_id, Strategy.SPREAD) and not self.chain.open:  # nearly always
             return self.ledger.inventory(market)
         reserved = {
-            asset: self.blotter.selling(condition_id, asset, besides=Strategy.SPREAD)
+            asset: self.blotter.selling(condition_id, asset, besides=Strategy.SPREAD) + self.chain.claimed(asset)
             for asset in (market.yes, market.no)
         }
         return self.ledger.inventory(market, reserved)

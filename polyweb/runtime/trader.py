@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from execution.domain.blotter import OrderMoved, OrderRecord
+from execution.domain.chain import ChainRecord, ChainTold, IllegalChainMove
 from execution.domain.commands import DRY_RUN, Cancel, CancelReason, Command, Fill, Outcome, Place, Rejected, Resync
 from execution.domain.orders import IllegalMove
 from execution.domain.postings import Posting
@@ -98,16 +99,22 @@ class Trader(TradingState):
                 self._hold(item)
             case Posting():
                 self._post(item)
+            case ChainTold():
+                self._chain_told(item)
             case VenueTold():
                 self._venue_told(item)
             case _:
                 self._outcome(item)
 
     def restore(
-        self, orders: Iterable[OrderRecord], fills: Iterable[Fill], at_ns: Nanos, postings: Iterable[Posting] = ()
-    ) -> None:
-        """Take over what the journal knew of an earlier run: open orders, every fill and posting since the first."""
+        self, orders: Iterable[OrderRecord], fills: Iterable[Fill], at_ns: Nanos, postings: Iterable[Posting] = (),
+        chain: Iterable[ChainRecord] = (),
+    ) -> None:  # fmt: skip
+        """Take over what the journal knew of an earlier run: open orders, every fill and posting since the first, and
+        the jobs on chain that have not ended.
+        """
         self.ledger.restore(fills, postings)
+        self.chain.restore(chain)
         self._facts += self.blotter.restore(orders, at_ns)
         for order in self.blotter.all_live():
             self._dirty[order.condition_id] = None
@@ -214,6 +221,18 @@ class Trader(TradingState):
             market = self._known.get(condition_id)
             if market is not None:
                 self.position_changed(market)
+
+    def _chain_told(self, told: ChainTold) -> None:
+        """What moved is believed first, whatever the job's state has to say about it."""
+        if told.booked is not None:
+            self._post(told.booked)
+        try:
+            record = self.chain.apply(told)
+        except IllegalChainMove:
+            self.counters.contradictions += 1
+            return
+        if record is not None:
+            self._dirty.update(dict.fromkeys(leg.condition_id for leg in record.work.effects.legs if leg.condition_id))
 
     def _hold(self, item: Hold) -> None:
         self.hold, self.hold_leaves = item.reason, item.leave

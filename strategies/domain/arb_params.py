@@ -24,7 +24,7 @@ ARB_DEFINITIONS: tuple[Definition, ...] = (
     ),
     define(
         "convert_fee_bps", Unit.BIPS, "0", "1000", "0",
-        "What the neg-risk adapter keeps of a conversion.",
+        "What the neg-risk adapter keeps of a conversion at least; the venue's own figure counts if it is more.",
     ),
     define(
         "conversion_cost", Unit.CASH, "0", "100", "0.01",

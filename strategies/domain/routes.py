@@ -154,7 +154,7 @@ def _every_no(
         yield Opportunity(event_id, Route.BUY_ALL_NO_AND_HOLD, offers, payout, at.since_ns, gross, 0, refusal or late)
         return
     after: Steps = ((Conversion.CONVERT, names),)
-    payout = whole * (BPS_ONE - params.convert_fee_bps) // BPS_ONE
+    payout = whole * (BPS_ONE - _convert_fee(markets, params)) // BPS_ONE
     if any(market.generation is Generation.V2 for market in markets):
         after = ((Conversion.CONVERT_ONE, names), *((Conversion.MERGE, (name,)) for name in names[1:]))
         payout = whole
@@ -173,7 +173,7 @@ def _sell_every_yes(
     """
     names = tuple(market.condition_id for market, _ in members)
     before: Steps = ((Conversion.SPLIT, names[:1]), (Conversion.CONVERT, names[:1]))
-    cost = -(-EDGE_ONE * BPS_ONE // (BPS_ONE - params.convert_fee_bps))
+    cost = -(-EDGE_ONE * BPS_ONE // (BPS_ONE - _convert_fee([market for market, _ in members], params)))
     if any(market.generation is Generation.V2 for market, _ in members):
         before, cost = ((Conversion.SPLIT_EVENT, names),), EDGE_ONE
     sales = tuple(Offer(market, True, view.bids, Side.SELL) for market, view in members if view.bids)
@@ -181,6 +181,11 @@ def _sell_every_yes(
         event_id, Route.SPLIT_AND_SELL_ALL_YES, sales, -cost, at.since_ns, -PRICE_ONE,
         params.conversion_cost * len(before), refusal or _without_chain(at), before=before,
     )  # fmt: skip
+
+
+def _convert_fee(markets: Sequence[Market], params: ArbParams) -> int:
+    """What the adapter keeps, in basis points: as the venue tells it, and never less than the operator expects."""
+    return max(params.convert_fee_bps, *(market.convert_fee_bps for market in markets))
 
 
 def _without_chain(at: Moment) -> Refusal | None:

@@ -90,6 +90,22 @@ def test_a_wrong_field_is_named(field: str, value: Any) -> None:
         parse_market(a_gamma_market(**{field: value}))
 
 
+def test_a_question_s_id_is_taken_when_it_is_one() -> None:
+    assert parse_market(a_gamma_market(questionID="0x" + "AB" * 32)).question_id == "0x" + "ab" * 32
+    assert parse_market(a_gamma_market(questionID="4711")).question_id == ""
+
+
+def test_the_fee_of_a_conversion_is_that_of_the_full_listing() -> None:
+    found = collected([a_gamma_set(2, negRiskFeeBips=25), a_gamma_market(1, negRisk=True)])
+    assert found.events["77"].convert_fee_bps == 25
+
+
+@pytest.mark.parametrize("bips", [-1, 10_000, 0.5, "much"])
+def test_an_impossible_conversion_fee_is_an_error(bips: Any) -> None:
+    found = collected(a_gamma_set(2, negRiskFeeBips=bips))
+    assert "negRiskFeeBips" in found.first_errors[0]
+
+
 def test_a_market_with_three_outcomes_is_skipped_not_wrong() -> None:
     with pytest.raises(NotBinary):
         parse_market(a_gamma_market(outcomes='["a", "b", "c"]'))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from markets import services
+from markets import selectors, services
 from markets.gamma import Page
 from markets.models import Change, Event, Market, Outcome
 from tests.control_builders import a_gamma_market, a_gamma_set
@@ -92,6 +92,13 @@ def test_a_market_that_repeats_what_is_known_keeps_the_set_complete() -> None:
     store(a_gamma_market(1, negRisk=True, events=brief, groupItemTitle="Ada"))
     event = Event.objects.get()
     assert (event.complete, event.category) == (True, "Culture")
+
+
+def test_a_market_that_names_its_event_leaves_the_conversion_fee() -> None:
+    store(a_gamma_set(3, negRiskFeeBips=25))
+    store(a_gamma_market(1, negRisk=True, questionID="0x" + "1" * 64, events=[{"id": "77", "title": "Contest"}]))
+    found = selectors.to_domain(Market.objects.get(condition_id=f"0x{1:064x}"))
+    assert (found.convert_fee_bps, found.question_id) == (25, "0x" + "1" * 64)
 
 
 def test_a_token_never_moves_to_another_market() -> None:

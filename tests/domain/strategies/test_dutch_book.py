@@ -138,6 +138,16 @@ def test_the_fee_of_a_conversion_is_part_of_the_sum() -> None:
     assert planned(books, replace(FREE, convert_fee_bps=250), route) is NotTaken.EATEN_BY_COSTS
 
 
+def test_what_the_venue_tells_of_an_event_s_fee_counts_if_it_is_more() -> None:
+    route = Route.BUY_ALL_NO_AND_CONVERT
+    books = {name: (replace(market, convert_fee_bps=100), seen) for name, (market, seen) in neg_risk(DEAR_BIDS).items()}
+    for expected in (0, 50):
+        basket = planned(books, replace(FREE, convert_fee_bps=expected), route)
+        assert isinstance(basket, Basket)
+        assert basket.edge == 3 * CASH_ONE
+    assert planned(books, replace(FREE, convert_fee_bps=250), route) is NotTaken.EATEN_BY_COSTS
+
+
 def test_every_call_to_the_chain_costs() -> None:
     params = replace(FREE, conversion_cost=CASH_ONE // 2)
     assert only(scan(crossed(), params, CHAIN)).edge == 2 * CASH_ONE - CASH_ONE // 2
