@@ -291,6 +291,7 @@ class Quoter:
                 size=quote.size,
                 tick=market.tick,
                 order_type=OrderType.GTD,
+                post_only=wanted.post_only or not state.venue.may_take,
                 expires_ms=expires_ms,
             )
             for quote in quotes

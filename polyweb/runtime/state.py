@@ -312,6 +312,7 @@ class TradingState:
         if order is None or market is None:
             return
         remaining = 0 if order.state in ENDED else order.remaining
+        rests = order.strategy is Strategy.SPREAD and self.params(order.condition_id).post_only
         self.exposure.set_order(
             client_order_id,
             order.condition_id,
@@ -319,8 +320,8 @@ class TradingState:
             order.side,
             order.price,
             remaining,
-            # A basket's legs take, and whoever takes pays; quotes are post-only.
-            fee=taker_fee_ceil(market.fees, order.price, remaining) if order.strategy is not Strategy.SPREAD else 0,
+            # A basket's legs take, and whoever takes pays; so may quotes that are not post-only.
+            fee=0 if rests else taker_fee_ceil(market.fees, order.price, remaining),
             is_quote=order.strategy is Strategy.SPREAD,
             strategy=order.strategy.value,
         )

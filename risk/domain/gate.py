@@ -98,7 +98,7 @@ def evaluate_quotes(
         return Approved(quote_set, exposure.worst_total(), _TOKEN)
     found: Found = []
     resting = exposure.resting(market.condition_id)
-    orders = [_post_only(quote, market) for quote in quote_set.quotes]
+    orders = [_quoted(quote, market, quote_set.post_only) for quote in quote_set.quotes]
     if not _only_reduces(quote_set, market, guard):
         _check_stop(market, guard, now_ns, found)
     _check_moment(limits, guard, found)
@@ -183,8 +183,10 @@ def _refused(found: Found) -> Refused:
     return Refused(codes, "; ".join(dict.fromkeys(detail for _, detail in found)))
 
 
-def _post_only(quote: Quote, market: Market) -> ProposedOrder:
-    return ProposedOrder(market.condition_id, quote.asset == market.yes, quote.side, quote.price, quote.size)
+def _quoted(quote: Quote, market: Market, post_only: bool) -> ProposedOrder:
+    """What is not post-only may trade at once, and whoever takes pays."""
+    fee = 0 if post_only else taker_fee_ceil(market.fees, quote.price, quote.size)
+    return ProposedOrder(market.condition_id, quote.asset == market.yes, quote.side, quote.price, quote.size, fee)
 
 
 def _not_resting_yet(orders: Iterable[ProposedOrder], resting: Iterable[RestingOrder]) -> int:
@@ -227,7 +229,7 @@ def evaluate_exit(
     if reducing(market, (order,), guard.inventory) != (order,) or order.side is not Side.SELL:
         found.append((RefusalCode.NOT_HELD, f"{decimal(order.size, 6)} shares are not held beyond pairs"))
     resting = exposure.resting(market.condition_id)
-    order_rules.check_own_cross([_post_only(order, market)], resting, market, found)
+    order_rules.check_own_cross([_quoted(order, market, post_only=True)], resting, market, found)
     return _refused(found) if found else Approved(leaving, exposure.worst_total(), _TOKEN)
 
 

@@ -85,9 +85,9 @@ def notional_too_small(price: Price, size: Size, least: Cash) -> bool:
 
 
 def least_edge_x2(market: Market, params: SpreadParams, fair_x2: int) -> int:
-    """Twice what a quote that adds to inventory must earn: the margin, and the fee where makers pay one."""
+    """Twice what a quote that adds to inventory must earn: the margin, and the fee where it may have to pay one."""
     fees = market.fees
-    if fees.taker_only or not fees.rate:
+    if not fees.rate or (fees.taker_only and params.post_only):
         return 2 * params.min_edge
     spread: int = (fair_x2 * (2 * PRICE_ONE - fair_x2)) ** fees.exponent
     scale: int = (4 * PRICE_ONE * PRICE_ONE) ** fees.exponent

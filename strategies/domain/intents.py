@@ -59,7 +59,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 class QuoteSet(msgspec.Struct, frozen=True, gc=False):
     """Every order the strategy wants resting in one market; no `quotes` and a `reason` mean none, and why.
 
-    `reduce` says why they only take inventory down; "" when they may also add to it.
+    `reduce` says why they only take inventory down; "" when they may also add to it. Quotes that are not `post_only`
+    may trade at once and pay the taker fee.
     """
 
     condition_id: ConditionId
@@ -68,6 +69,7 @@ class QuoteSet(msgspec.Struct, frozen=True, gc=False):
     trace: tuple[Step, ...] = ()
     reason: NoQuote | None = None
     reduce: str = ""
+    post_only: bool = True
 
 
 class Route(StrEnum):

@@ -170,8 +170,14 @@ DEFINITIONS: tuple[Definition, ...] = (
         Group.CHURN,
     ),
     define(
+        "post_only", Unit.SWITCH, "0", "1", "1",
+        "Whether the venue refuses a quote that would trade at once. Off, a quote that the book has moved onto on its "
+        "way trades and pays the taker fee, which min_edge and the caps then count on; none is ever aimed at the book.",
+        Group.GUARDRAILS,
+    ),
+    define(
         "min_edge", Unit.PRICE, "0", "0.4", "0.001",
-        "Least distance from the fair value, after maker fees, of a quote that adds to inventory.",
+        "Least distance from the fair value, after the fee it may cost, of a quote that adds to inventory.",
         Group.GUARDRAILS,
     ),
     define(
@@ -279,6 +285,7 @@ class SpreadParams(msgspec.Struct, frozen=True, gc=False):
     keep_queue_after_ms: int = 5000
     max_order_age_s: int = 0
     quote_expiry_s: int = 600
+    post_only: int = 1
     min_edge: Price = 10
     max_from_mid: Price = 2500
     max_from_trade: Price = 10_000

@@ -42,7 +42,8 @@ def plan(given: MarketInput, params: SpreadParams) -> QuoteSet:
     quotes, why = layers.of(given, params, bid, ask, size, reduce, trace)
     if quotes and params.both_sides and not reduce and not layers.two_sided(given.market, quotes):
         quotes, why = (), NoQuote.ONE_SIDE_ONLY
-    return QuoteSet(given.market.condition_id, quotes, fair, tuple(trace), None if quotes else why, reduce)
+    reason, passive = None if quotes else why, params.post_only > 0
+    return QuoteSet(given.market.condition_id, quotes, fair, tuple(trace), reason, reduce, passive)
 
 
 def _nothing(given: MarketInput, reason: NoQuote, trace: tuple[Step, ...] = (), fair: int = 0) -> QuoteSet:

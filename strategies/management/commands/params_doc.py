@@ -29,7 +29,7 @@ database) with the field, the bound and the value in the message.
 
 ## Spread quoter
 
-It quotes both sides of every market that is switched on, post-only, in this order:
+It quotes both sides of every market that is switched on, post-only by default, in this order:
 
 1. **Fair value**: the mid or what the book's sizes make of it, moved by takers' flow and by an outside source.
 2. **Reservation price**: the fair value, moved against what we hold.

@@ -56,6 +56,16 @@ def test_quotes_within_every_rule_are_approved_with_the_loss_they_may_bring() ->
     assert verdict.worst_after == 98 * PUSD // 10
 
 
+def test_a_quote_that_may_take_is_judged_with_the_takers_fee() -> None:
+    dear = replace(MARKET, fees=FeeSchedule(rate=500))
+    assert isinstance(judged(both(BID), dear, limits=replace(LIMITS, market_loss=98 * PUSD // 10)), Approved)
+    bold = msgspec.structs.replace(both(BID), post_only=False)
+    assert codes(judged(bold, dear, limits=replace(LIMITS, market_loss=98 * PUSD // 10))) == (RefusalCode.MARKET_CAP,)
+    verdict = judged(bold, dear)
+    assert isinstance(verdict, Approved)
+    assert verdict.worst_after == 98 * PUSD // 10 + 249_900  # 20 * 0.05 * 0.49 * 0.51
+
+
 def test_only_the_gate_approves() -> None:
     with pytest.raises(TypeError, match="only the gate approves"):
         Approved(both(BID), 0, object())

@@ -137,6 +137,20 @@ def test_makers_who_pay_a_fee_need_more_edge() -> None:
     assert prices(planned(keen, market=replace(MARKET, tick=10))) == [4990, 4990]
 
 
+def test_quotes_that_may_take_must_earn_the_takers_fee() -> None:
+    dear = replace(MARKET, tick=10, fees=FeeSchedule(rate=400))  # 0.04 * 0.5 * 0.5 is a cent
+    keen = changed(PARAMS, half_spread=10, min_edge=0)
+    assert prices(planned(keen, market=dear)) == [4990, 4990]
+    bold = planned(changed(keen, post_only=0), market=dear)
+    assert prices(bold) == [4900, 4900]
+    assert not bold.post_only
+
+
+def test_quotes_that_may_take_are_still_planned_off_the_book() -> None:
+    skewed = changed(PARAMS, post_only=0, inventory_skew=4_000)
+    assert prices(planned(skewed, held=LONG)) == [2500, 5000]
+
+
 def test_volatility_and_losses_widen_the_spread_up_to_its_most() -> None:
     assert prices(planned(signals=Signals(volatility=200))) == [4800, 4800]
     assert prices(planned(signals=Signals(markout_loss=100))) == [4800, 4800]

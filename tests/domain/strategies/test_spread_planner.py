@@ -191,6 +191,7 @@ def situations(draw: st.DrawFn) -> tuple[MarketInput, SpreadParams]:
         max_from_mid=draw(st.sampled_from([500, PRICE_ONE])),
         min_notional=draw(st.sampled_from([0, 5_000_000])),
         both_sides=draw(st.integers(0, 1)),
+        post_only=draw(st.integers(0, 1)),
     )
     signals = Signals(
         volatility=draw(st.sampled_from([0, 123])),
