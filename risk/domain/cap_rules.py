@@ -5,7 +5,7 @@ Law: what adds nothing to a sum is never refused for its cap; whatever is refuse
 
 from collections.abc import Iterable, Sequence
 
-from markets.domain.units import Cash, cash_ceil
+from markets.domain.units import Cash, Price, Size, cash_ceil
 from risk.domain.caps import Level
 from risk.domain.exposure import ExposureBook, Sums
 from risk.domain.limits import Limits, Room, Rooms
@@ -51,23 +51,26 @@ def check_all_filled(
 def check_orders(proposed: Iterable[ProposedOrder], room: Room, found: Found) -> None:
     """Single orders that are too large."""
     for order in proposed:
-        if order.size > room.shares:
-            found.append((RefusalCode.ORDER_CAP, _too_many("order", order.size, room.shares)))
-        notional = cash_ceil(order.price, order.size)
-        if notional > room.notional:
-            found.append((RefusalCode.ORDER_CAP, _too_dear("order", notional, room.notional)))
+        check_order(order.price, order.size, room, found)
+
+
+def check_order(price: Price, size: Size, room: Room, found: Found) -> None:
+    if size > room.shares:
+        found.append((RefusalCode.ORDER_CAP, _too_many("order", size, room.shares)))
+    notional = cash_ceil(price, size)
+    if notional > room.notional:
+        found.append((RefusalCode.ORDER_CAP, _too_dear("order", notional, room.notional)))
 
 
 def check_market(growth: Growth, sums: Sums, rooms: Rooms, found: Found) -> None:
     """The caps of one market and its outcomes."""
     _, yes_shares, yes_notional, no_shares, no_notional, count = growth
-    if yes_shares:
+    if yes_shares or yes_notional:
         _compare(Level.OUTCOME, "YES", (yes_shares, yes_notional, 0), sums.yes, rooms.outcome, found)
-    if no_shares:
+    if no_shares or no_notional:
         _compare(Level.OUTCOME, "NO", (no_shares, no_notional, 0), sums.no, rooms.outcome, found)
     more = (yes_shares + no_shares, yes_notional + no_notional, count)
-    if yes_shares or no_shares or count:
-        _compare(Level.MARKET, "market", more, sums.market, rooms.market, found)
+    _compare(Level.MARKET, "market", more, sums.market, rooms.market, found)
 
 
 def check_wider(growth: Sequence[Growth], sums: Sums, rooms: Rooms, found: Found) -> None:
@@ -77,7 +80,7 @@ def check_wider(growth: Sequence[Growth], sums: Sums, rooms: Rooms, found: Found
         shares += each.yes_shares + each.no_shares
         notional += each.yes_notional + each.no_notional
         count += each.orders
-    if not (shares or count):
+    if not (shares or notional or count):
         return
     more = (shares, notional, count)
     _compare(Level.EVENT, "event", more, sums.event, rooms.event, found)

@@ -13,8 +13,10 @@ from typing import NamedTuple
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import Cash, ConditionId, Price, Size
-from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Unsettled, is_bid
-from risk.domain.rows import NO_EFFECT, Category, Effect, EventRow, Group, Row, Standing, Sum
+from risk.domain.bounds import Bounds, Figures, figures, scopes
+from risk.domain.limits import Limits
+from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Unsettled
+from risk.domain.rows import Category, EventRow, Group, Row, Standing, Sum
 from strategies.domain.completeness import is_complete_set
 
 
@@ -50,6 +52,9 @@ class ExposureBook:
         self._categories: dict[str, Category] = {}
         self._strategies: dict[str, Sum] = {}
         self._sums: dict[tuple[ConditionId, str], Sums] = {}
+        self._bound_by: Limits | None = None
+        self._bounds: dict[ConditionId, Bounds] = {}
+        self._figures: dict[Figures, Figures] = {}
         self.set_markets(markets)
 
     def set_categories(self, category_of: Mapping[str, str]) -> None:
@@ -69,7 +74,8 @@ class ExposureBook:
         for market in known.values():
             by_event.setdefault(market.event_id, []).append(market)
         self._rows, self._where, self._total = {}, {}, 0
-        self._events, self._categories, self._sum, self._sums = {}, {}, Sum(), {}
+        self._events, self._categories, self._sum = {}, {}, Sum()
+        self._sums, self._bounds = {}, {}
         for event_id, members in by_event.items():
             self._group(event_id, members)
         for condition_id, row in old.items():
@@ -164,7 +170,8 @@ class ExposureBook:
         """What a resting sale would bank depends on what the shares have cost."""
         for order_id, was in row.orders.items():
             if was.order.side is Side.SELL:
-                row.orders[order_id] = now = row.standing(was.order, was.fee, was.strategy)
+                now = row.standing(was.order, was.fee, was.strategy)
+                row.stand(order_id, now)
                 self._change(row, now.effect[0] - was.effect[0], now.effect[1] - was.effect[1])
 
     def set_order(
@@ -182,12 +189,13 @@ class ExposureBook:
     ) -> None:
         """Replace what may still fill of an order; `remaining` 0 removes it. Only the spread quoter's are quotes."""
         row = self._row(condition_id)
+        order = RestingOrder(is_yes, side, price, remaining, is_quote)
         was = self._where.pop(order_id, None)
         if was is not None:
-            self._stand(was, was.orders.pop(order_id), -1)
+            self._stand(was, was.fall(order_id), -1)
         if remaining:
-            order = RestingOrder(is_yes, side, price, remaining, is_quote)
-            row.orders[order_id] = standing = row.standing(order, fee, strategy)
+            standing = row.standing(order, fee, strategy)
+            row.stand(order_id, standing)
             self._where[order_id] = row
             self._stand(row, standing, 1)
 
@@ -247,13 +255,19 @@ class ExposureBook:
                 raise ValueError(f"an order in {row.market.event_id} is no part of a proposal in {event_id}")
         return self._outlook(event_id, changes, [_grown(row, orders) for row in changes])
 
-    def outlook_of_quotes(self, condition_id: ConditionId, quotes: Sequence[ProposedOrder]) -> Outlook:
-        """As `outlook`, were these the quotes wanted in one market: on each side they replace the quotes there."""
-        row = self._row(condition_id)
-        win, lose, growth = _replacing(row, quotes)
-        more = row.group.more(row.index, win, lose)
-        loss = max(-row.win - win, -row.lose - lose, 0)
-        return Outlook([(condition_id, loss)], row.group.event.worst + more, self._total + more, [growth])
+    def bounds(self, market: Market, limits: Limits, strategy: str) -> Bounds:
+        """What binds quotes in this market; put together once until the market, the caps or the groups change."""
+        if limits is not self._bound_by:
+            self._bound_by, self._bounds, self._figures = limits, {}, {}
+        found = self._bounds.get(market.condition_id)
+        if found is None or found.market is not market or found.strategy != strategy:
+            row, rooms = self._row(market.condition_id), limits.rooms(market, strategy)
+            plain = figures(market, limits, rooms)
+            plain = self._figures.setdefault(plain, plain)
+            of_strategy = self._strategies.setdefault(strategy, Sum())
+            found = Bounds(row, market, strategy, plain, scopes(row, rooms, of_strategy, self._sum), rooms)
+            self._bounds[market.condition_id] = found
+        return found
 
     def _outlook(self, event_id: str, changes: dict[Row, Payoff], growth: list[Growth]) -> Outlook:
         markets = [
@@ -319,59 +333,6 @@ def _grown(row: Row, orders: Sequence[ProposedOrder]) -> Growth:
         else:
             no_shares, no_notional = no_shares + shares, no_notional + notional
     return Growth(row.market.condition_id, yes_shares, yes_notional, no_shares, no_notional, len(mine))
-
-
-def _replacing(row: Row, quotes: Sequence[ProposedOrder]) -> tuple[Cash, Cash, Growth]:
-    """How much worse and how much larger a market may become on the way from the quotes that rest to those wanted.
-
-    Who bids for YES buys YES or sells NO, so what a side adds is shares of one outcome.
-    """
-    old_bids: list[Standing] = []
-    old_offers: list[Standing] = []
-    for standing in row.orders.values():
-        if standing.order.is_quote:
-            (old_bids if standing.bids else old_offers).append(standing)
-    bids: list[ProposedOrder] = []
-    offers: list[ProposedOrder] = []
-    for quote in quotes:
-        (bids if is_bid(quote) else offers).append(quote)
-    win, lose, yes, yes_cost = _replacing_side(row, old_bids, bids) if bids else NO_EFFECT
-    more_win, more_lose, no, no_cost = _replacing_side(row, old_offers, offers) if offers else NO_EFFECT
-    orders = max(0, len(bids) - len(old_bids) if bids else 0) + max(0, len(offers) - len(old_offers) if offers else 0)
-    return win + more_win, lose + more_lose, Growth(row.market.condition_id, yes, yes_cost, no, no_cost, orders)
-
-
-def _replacing_side(row: Row, old: Sequence[Standing], wanted: Sequence[ProposedOrder]) -> Effect:
-    """Either all old quotes of a side rest or at most one order per target: the target or an old one kept for it."""
-    if len(wanted) == 1 and len(old) < 2:
-        quote = wanted[0]
-        new = row.effect(quote.is_yes, quote.side, quote.price, quote.size, quote.fee)
-        return _worse(new, old[0].effect) if old else new
-    spare = [each.order for each in old]
-    rests = [each.effect for each in old]
-    every = list(rests)
-    for quote in wanted:
-        same = RestingOrder(quote.is_yes, quote.side, quote.price, quote.size, True)
-        if same in spare:
-            spare.remove(same)
-        else:
-            every.append(row.effect(quote.is_yes, quote.side, quote.price, quote.size, quote.fee))
-    had = tuple(sum(column) for column in zip(*rests, strict=True)) if rests else NO_EFFECT
-    most = len(wanted)
-    win, lose, shares, notional = (sorted(column) for column in zip(*every, strict=True))
-    new = (sum(win[:most]), sum(lose[:most]), sum(shares[-most:]), sum(notional[-most:]))
-    return _worse(new, (had[0], had[1], had[2], had[3]))
-
-
-def _worse(new: Effect, had: Effect) -> Effect:
-    """What `new` may add to what `had` counts already."""
-    win, lose, shares, notional = new[0] - had[0], new[1] - had[1], new[2] - had[2], new[3] - had[3]
-    return (
-        win if win < 0 else 0,
-        lose if lose < 0 else 0,
-        shares if shares > 0 else 0,
-        notional if notional > 0 else 0,
-    )
 
 
 def _within(event_id: str, changes: dict[Row, Payoff]) -> dict[Row, Payoff]:

@@ -4,7 +4,7 @@ Law: nothing but this module makes an `Approved`. A proposal is judged whole, ag
 with whatever subset of it fills; a refusal says which rule, which cap and by how much.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -14,19 +14,19 @@ from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Generation, Market
 from markets.domain.units import NANOS_PER_SECOND, Cash, ConditionId, Nanos
-from risk.domain import cap_rules, order_rules
+from risk.domain import cap_rules, order_rules, quote_rules
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.exits import Exit, reducing
 from risk.domain.exposure import ExposureBook, Sums
 from risk.domain.limits import Limits, Rooms
-from risk.domain.payoff import Growth, ProposedOrder, RestingOrder
+from risk.domain.payoff import Growth, ProposedOrder
 from risk.domain.refusals import CAPS as CAPS
 from risk.domain.refusals import Found, decimal
 from risk.domain.refusals import RefusalCode as RefusalCode
 from risk.domain.refusals import Refused as Refused
 from risk.domain.stops import Stop, StopLevel
 from strategies.domain.inputs import FLAT, Inventory
-from strategies.domain.intents import Basket, Leg, Quote, QuoteSet
+from strategies.domain.intents import Basket, Leg, QuoteSet
 
 SPREAD, DUTCH_BOOK = "spread", "dutch_book"  # as the journal names strategies
 
@@ -51,6 +51,7 @@ class Guard(msgspec.Struct, frozen=True, gc=False):
 
 Proposal = TypeVar("Proposal", QuoteSet, Basket, Exit)
 _TOKEN = object()
+UNKNOWN = Generation.UNKNOWN
 # Breakers about us: a reason to place nothing new, none to keep what is held.
 NO_HINDRANCE = frozenset(
     {
@@ -97,25 +98,13 @@ def evaluate_quotes(
     if not quote_set.quotes:
         return Approved(quote_set, exposure.worst_total(), _TOKEN)
     found: Found = []
-    resting = exposure.resting(market.condition_id)
-    orders = [_quoted(quote, market, quote_set.post_only) for quote in quote_set.quotes]
-    if not _only_reduces(quote_set, market, guard):
+    if guard.stop is not None and not _only_reduces(quote_set, market, guard):
         _check_stop(market, guard, now_ns, found)
     _check_moment(limits, guard, found)
     _check_market(market, guard, found)
-    new = _not_resting_yet(orders, resting)
-    _check_room(new, guard, found)
-    for quote in quote_set.quotes:
-        order_rules.check_grid(quote, market, found)
-    order_rules.check_own_cross(orders, [order for order in resting if not order.is_quote], market, found)
-    rooms = limits.rooms(market, SPREAD)
-    if not new:  # every one of them counts already: nothing is added, and what adds nothing is refused for no cap
-        _check_each(orders, market, rooms, guard, found)
-        return _refused(found) if found else Approved(quote_set, exposure.worst_total(), _TOKEN)
-    after, sums = exposure.outlook_of_quotes(market.condition_id, orders), exposure.sums(market.condition_id, SPREAD)
-    total = cap_rules.check_losses(after, market.event_id, exposure, limits, rooms, found)
-    _check_size(orders, after.growth[0], market, sums, rooms, guard, found)
-    cap_rules.check_wider(after.growth, sums, rooms, found)
+    bounds = exposure.bounds(market, limits, SPREAD)
+    fresh, total = quote_rules.judge(quote_set, bounds, exposure, limits, guard.mids_x2, found)
+    _check_room(fresh, guard, found)
     return _refused(found) if found else Approved(quote_set, total, _TOKEN)
 
 
@@ -183,26 +172,6 @@ def _refused(found: Found) -> Refused:
     return Refused(codes, "; ".join(dict.fromkeys(detail for _, detail in found)))
 
 
-def _quoted(quote: Quote, market: Market, post_only: bool) -> ProposedOrder:
-    """What is not post-only may trade at once, and whoever takes pays."""
-    fee = 0 if post_only else taker_fee_ceil(market.fees, quote.price, quote.size)
-    return ProposedOrder(market.condition_id, quote.asset == market.yes, quote.side, quote.price, quote.size, fee)
-
-
-def _not_resting_yet(orders: Iterable[ProposedOrder], resting: Iterable[RestingOrder]) -> int:
-    """How many targets no resting quote is already: each resting quote stands for one target."""
-    spare = [order for order in resting if order.is_quote]
-    new = 0
-    for order in orders:
-        for at, rests in enumerate(spare):
-            if rests[:4] == order[1:5]:
-                del spare[at]
-                break
-        else:
-            new += 1
-    return new
-
-
 def _marketable(leg: Leg, market: Market) -> ProposedOrder:
     """A leg at its limit: no fill can cost more, price and fee together, than one at the limit."""
     fee = taker_fee_ceil(market.fees, leg.price, leg.size)
@@ -229,7 +198,8 @@ def evaluate_exit(
     if reducing(market, (order,), guard.inventory) != (order,) or order.side is not Side.SELL:
         found.append((RefusalCode.NOT_HELD, f"{decimal(order.size, 6)} shares are not held beyond pairs"))
     resting = exposure.resting(market.condition_id)
-    order_rules.check_own_cross([_quoted(order, market, post_only=True)], resting, market, found)
+    sale = ProposedOrder(market.condition_id, order.asset == market.yes, order.side, order.price, order.size)
+    order_rules.check_own_cross([sale], resting, market, found)
     return _refused(found) if found else Approved(leaving, exposure.worst_total(), _TOKEN)
 
 
@@ -257,7 +227,7 @@ def _check_moment(limits: Limits, guard: Guard, found: Found) -> None:
 
 
 def _check_market(market: Market, guard: Guard, found: Found) -> None:
-    if guard.live_money and market.generation is Generation.UNKNOWN:
+    if guard.live_money and market.generation is UNKNOWN:
         detail = "protocol version not known, so it is never traded with money"
         found.append((RefusalCode.VERSION_UNKNOWN, detail))
     if not market.accepting_orders:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from markets.domain.events import Side
 from markets.domain.market import SIZE_STEP, Market
 from markets.domain.units import PRICE_ONE, Price, complement
-from risk.domain.payoff import ProposedOrder, RestingOrder
+from risk.domain.payoff import BUY, ProposedOrder, RestingOrder
 from risk.domain.refusals import Found, RefusalCode, decimal
 from strategies.domain.intents import Leg, Quote
 
@@ -27,7 +27,7 @@ def check_grid(order: Quote | Leg, market: Market, found: Found) -> None:
 
 def _as_yes(is_yes: bool, side: Side, price: Price) -> tuple[bool, Price]:
     """An order as the mirrored book shows it: whether it bids for YES, and at which YES price."""
-    return (side is Side.BUY) is is_yes, price if is_yes else complement(price)
+    return (side is BUY) is is_yes, price if is_yes else complement(price)
 
 
 def check_own_cross(
@@ -48,15 +48,22 @@ def check_own_cross(
     for _, is_yes, side, price, _, _ in orders:
         is_bid, price = _as_yes(is_yes, side, price)
         if is_bid:
-            if price > new_bid:
-                new_bid = price
-        elif price < new_ask:
-            new_ask = price
-    if new_bid >= min(new_ask, low_ask) or new_ask <= max(new_bid, high_bid):
-        bid = max(new_bid, high_bid) if new_ask <= high_bid else new_bid
-        ask = min(new_ask, low_ask) if new_bid >= low_ask else new_ask
-        detail = f"our own bid {decimal(bid, 4)} would meet our ask {decimal(ask, 4)}"
-        found.append((RefusalCode.OWN_CROSS, detail))
+            new_bid = max(new_bid, price)
+        else:
+            new_ask = min(new_ask, price)
+    check_meeting(new_bid, new_ask, high_bid, low_ask, found)
+
+
+def check_meeting(new_bid: Price, new_ask: Price, high_bid: Price, low_ask: Price, found: Found) -> None:
+    """The best of the new orders against each other and against the best that rests beside them, as YES prices: 0 and
+    PRICE_ONE where there is none.
+    """
+    if new_bid < new_ask and new_bid < low_ask and new_ask > high_bid:
+        return
+    bid = max(new_bid, high_bid) if new_ask <= high_bid else new_bid
+    ask = min(new_ask, low_ask) if new_bid >= low_ask else new_ask
+    detail = f"our own bid {decimal(bid, 4)} would meet our ask {decimal(ask, 4)}"
+    found.append((RefusalCode.OWN_CROSS, detail))
 
 
 def check_collar(

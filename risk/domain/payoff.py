@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeAlias
 from markets.domain.events import Side
 from markets.domain.units import Cash, ConditionId, Price, Size, cash_ceil, cash_floor
 
+BUY = Side.BUY  # looking a member up in its enumeration takes longer than the arithmetic around it
+
 
 class ProposedOrder(NamedTuple):
     """An order that may be placed; `fee` the most it may pay on top."""
@@ -64,7 +66,7 @@ class Outlook(NamedTuple):
 
 def filled(is_yes: bool, side: Side, price: Price, size: Size, fee: Cash = 0) -> Payoff:
     """Payoff of the whole fill: a share pays one pUSD or nothing, cash is rounded against us."""
-    if side is Side.BUY:
+    if side is BUY:
         cash, shares = -cash_ceil(price, size) - fee, size
     else:
         cash, shares = cash_floor(price, size) - fee, -size
@@ -79,4 +81,4 @@ def adverse(payoff: Payoff) -> Payoff:
 
 def is_bid(order: ProposedOrder | RestingOrder) -> bool:
     """The side of the one mirrored book: buying YES and selling NO bid, the others offer."""
-    return (order.side is Side.BUY) is order.is_yes
+    return (order.side is BUY) is order.is_yes

@@ -4,12 +4,13 @@ Law: owned by an `ExposureBook`. A row knows its own position and orders; every 
 and is kept current by whoever changes a row.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from markets.domain.events import Side
 from markets.domain.market import Market
-from markets.domain.units import PRICE_ONE, Cash, Price, Size, cash_floor
-from risk.domain.payoff import Payoff, RestingOrder, Unsettled, adverse, filled, is_bid
+from markets.domain.units import PRICE_ONE, Cash, Price, Size, cash_floor, complement
+from risk.domain.payoff import BUY, Payoff, RestingOrder, Unsettled, adverse, filled, is_bid
 
 
 class Sum:
@@ -49,6 +50,17 @@ class Standing(NamedTuple):
     bids: bool
     fee: Cash
     strategy: str
+
+
+class Around(NamedTuple):
+    """What rests in a market, as new quotes meet it: our quotes by side of the one mirrored book, and how far our other
+    orders reach (YES prices; 0 and PRICE_ONE when there are none).
+    """
+
+    bids: tuple[Standing, ...]
+    offers: tuple[Standing, ...]
+    high_bid: Price
+    low_ask: Price
 
 
 class Category:
@@ -107,7 +119,8 @@ class Row:
     """
 
     __slots__ = (
-        "group", "index", "lose", "market", "no", "no_sum", "orders", "sum", "unsettled", "win", "yes", "yes_sum",
+        "_around", "group", "index", "lose", "market", "no", "no_sum", "orders", "sum", "unsettled", "win", "yes",
+        "yes_sum",
     )  # fmt: skip
 
     def __init__(self, market: Market, group: Group) -> None:
@@ -121,11 +134,27 @@ class Row:
         self.unsettled: tuple[Unsettled, ...] = ()
         self.orders: dict[int, Standing] = {}
         self.yes_sum, self.no_sum, self.sum = Sum(), Sum(), Sum()
+        self._around: Around | None = None
         group.diffs.append(0)
 
     @property
     def is_empty(self) -> bool:
         return not (self.orders or self.unsettled or any(self.yes) or any(self.no))
+
+    def stand(self, order_id: int, standing: Standing) -> None:
+        self.orders[order_id] = standing
+        self._around = None
+
+    def fall(self, order_id: int) -> Standing:
+        self._around = None
+        return self.orders.pop(order_id)
+
+    def around(self) -> Around:
+        """Sorted out once after every change of an order."""
+        found = self._around
+        if found is None:
+            found = self._around = _around(self.orders.values())
+        return found
 
     def position(self) -> Payoff:
         """Of what is confirmed, and of what is not where it hurts."""
@@ -164,7 +193,7 @@ class Row:
         return max(0, paid * sold // shares - cost * sold // held)
 
     def effect(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Effect:
-        if side is Side.BUY:
+        if side is BUY:
             cost = fee - (-price * size // PRICE_ONE)
             gains = size - cost if cost > size else 0
             return (gains, -cost, size, cost) if is_yes else (-cost, gains, size, cost)
@@ -174,3 +203,20 @@ class Row:
     def standing(self, order: RestingOrder, fee: Cash, strategy: str) -> Standing:
         effect = self.effect(order.is_yes, order.side, order.price, order.size, fee)
         return Standing(order, effect, is_bid(order), fee, strategy)
+
+
+def _around(orders: Iterable[Standing]) -> Around:
+    bids: list[Standing] = []
+    offers: list[Standing] = []
+    high_bid, low_ask = 0, PRICE_ONE
+    for standing in orders:
+        is_yes, _, price, _, is_quote = standing.order
+        if is_quote:
+            (bids if standing.bids else offers).append(standing)
+            continue
+        price = price if is_yes else complement(price)
+        if standing.bids:
+            high_bid = max(high_bid, price)
+        else:
+            low_ask = min(low_ask, price)
+    return Around(tuple(bids), tuple(offers), high_bid, low_ask)

@@ -5,6 +5,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from markets.domain.events import Side
 from markets.domain.market import Generation, Market
@@ -105,6 +107,72 @@ def test_quotes_are_replaced_and_not_counted_twice() -> None:
     assert isinstance(judged(limits, book, moved), Approved)
     assert isinstance(judged(capped(CapKind.OPEN_ORDERS, Level.STRATEGY, 1), book, moved), Approved)
     assert isinstance(judged(limits, book, Quote("a-yes", Side.BUY, 4100, 26 * SHARES)), Refused)
+
+
+@pytest.mark.parametrize("level", [Level.OUTCOME, Level.MARKET, Level.EVENT, Level.STRATEGY, Level.TOTAL])
+def test_a_quote_that_moves_without_growing_is_judged_by_what_more_it_may_cost(level: Level) -> None:
+    book = a_book()
+    book.set_order(1, "a", True, Side.BUY, 4000, 20 * SHARES, is_quote=True, strategy="spread")
+    dearer = Quote("a-yes", Side.BUY, 4500, 20 * SHARES)
+    assert isinstance(judged(capped(CapKind.NOTIONAL, level, 9 * PUSD), book, dearer), Approved)
+    verdict = judged(capped(CapKind.NOTIONAL, level, 9 * PUSD - 1), book, dearer)
+    assert isinstance(verdict, Refused)
+    assert verdict.codes == (RefusalCode(f"{level}_cap"),)
+
+
+LEVELS = [each for each in Level if each is not Level.ORDER]
+A_SIDE = st.none() | st.tuples(st.integers(1, 49).map(lambda cents: cents * 100), st.integers(5, 60))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(LEVELS), st.tuples(A_SIDE, A_SIDE), st.tuples(A_SIDE, A_SIDE), st.integers(0, 30), st.data())
+def test_a_cap_refuses_exactly_what_adds_to_a_sum_and_takes_it_past(
+    level: Level,
+    old: tuple[tuple[int, int] | None, ...],
+    new: tuple[tuple[int, int] | None, ...],
+    held: int,
+    data: st.DataObject,
+) -> None:
+    """One quote a side, beside shares and a sibling's order: by hand, what a side adds is what is more of it."""
+    kind = data.draw(st.sampled_from([CapKind.SHARES, CapKind.NOTIONAL]))
+    cap = data.draw(st.integers(1, 120)) * (SHARES if kind is CapKind.SHARES else PUSD)
+    book = a_book()
+    book.set_position("a", held * SHARES, 0, held * PUSD // 2, 0)
+    book.set_order(9, "b", True, Side.BUY, 5000, 10 * SHARES, strategy="spread")
+    for number, side in enumerate(old):
+        if side:
+            book.set_order(
+                number, "a", not number, Side.BUY, side[0], side[1] * SHARES, is_quote=True, strategy="spread"
+            )
+    quotes = tuple(
+        Quote("a-no" if number else "a-yes", Side.BUY, side[0], side[1] * SHARES)
+        for number, side in enumerate(new)
+        if side
+    )
+    refused = isinstance(
+        evaluate_quotes(QuoteSet("a", quotes), MARKET, book, capped(kind, level, cap), CLEAR, NOW), Refused
+    )
+    had, more = ([_amount(kind, side) for side in old], [])
+    for was, side in zip(old, new, strict=True):
+        more.append(max(0, _amount(kind, side) - _amount(kind, was)) if side else 0)
+    own = _held(kind, held)
+    if level is Level.OUTCOME:
+        assert refused is any(add and used + add > cap for add, used in zip(more, (had[0] + own, had[1]), strict=True))
+        return
+    used = sum(had) + (0 if level is Level.STRATEGY else own)
+    used += 0 if level is Level.MARKET else _amount(kind, (5000, 10))
+    assert refused is (sum(more) > 0 and used + sum(more) > cap)
+
+
+def _amount(kind: CapKind, side: tuple[int, int] | None) -> int:
+    if side is None:
+        return 0
+    price, shares = side
+    return shares * SHARES if kind is CapKind.SHARES else price * shares * SHARES // 10_000
+
+
+def _held(kind: CapKind, shares: int) -> int:
+    return shares * SHARES if kind is CapKind.SHARES else shares * PUSD // 2
 
 
 def test_wider_levels_count_their_other_markets() -> None:

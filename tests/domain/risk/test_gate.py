@@ -18,6 +18,7 @@ from risk.domain.exposure import ExposureBook
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused, evaluate_basket, evaluate_quotes
 from risk.domain.limits import Limits
 from risk.domain.payoff import ProposedOrder
+from risk.domain.replacing import UNCHANGED, change
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.intents import Basket, Leg, Quote, QuoteSet, Route
 
@@ -512,10 +513,9 @@ def test_quotes_that_all_rest_already_add_nothing_whatever_they_are(
     exposure = priced(old, others)
     exposure.set_position("a", held * SHARES, held * SHARES // 2, cost * PUSD, cost * PUSD // 2)
     wanted = [order for at, order in enumerate(old) if at in again]
-    after = exposure.outlook_of_quotes("a", wanted)
-    assert after.markets == [("a", exposure.worst_market("a"))]
-    assert (after.event, after.total) == (exposure.worst_event("nr"), exposure.worst_total())
-    assert not any(after.growth[0][1:])
+    row = exposure.bounds(SET["a"], LIMITS, gate.SPREAD).row
+    bids, offers = ([(*each[1:5], True) for each in wanted if bids_for_yes(each) is side] for side in (True, False))
+    assert change(row, bids, offers) == UNCHANGED
 
 
 def test_what_rests_already_is_refused_for_no_cap_but_those_of_a_single_order() -> None:
