@@ -119,7 +119,7 @@ class Blotter:
     def __init__(self) -> None:
         self._entries: dict[ClientOrderId, _Entry] = {}
         self._live: dict[ConditionId, dict[ClientOrderId, LiveOrder]] = {}
-        self._views: dict[ConditionId, tuple[LiveOrder, ...]] = {}
+        self._views: dict[ConditionId, dict[Strategy | None, tuple[LiveOrder, ...]]] = {}
         self._early: dict[ClientOrderId, list[Outcome]] = {}
         self._due: dict[ClientOrderId, None] = {}
         self._asked: dict[ClientOrderId, Nanos] = {}
@@ -205,6 +205,8 @@ class Blotter:
 
     def overdue_cancels(self, at_ns: Nanos, patience_ns: Nanos) -> tuple[ClientOrderId, ...]:
         """Cancels sent `patience_ns` ago and not proved: request or answer was lost, send them again."""
+        if not self._asked:
+            return ()
         late = [each for each, sent_ns in self._asked.items() if at_ns - sent_ns >= patience_ns]
         if not late:
             return ()
@@ -227,20 +229,19 @@ class Blotter:
 
     def live(self, condition_id: ConditionId, strategy: Strategy | None = None) -> tuple[LiveOrder, ...]:
         """Orders of one market whose end is not proved, oldest first; of one strategy when named."""
-        view = self._views.get(condition_id)
+        views = self._views.get(condition_id)
+        if views is None:
+            views = self._views[condition_id] = {}
+        view = views.get(strategy)
         if view is None:
-            view = tuple(self._live.get(condition_id, {}).values())
-            self._views[condition_id] = view
-        if strategy is None or self.all_of(condition_id, strategy):
-            return view
-        return tuple([order for order in view if order.strategy is strategy])
+            orders = self._live.get(condition_id, _NOBODY).values()
+            view = tuple([order for order in orders if strategy is None or order.strategy is strategy])
+            views[strategy] = view
+        return view
 
     def all_of(self, condition_id: ConditionId, strategy: Strategy) -> bool:
         """Whether no other strategy has an order in this market."""
-        for order in self._live.get(condition_id, _NOBODY).values():  # noqa: SIM110  asked at every decision
-            if order.strategy is not strategy:
-                return False
-        return True
+        return len(self.live(condition_id, strategy)) == len(self._live.get(condition_id, _NOBODY))
 
     def all_live(self) -> tuple[LiveOrder, ...]:
         return tuple(order for orders in self._live.values() for order in orders.values())

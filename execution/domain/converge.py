@@ -82,6 +82,22 @@ def converge(
     return _assemble(bids, offers, live, churn, now_ns)
 
 
+def settled(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos) -> bool:
+    """Whether `converge` would surely find nothing to do; False where only its search can tell.
+
+    Of `churn` only what lets an order stay is read, so this can be asked before anybody counts cancels.
+    """
+    targets = wanted.quotes
+    if len(live) != len(targets):
+        return False
+    if len(live) == 2 and (live[0].asset != targets[0].asset or live[0].side is not targets[0].side):
+        live = live[::-1]  # orders stand as they were placed, targets with the bids first
+    for order, target in zip(live, targets, strict=True):
+        if order.cancel_asked or not _stays(order, target, market, churn, now_ns):
+            return False
+    return True
+
+
 def cost(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change_ticks: int) -> Cost:
     """What it would take in the end to have these quotes rest, however long that takes. Judges and sends nothing."""
     sides = _matched(wanted, live, market, Churn(min_change_ticks, 0, 0), 0)
@@ -104,6 +120,33 @@ def _matched(
 
 def _is_bid(market: Market, asset: AssetId, side: Side) -> bool:
     return (side is Side.BUY) == (asset == market.yes)
+
+
+def _stays(order: LiveOrder, target: Quote, market: Market, churn: Churn, now_ns: Nanos) -> bool:
+    """Whether an order may stand for a target."""
+    remaining, size = order.remaining, target.size
+    if order.asset != target.asset or order.side is not target.side or not market.min_size <= remaining <= size:
+        return False
+    if remaining * 100 < size * (100 - churn.size_tolerance):
+        return False
+    if order.price != target.price and not _near(order, target, market.tick, churn, now_ns):
+        return False
+    most_ns = churn.max_age_ns
+    if not most_ns:
+        return True
+    earlier_ns = most_ns * (order.client_order_id % AGES) // (10 * AGES)
+    return now_ns - order.placed_ns < most_ns - earlier_ns
+
+
+def _near(order: LiveOrder, target: Quote, tick: Price, churn: Churn, now_ns: Nanos) -> bool:
+    """Whether another price may stay: on the grid, and hardly off the target or behind it with a place in the queue."""
+    if order.price % tick:
+        return False
+    ahead = target.price - order.price if order.side is Side.BUY else order.price - target.price
+    if abs(ahead) < churn.min_change_ticks * tick:
+        return True
+    queued = now_ns - order.placed_ns >= churn.keep_queue_after_ns
+    return queued and 0 < ahead < churn.keep_queue_ticks * tick
 
 
 class _Book:
@@ -148,32 +191,7 @@ class _Book:
         return False
 
     def _close(self, order: LiveOrder, target: Quote) -> bool:
-        return (
-            order.asset == target.asset
-            and order.side is target.side
-            and (order.price == target.price or self._near(order, target))
-            and self.market.min_size <= order.remaining <= target.size
-            and order.remaining * 100 >= target.size * (100 - self.churn.size_tolerance)
-            and not self._too_old(order)
-        )
-
-    def _near(self, order: LiveOrder, target: Quote) -> bool:
-        """Whether the price may stay: on the grid, and hardly off the target or behind it with a place in the queue."""
-        tick, churn = self.market.tick, self.churn
-        if order.price % tick:
-            return False
-        ahead = target.price - order.price if order.side is Side.BUY else order.price - target.price
-        if abs(ahead) < churn.min_change_ticks * tick:
-            return True
-        queued = self.now_ns - order.placed_ns >= churn.keep_queue_after_ns
-        return queued and 0 < ahead < churn.keep_queue_ticks * tick
-
-    def _too_old(self, order: LiveOrder) -> bool:
-        most_ns = self.churn.max_age_ns
-        if not most_ns:
-            return False
-        earlier_ns = most_ns * (order.client_order_id % AGES) // (10 * AGES)
-        return self.now_ns - order.placed_ns >= most_ns - earlier_ns
+        return _stays(order, target, self.market, self.churn, self.now_ns)
 
     @property
     def settled(self) -> bool:

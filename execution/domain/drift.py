@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from execution.domain.ledger import Between, Ledger
+from execution.domain.between import Between
+from execution.domain.ledger import Ledger
 from execution.domain.reconcile import Correction, CorrectionKind
 from markets.domain.market import SIZE_STEP
 from markets.domain.units import (

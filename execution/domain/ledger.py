@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from execution.domain.between import Between, between
 from execution.domain.commands import ClientOrderId, Fill, TradeStatus
 from execution.domain.postings import Posting, PostingKind, PostingLeg
 from markets.domain.events import Side
@@ -43,17 +44,6 @@ class Pnl(msgspec.Struct, frozen=True, gc=False):
     @property
     def total(self) -> Cash:
         return self.realised + self.unrealised - self.fees + self.rebates + self.rewards + self.adjustments
-
-
-class Between(NamedTuple):
-    """What the venue may rightly show while trades settle: both ends included."""
-
-    low: int
-    high: int
-
-    def away(self, figure: int) -> int:
-        """How far outside a figure lies, signed; 0 inside."""
-        return min(0, figure - self.low) + max(0, figure - self.high)
 
 
 class Holding(msgspec.Struct, frozen=True, gc=False):
@@ -197,6 +187,8 @@ class Ledger:
         self._lately: deque[_Late] = deque(maxlen=_LATE_KEPT)
         self._posted: set[str] = set()
         self._extras: dict[ConditionId, _Extras] = {}
+        # Asked at every decision, new after a booking; the market is kept because it may learn its tokens later.
+        self._inventories: dict[ConditionId, tuple[Market, Inventory]] = {}
 
     def restore(self, fills: Iterable[Fill], postings: Iterable[Posting] = ()) -> None:
         """Both oldest first, as the journal has them."""
@@ -217,6 +209,7 @@ class Ledger:
         if known in _FINAL:
             return False
         self._seen[key] = fill.status
+        self._inventories.clear()
         if known is None:
             return self._first_word(key, fill)
         if fill.status not in _FINAL:
@@ -251,6 +244,7 @@ class Ledger:
         if posting.posting_id in self._posted:
             return False
         self._posted.add(posting.posting_id)
+        self._inventories.clear()
         for number, leg in enumerate(posting.legs):
             self._cash += leg.cash
             self._lately.append(_Late(posting.at_ns, leg.asset, -leg.shares, -leg.cash))
@@ -316,7 +310,7 @@ class Ledger:
         """The cash the venue may show: trades under way have moved theirs or not yet, and so has what settled since."""
         late = [each.cash for each in self._lately if each.at_ns >= since_ns]
         moving = (account.open[key] for key, account in self._open.items())
-        return _between(self._cash, [*late, *(move.paid + move.fee for move in moving)])
+        return between(self._cash, [*late, *(move.paid + move.fee for move in moving)])
 
     def shares_there(self, asset: AssetId, since_ns: Nanos) -> Between:
         account = self._accounts.get(asset)
@@ -324,7 +318,7 @@ class Ledger:
             return Between(0, 0)
         late = [each.shares for each in self._lately if each.asset == asset and each.at_ns >= since_ns]
         moving = (move for move in account.open.values() if not move.final)
-        return _between(account.held.shares, [*late, *(-move.shares for move in moving)])
+        return between(account.held.shares, [*late, *(-move.shares for move in moving)])
 
     def knows(self, asset: AssetId) -> bool:
         """Whether anything was ever booked of it."""
@@ -342,6 +336,16 @@ class Ledger:
         sell, quote the other token instead, see its shares again, and so on for ever
         (`Blotter.selling(besides=...)`).
         """
+        if not reserved:
+            known = self._inventories.get(market.condition_id)
+            if known is not None and known[0] is market:
+                return known[1]
+        found = self._inventory(market, reserved)
+        if not reserved:
+            self._inventories[market.condition_id] = market, found
+        return found
+
+    def _inventory(self, market: Market, reserved: Mapping[AssetId, Size]) -> Inventory:
         yes, no = self.holding(market.yes), self.holding(market.no)
         return Inventory(
             yes.shares,
@@ -379,15 +383,6 @@ class Ledger:
         for each in extras.values():
             pnl = _with(pnl, each) if each is not None else pnl
         return pnl
-
-
-def _between(now: int, otherwise: Iterable[int]) -> Between:
-    """`now` is what we book; each of `otherwise` is a change that the venue may show on top of it, or not."""
-    low = high = now
-    for change in otherwise:
-        low += min(0, change)
-        high += max(0, change)
-    return Between(low, high)
 
 
 def _with(pnl: Pnl, extras: _Extras) -> Pnl:

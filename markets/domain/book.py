@@ -36,10 +36,15 @@ class MarketBook:
     """Mirrored book of `market`. `bid_top` and `ask_top` read 0 and 10 000 on empty sides, as the venue says.
 
     Updates are O(1), but for the removal of the best level, which looks for the next one. `bids` and `asks` are sizes
-    by price as YES sees them; only the book set's hot path changes them from outside.
+    by price as YES sees them; only the book set's hot path changes them from outside, and never removes a level.
+
+    Prices in order are kept for who asks again. They hold while no level went and there are as many as before: then
+    none has come either.
     """
 
-    __slots__ = ("ask_top", "asks", "bid_top", "bids", "epoch", "market", "seeded")
+    __slots__ = (
+        "_asks_best_first", "_bids_best_first", "ask_top", "asks", "bid_top", "bids", "epoch", "market", "seeded",
+    )  # fmt: skip
 
     def __init__(self, market: Market) -> None:
         self.market = market
@@ -49,12 +54,15 @@ class MarketBook:
         self.ask_top: Price = EMPTY_ASK
         self.bids: dict[Price, Size] = {}
         self.asks: dict[Price, Size] = {}
+        self._bids_best_first: list[Price] = []
+        self._asks_best_first: list[Price] = []
 
     def start_epoch(self) -> None:
         """Forget everything: what follows counts only after a snapshot."""
         self.epoch += 1
         self.seeded = False
         self.bids, self.asks = {}, {}
+        self._bids_best_first, self._asks_best_first = [], []
         self.bid_top, self.ask_top = EMPTY_BID, EMPTY_ASK
 
     def apply_snapshot(self, yes: bool, bids: Iterable[Level], asks: Iterable[Level]) -> bool:
@@ -68,6 +76,7 @@ class MarketBook:
         if self.seeded and own == self.bids and other == self.asks:
             return False
         self.bids, self.asks = own, other
+        self._bids_best_first, self._asks_best_first = [], []
         self.bid_top = max(own, default=EMPTY_BID)
         self.ask_top = min(other, default=EMPTY_ASK)
         self.seeded = True
@@ -99,6 +108,7 @@ class MarketBook:
                 self.bid_top = price
         else:
             self.bids.pop(price, None)
+            self._bids_best_first = []
             if price == self.bid_top:
                 self.bid_top = max(self.bids, default=EMPTY_BID)
 
@@ -109,6 +119,7 @@ class MarketBook:
                 self.ask_top = price
         else:
             self.asks.pop(price, None)
+            self._asks_best_first = []
             if price == self.ask_top:
                 self.ask_top = min(self.asks, default=EMPTY_ASK)
 
@@ -152,13 +163,25 @@ class MarketBook:
 
     def levels(self, side: Side, depth: int, yes: bool = True) -> tuple[Level, ...]:
         """The best `depth` levels of a token's bids (BUY) or asks (SELL), best first."""
-        if (side is Side.BUY) is yes:
-            sizes, best_first = self.bids, sorted(self.bids, reverse=True)
-        else:
-            sizes, best_first = self.asks, sorted(self.asks)
+        levels = self.best_bids(depth) if (side is Side.BUY) is yes else self.best_asks(depth)
         if yes:
-            return tuple([(price, sizes[price]) for price in best_first[:depth]])
-        return tuple([(PRICE_ONE - price, sizes[price]) for price in best_first[:depth]])
+            return levels
+        return tuple([(PRICE_ONE - price, size) for price, size in levels])
+
+    def best_bids(self, depth: int) -> tuple[Level, ...]:
+        """The best `depth` bids as YES sees them, best first."""
+        best_first, sizes = self._bids_best_first, self.bids
+        if len(best_first) != len(sizes):
+            best_first = self._bids_best_first = sorted(sizes, reverse=True)
+        prices = best_first[:depth]
+        return tuple(zip(prices, map(sizes.__getitem__, prices), strict=True))
+
+    def best_asks(self, depth: int) -> tuple[Level, ...]:
+        best_first, sizes = self._asks_best_first, self.asks
+        if len(best_first) != len(sizes):
+            best_first = self._asks_best_first = sorted(sizes)
+        prices = best_first[:depth]
+        return tuple(zip(prices, map(sizes.__getitem__, prices), strict=True))
 
     def depth_at(self, side: Side, price: Price, yes: bool = True) -> Size:
         """Size resting at exactly `price` on that side of that token."""

@@ -90,6 +90,10 @@ class Shelf:
 
     # What can be asked
 
+    def tracked(self, condition_id: ConditionId) -> Tracked | None:
+        """Book, market and trust at one look, for who needs most of them. To be read only."""
+        return self._tracked.get(condition_id)
+
     def book(self, condition_id: ConditionId) -> MarketBook | None:
         tracked = self._tracked.get(condition_id)
         return None if tracked is None else tracked.book
@@ -150,6 +154,8 @@ class Shelf:
 
     def drain_resyncs(self) -> list[Resync]:
         """Snapshots wished for since the last call, at most one wish per market."""
+        if not self._resyncs:
+            return []
         wishes = list(self._resyncs.values())
         self._resyncs.clear()
         return wishes

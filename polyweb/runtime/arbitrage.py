@@ -59,21 +59,22 @@ class Arbitrageur:
 
     def decide(self, changed: Iterable[ConditionId], now_ns: Nanos) -> list[Command]:
         fired: dict[str, None] = {}
-        watch, log = self._watch, self._log
+        state, watch, log = self._state, self._watch, self._log
         for condition_id in changed:
-            book = self._state.books.book(condition_id)
-            market = self._state.market(condition_id)
-            if book is None or market is None:
+            tracked = state.books.tracked(condition_id)
+            if tracked is None:
                 continue
+            book, event_id = tracked.book, tracked.market.event_id
             # An empty side reads 0 or 1, which the watch takes for no offer.
             if watch.update(condition_id, book.ask_top, PRICE_ONE - book.bid_top, now_ns):
-                fired[market.event_id] = None
-            elif log.has(market.event_id) and not watch.is_open(market.event_id):
-                log.gone(market.event_id, now_ns)
-        if self._state.hold or not self._state.venue.may_take:
+                fired[event_id] = None
+            elif log.has(event_id) and not watch.is_open(event_id):
+                log.gone(event_id, now_ns)
+        if state.hold or not state.venue.may_take:
             return self._desk.take_down(now_ns)
         commands = self._desk.go_on(now_ns)
-        fired.update(dict.fromkeys(self._due(now_ns)))
+        if self._again:
+            fired.update(dict.fromkeys(self._due(now_ns)))
         for event_id in fired:
             commands += self._event(event_id, now_ns)
         return commands

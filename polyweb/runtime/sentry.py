@@ -17,6 +17,7 @@ from risk.domain import clock, losses
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.clock import Skew
 
+_NONE = Doubt.NONE
 _SENT = frozenset({OrderState.PLANNED, OrderState.SUBMITTING})
 _OF_METADATA = (BreakerKind.RESOLUTION, BreakerKind.RULES)
 
@@ -25,12 +26,16 @@ class Sentry:
     def __init__(self, state: TradingState) -> None:
         self._state = state
 
-    def standing(self, desk: Desk, now_ns: Nanos) -> Breaker | None:
-        """The breaker that keeps this market's orders down, after a look at its book."""
+    def standing(self, desk: Desk, doubt: Doubt, age_ns: Nanos, now_ns: Nanos) -> Breaker | None:
+        """The breaker that keeps this market's orders down, after a look at its book: what is doubted of it, how old
+        it is.
+        """
         panel, condition_id = self._state.panel, desk.market.condition_id
-        if self._state.books.doubt(condition_id) is Doubt.NONE:  # and not in the middle of a burst
+        if doubt is _NONE:  # and not in the middle of a burst
             desk.proved = True
-            old = self._age_ns(condition_id, now_ns) > self._state.control.limits.max_book_age_ns
+            old = age_ns > self._state.control.limits.max_book_age_ns
+            if not old and panel.well:
+                return None
             panel.judge(BreakerKind.STALE_BOOK, now_ns, "book stale" if old else "", condition_id)
         if panel.standing(condition_id) is not None:
             panel.settle(now_ns)
@@ -41,9 +46,6 @@ class Sentry:
         desk = self._state.desks.get(condition_id)
         if desk is not None and desk.proved:
             self._state.panel.trip(BreakerKind.STALE_BOOK, now_ns, "book broken", condition_id)
-
-    def _age_ns(self, condition_id: ConditionId, now_ns: Nanos) -> Nanos:
-        return now_ns - self._state.books.last_update_ns(condition_id)
 
     def clock_read(self, item: ClockRead) -> None:
         most_ms = self._state.control.thresholds.skew_ms

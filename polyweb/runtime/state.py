@@ -10,13 +10,15 @@ from execution.domain.blotter import Blotter, OrderMoved
 from execution.domain.budget import CancelWindow
 from execution.domain.chain_book import ChainBook
 from execution.domain.commands import Fill, Place, Refusal, Strategy
+from execution.domain.converge import Churn
 from execution.domain.ledger import Ledger
 from execution.domain.orders import ENDED
 from markets.domain.books import BookSet
 from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Market
-from markets.domain.units import PRICE_ONE, AssetId, ConditionId, Nanos, Price, Size, complement
+from markets.domain.tracked import Tracked
+from markets.domain.units import PRICE_ONE, AssetId, ConditionId, Nanos, Price, Size
 from polyweb.runtime.inbox import NO_CONTROL, VENUE_AT_HAND, Control, TraderConfig
 from polyweb.runtime.memory import MarketMemory
 from risk.domain.breakers import Breaker
@@ -49,6 +51,10 @@ class Counters:
     contradictions: int = 0
 
 
+DEFAULTS = SpreadParams()
+NO_CHURN = Churn(DEFAULTS.min_change_ticks, 0, 0)
+
+
 @dataclass(slots=True)
 class Desk:
     """What the engine last thought about one market; screens read it. Decisions read what was measured (`measures`,
@@ -57,6 +63,7 @@ class Desk:
     `proved` is whether its book was verified once; `changes` counts decisions about a changed book, `resyncs` the
     doubts that asked for a snapshot. `exit_from` is the best bid when flattening began.
     `rehearsed` are the wanted quotes that a dry run has signed, by token, side, price and size.
+    `churn` is what `params` say of requoting, read off them once.
     `given` and `planned` are the last plan, whatever became of it; `since_ns` is when `quoting` or `reason` changed.
     """
 
@@ -83,6 +90,8 @@ class Desk:
     planned: QuoteSet | None = None
     rehearsed: set[tuple[AssetId, Side, Price, Size]] = field(default_factory=set)
     since_ns: Nanos = 0
+    params: SpreadParams = DEFAULTS
+    churn: Churn = NO_CHURN
 
     def tell(self, quoting: bool, reason: str, codes: tuple[str, ...], now_ns: Nanos) -> None:
         """Say what was decided and why."""
@@ -94,6 +103,20 @@ class Desk:
 def lasting_s(params: SpreadParams, bound_s: int) -> int:
     """How long a quote may rest without us, seconds: the parameter, never more than the run's bound (0 is none)."""
     return min(params.quote_expiry_s, bound_s) if bound_s else params.quote_expiry_s
+
+
+def view_of(tracked: Tracked, depth: int) -> BookView:
+    """The YES-oriented view of a tracked book."""
+    book = tracked.book
+    return BookView(book.best_bids(depth), book.best_asks(depth), tracked.updated_ns, last_trade_of(tracked))
+
+
+def last_trade_of(tracked: Tracked) -> Price | None:
+    """The last print as a YES price, whichever token it was in."""
+    trade = tracked.last_trade
+    if trade is None:
+        return None
+    return trade.price if trade.asset == tracked.yes else PRICE_ONE - trade.price
 
 
 def _stands_still() -> int:
@@ -242,22 +265,13 @@ class TradingState:
 
     def view(self, condition_id: ConditionId, depth: int) -> BookView:
         """The YES-oriented view of a book; empty when there is none."""
-        book = self.books.book(condition_id)
-        if book is None:
-            return BookView((), (), 0)
-        return BookView(
-            book.levels(Side.BUY, depth),
-            book.levels(Side.SELL, depth),
-            self.books.last_update_ns(condition_id),
-            self.last_trade(condition_id),
-        )
+        tracked = self.books.tracked(condition_id)
+        return view_of(tracked, depth) if tracked is not None else BookView((), (), 0)
 
     def last_trade(self, condition_id: ConditionId) -> Price | None:
         """The last print as a YES price, whichever token it was in."""
-        trade, market = self.books.last_trade(condition_id), self.market(condition_id)
-        if trade is None or market is None:
-            return None
-        return trade.price if trade.asset == market.yes else complement(trade.price)
+        tracked = self.books.tracked(condition_id)
+        return last_trade_of(tracked) if tracked is not None else None
 
     def mid_x2(self, condition_id: ConditionId) -> dict[ConditionId, int]:
         """Twice the YES price orders are collared around: the middle of the book, or its only side; else nothing."""

@@ -316,23 +316,19 @@ class Trader(TradingState):
         for condition_id in self.books.drain_dirty():
             self._dirty[condition_id] = None
         self.decided = dirty = list(self._dirty)
-        timed = self._next_timed()
-        for condition_id in timed:
-            self._quoter.measurer.rivals(condition_id, now_ns)
-        timed = [condition_id for condition_id in timed if condition_id not in self._dirty]
+        timed = self._next_timed(now_ns) if self._timed else []
         self._dirty.clear()
         for condition_id in dirty:
             commands += self._judge(condition_id, now_ns)
-        self._touched.update(dict.fromkeys(dirty))
+            self._touched[condition_id] = None
+            desk = self.desks.get(condition_id)
+            if desk is not None:
+                desk.changes += 1
         for condition_id in timed:
             commands += self._at_time(condition_id, now_ns)
         self.counters.decisions += len(dirty) + len(timed)
         commands += self._arbitrageur.decide(dirty, now_ns)
         commands += self._resyncs()
-        for condition_id in dirty:
-            desk = self.desks.get(condition_id)
-            if desk is not None:
-                desk.changes += 1
         return commands
 
     @property
@@ -340,14 +336,13 @@ class Trader(TradingState):
         """Whether markets still wait for a decision because time passed: the next turn should not wait."""
         return bool(self._timed)
 
-    def _next_timed(self) -> list[ConditionId]:
+    def _next_timed(self, now_ns: Nanos) -> list[ConditionId]:
         """The markets to look at because of the clock alone, so many at most; the others keep their turn."""
-        if not self._timed:
-            return []
         timed = list(islice(self._timed, TIMED_PER_TURN))
         for condition_id in timed:
             del self._timed[condition_id]
-        return timed
+            self._quoter.measurer.rivals(condition_id, now_ns)
+        return [condition_id for condition_id in timed if condition_id not in self._dirty]
 
     def _resyncs(self) -> list[Resync]:
         wishes = self.books.drain_resyncs()

@@ -61,6 +61,11 @@ class Panel:
         """Every breaker that is not closed."""
         return tuple(breaker for mine in self._tripped.values() for breaker in mine.values())
 
+    @property
+    def well(self) -> bool:
+        """Whether every breaker is closed."""
+        return not self._tripped
+
     def standing(self, condition_id: ConditionId) -> Breaker | None:
         """The breaker that keeps orders of this market down; one of everything before its own."""
         if not self._tripped:

@@ -97,12 +97,13 @@ class DutchWatch:
         pair = self._pairs.get(condition_id)
         if pair is None:
             return False
+        if best_yes_ask == pair.yes and best_no_ask == pair.no:
+            return pair.event.gaps > 0 and self._in_reach(pair)  # depth or an order of ours changed, as nearly always
         yes = best_yes_ask if best_yes_ask is not None and 0 < best_yes_ask < PRICE_ONE else PRICE_ONE
         no = best_no_ask if best_no_ask is not None and 0 < best_no_ask < PRICE_ONE else PRICE_ONE
         event = pair.event
-        if yes == pair.yes and no == pair.no:  # depth or an order of ours changed: nothing opens or closes
-            in_reach = pair.in_set and event.allowed and (event.yes_open or event.sell_open)
-            return in_reach or (pair.crossed and pair.allowed)
+        if yes == pair.yes and no == pair.no:
+            return event.gaps > 0 and self._in_reach(pair)
         yes_open, sell_open = event.yes_open, event.sell_open
         if pair.in_set:
             event.yes_sum += yes - pair.yes
@@ -119,6 +120,13 @@ class DutchWatch:
             event.opened_ns = now_ns
         event.gaps, event.yes_open, event.sell_open, pair.crossed = gaps, yes_open, sell_open, crossed
         return opened or (crossed and pair.allowed) or (pair.in_set and event.allowed and (yes_open or sell_open))
+
+    @staticmethod
+    def _in_reach(pair: _Pair) -> bool:
+        """Whether a gap that was open already is one somebody may take."""
+        event = pair.event
+        in_reach = pair.in_set and event.allowed and (event.yes_open or event.sell_open)
+        return in_reach or (pair.crossed and pair.allowed)
 
     def is_open(self, event_id: str) -> bool:
         """Whether any gap of the event is open, before fees."""

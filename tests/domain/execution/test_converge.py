@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution.domain.blotter import LiveOrder
-from execution.domain.converge import Churn, Convergence, Cost, converge, cost
+from execution.domain.converge import Churn, Convergence, Cost, converge, cost, settled
 from execution.domain.orders import OrderState
 from markets.domain.events import Side
 from markets.domain.market import Market
@@ -245,6 +245,27 @@ LIVE = st.lists(st.tuples(ANY, st.booleans(), st.integers(1, 100)), max_size=4).
         for number, (quote, asked, left) in enumerate(rows, 1)
     ]
 )
+
+
+@given(TARGETS, LIVE, st.integers(1, 4), st.integers(0, LATER * 2))
+def test_what_is_settled_at_a_look_is_settled_for_converge_too(
+    targets: list[Quote], live: list[LiveOrder], ticks: int, age: int
+) -> None:
+    churn = Churn(ticks, 0, 100, keep_queue_ticks=2, keep_queue_after_ns=LATER, max_age_ns=age)
+    same = [order for order in live if not order.cancel_asked]
+    for wanted in (targets, [Quote(each.asset, each.side, each.price, each.size) for each in same]):
+        if settled(QuoteSet("m", tuple(wanted)), live, MARKET, churn, LATER):
+            result = converge(approved(*wanted), live, MARKET, churn, LATER)
+            assert result == Convergence(kept=tuple(order.client_order_id for order in live))
+
+
+def test_two_orders_are_settled_in_whatever_order_they_were_placed() -> None:
+    wanted = QuoteSet("m", (bid(4800), offer(5200)))
+    live = [resting(1, bid(4800)), resting(2, offer(5200))]
+    assert settled(wanted, live, MARKET, FREE, LATER)
+    assert settled(wanted, live[::-1], MARKET, FREE, LATER)
+    assert not settled(wanted, [live[0], live[0]], MARKET, FREE, LATER)
+    assert not settled(wanted, [live[0], resting(2, offer(5200), cancel_asked=True)], MARKET, FREE, LATER)
 
 
 @given(TARGETS, LIVE, st.integers(1, 4), st.integers(0, 2))

@@ -3,9 +3,10 @@
 import pytest
 
 from execution.domain import postings
+from execution.domain.between import Between
 from execution.domain.commands import Fill, TradeStatus
 from execution.domain.drift import APART_NS, CASH, LAG_NS, Difference, DriftWatch
-from execution.domain.ledger import Between, Ledger
+from execution.domain.ledger import Ledger
 from execution.domain.reconcile import CorrectionKind
 from markets.domain.events import Side
 from markets.domain.market import Market

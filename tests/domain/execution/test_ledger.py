@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, combinations, permutations
 from random import Random
 
@@ -7,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution.domain import postings
+from execution.domain.between import Between
 from execution.domain.commands import Fill, TradeStatus
-from execution.domain.ledger import Between, Ledger, Pnl, fill_cash
+from execution.domain.ledger import Ledger, Pnl, fill_cash
 from execution.domain.postings import Posting, PostingKind, PostingLeg
 from markets.domain.events import Side
 from markets.domain.market import Market
@@ -64,6 +66,17 @@ def test_a_round_trip_realises_its_profit() -> None:
     made = ledger(fill("a", price=4000), fill("b", Side.SELL, 4500))
     assert made.pnl({}) == Pnl(realised=SHARE // 2)
     assert made.cash == START + SHARE // 2
+
+
+def test_what_is_held_is_told_anew_after_every_booking() -> None:
+    made = ledger(fill("a"))
+    before = made.inventory(MARKET)
+    assert made.inventory(MARKET) is before
+    made.apply(fill("b", status=MATCHED))
+    assert (made.inventory(MARKET).yes, made.inventory(MARKET).yes_sellable) == (20 * SHARE, 10 * SHARE)
+    made.apply(fill("b", status=FAILED))
+    assert made.inventory(MARKET) == before
+    assert made.inventory(replace(MARKET, yes="other")).yes == 0
 
 
 def test_selling_a_part_realises_against_the_average_cost() -> None:

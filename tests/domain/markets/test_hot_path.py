@@ -56,6 +56,7 @@ def all_of(books: BookSet, markets: tuple[Market, ...]) -> list[object]:
         assert book is not None
         state.append((books.trust(key), books.doubt(key), books.last_update_ns(key), books.last_proof_ns(key)))
         state.append((books.market(key), book.bids, book.asks, book.bid_top, book.ask_top, book.epoch))
+        state.append((book.best_bids(3), book.best_asks(3)))
     return state
 
 

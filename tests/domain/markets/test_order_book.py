@@ -92,3 +92,17 @@ def test_any_changes_leave_what_a_naive_book_holds(changes: list[tuple[bool, Sid
     assert book.best_ask == (live_asks[0] if live_asks else None)
     assert [price for price, _ in book.levels(Side.BUY, 99)] == live_bids
     assert [PRICE_ONE - price for price, _ in book.levels(Side.BUY, 99, False)] == live_asks
+
+
+FEW_PRICES = st.tuples(st.booleans(), st.sampled_from(Side), st.integers(1, 6), st.sampled_from([0, 0, 1, 5]))
+
+
+@given(st.lists(FEW_PRICES, max_size=60), st.integers(1, 7))
+def test_who_asks_after_every_change_sees_every_change(changes: list[tuple[bool, Side, int, int]], depth: int) -> None:
+    book = MarketBook(MARKET)
+    for at, (yes, side, price, size) in enumerate(changes):
+        if at % 10 == 9:
+            book.apply_snapshot(yes, [(price, size), (price + 1, 3)], [(price + 2, 4)])
+        book.apply_change(yes, side, price, size)
+        assert book.best_bids(depth) == tuple(sorted(book.bids.items(), reverse=True)[:depth])
+        assert book.best_asks(depth) == tuple(sorted(book.asks.items())[:depth])
