@@ -91,16 +91,20 @@ class Arbitrageur:
         if self._desk.busy(event_id, now_ns):
             return []
         books: Books = {
-            market.condition_id: (market, self._desk.view(market))
+            market.condition_id: (market, self._desk.legs.view(market))
             for member in self._events.get(event_id, ())
             if (market := state.market(member.condition_id)) is not None and state.trades(market.condition_id)
         }
         if not books or any(state.blotter.live(condition_id, Strategy.DUTCH_BOOK) for condition_id in books):
             return []  # legs on their way take depth that the books still show: look again when they have ended
-        found = dutch_book.scan(books, state.control.arb, Moment(self._watch.opened_ns(event_id), now_ns))
+        found = dutch_book.scan(books, state.control.arb, self._moment(event_id, books, now_ns))
         self._log.saw(event_id, found, now_ns)
         fresh = [basket for basket in found.baskets if not self._desk.was_taken(basket.plan_id)]
         return self._take(fresh[0], books, now_ns) if fresh else []
+
+    def _moment(self, event_id: str, books: Books, now_ns: Nanos) -> Moment:
+        free = self._desk.legs.free(market for market, _ in books.values())
+        return Moment(self._watch.opened_ns(event_id), now_ns, free=free)
 
     def _take(self, basket: Basket, books: Books, now_ns: Nanos) -> list[Command]:
         """The best basket, or the largest part of it that the caps allow."""
@@ -121,7 +125,7 @@ class Arbitrageur:
             return basket
         state = self._state
         best, low, high = basket, 0, basket.size
-        at = Moment(basket.since_ns, now_ns)
+        at = self._moment(basket.event_id, books, now_ns)
         for _ in range(CAP_STEPS):
             middle = (low + high) // 2
             found = dutch_book.scan(books, replace(state.control.arb, max_size=middle), at)
@@ -136,5 +140,5 @@ class Arbitrageur:
         return best
 
     def _capped(self, basket: Basket, markets: dict[ConditionId, Market], now_ns: Nanos) -> bool:
-        verdict = self._desk.judge(basket, markets, now_ns)
+        verdict = self._desk.legs.judge(basket, markets, now_ns)
         return isinstance(verdict, Refused) and any(code.value.endswith("_cap") for code in verdict.codes)

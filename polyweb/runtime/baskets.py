@@ -11,7 +11,7 @@ from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, Cash, ConditionId, Nanos, Size
 from strategies.domain.arb_params import ArbParams
-from strategies.domain.basket_stages import BasketMoved, Stage
+from strategies.domain.basket_stages import ENDS, BasketMoved, Stage
 from strategies.domain.intents import Basket, Leg
 from strategies.domain.routes import EDGE_ONE
 
@@ -51,7 +51,9 @@ class Working:
         self.fills.setdefault(key, (self.orders[fill.client_order_id], shares, fill.fee - fill_cash(fill)))
 
     def filled(self, leg: int) -> Size:
-        return sum(size for number, size, _ in self.fills.values() if number == leg)
+        """Shares a leg has traded its own way: bought, or sold by one that sells."""
+        came_in = sum(size for number, size, _ in self.fills.values() if number == leg)
+        return came_in if self.basket.legs[leg].side is Side.BUY else -came_in
 
     def paid(self, leg: int) -> Cash:
         return sum(cash for number, _, cash in self.fills.values() if number == leg)
@@ -65,9 +67,22 @@ class Working:
         return sum(cash for _, _, cash in self.fills.values())
 
     @property
+    def sells(self) -> bool:
+        return self.basket.legs[0].side is Side.SELL
+
+    @property
     def profit(self) -> Cash:
-        """What the matched sets will have earned: everything paid against everything they pay."""
-        return self.basket.payout * min(self.sizes) // EDGE_ONE - self.cash
+        """What the matched sets will have earned: everything paid against everything they pay. A set that is sold
+        counts as gone with the first of its shares.
+        """
+        sets = max(self.sizes) if self.sells else min(self.sizes)
+        return self.basket.payout * sets // EDGE_ONE - self.cash
+
+    def claims(self, leg: int) -> Size:
+        """Shares of a leg nobody else may sell: what was bought for the set, or is still to be sold as part of one."""
+        if not self.sells:
+            return self.filled(leg)
+        return 0 if self.stage in ENDS else self.basket.legs[leg].size - self.filled(leg)
 
     def moved(self, stage: Stage, at_ns: Nanos, detail: str) -> BasketMoved:
         self.stage = stage

@@ -211,7 +211,7 @@ class TradingState:
         held = self.inventory(market)
         if not self.sets:
             return held
-        yes, no = self._in_sets(market.yes), self._in_sets(market.no)
+        yes, no = self.in_sets(market.yes), self.in_sets(market.no)
         if not yes and not no:
             return held
         left_yes, left_no = max(0, held.yes - yes), max(0, held.no - no)
@@ -224,7 +224,8 @@ class TradingState:
             held.no_cost * left_no // held.no if held.no else held.no_cost,
         )
 
-    def _in_sets(self, asset: AssetId) -> Size:
+    def in_sets(self, asset: AssetId) -> Size:
+        """Shares that baskets have claimed."""
         plans = self.sets.get(asset)
         return sum(plans.values()) if plans else 0
 

@@ -111,11 +111,12 @@ def _worthwhile(seen: Opportunity, params: ArbParams) -> list[_Depth]:
     left = [ladder[0][1] for ladder in ladders]
     costs = [_cost(offer, ladder[0][0]) for offer, ladder in zip(seen.offers, ladders, strict=True)]
     cash = params.max_cost * EDGE_ONE
+    most = params.max_size if seen.most is None else min(params.max_size, seen.most)
     depths: list[_Depth] = []
     taken = 0
-    while taken < params.max_size and seen.payout - sum(costs) >= enough:
+    while taken < most and seen.payout - sum(costs) >= enough:
         capital = max(sum(costs), -seen.payout)
-        step = min(min(left), params.max_size - taken, cash // capital)
+        step = min(min(left), most - taken, cash // capital)
         if not step:
             return depths
         taken += step

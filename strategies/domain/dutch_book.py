@@ -20,7 +20,7 @@ class Scan(msgspec.Struct, frozen=True, gc=False):
 
 
 NOTHING = Scan((), ())
-# Of two routes that earn the same the one named first wins: it needs less from the chain.
+# Of two routes that earn the same the one named first wins: it needs less cash and less from the chain.
 _RANK = {route: rank for rank, route in enumerate(Route)}
 NOW_AND_HERE = Moment()
 

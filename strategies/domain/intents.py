@@ -75,6 +75,8 @@ class QuoteSet(msgspec.Struct, frozen=True, gc=False):
 class Route(StrEnum):
     """How a full set turns into cash."""
 
+    SELL_BOTH_HELD = "sell YES and NO that are held"
+    SELL_ALL_YES_HELD = "sell every YES that is held"
     BUY_BOTH_AND_MERGE = "buy YES and NO, merge"
     BUY_BOTH_AND_HOLD = "buy YES and NO, hold to resolution"
     SPLIT_AND_SELL_BOTH = "split, sell YES and NO"

@@ -1,8 +1,8 @@
 """A basket that did not fill whole: complete it, undo it, or keep what there is, whichever costs least.
 
 Law: every choice is a comparison of worst figures in cash, made on the books as they are now, and says them. What
-would lose more than allowed is nobody's choice but the operator's. Only baskets that buy are judged here: what is sold
-was split before, and is kept when it does not sell.
+would lose more than allowed is nobody's choice but the operator's. A basket that sells is the mirror of one that buys:
+it is completed by selling the rest, undone by buying back what was sold, and what it keeps is what did not sell.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,8 @@ class Choice(StrEnum):
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
-    """One leg as it stands: shares bought, what they cost with fees, and the token's book without our own orders.
+    """One leg as it stands: shares traded, what they cost with fees (below zero for a sale), and the token's book
+    without our own orders.
 
     `free` is how many of its shares may be sold now: settled, and claimed by nobody else.
     """
@@ -65,8 +66,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
         return bid + (self.asks[0][0] if self.asks else bid)
 
     def at_stake(self, spare: Size) -> Cash:
-        """What so many of its shares cost or are worth, whichever is more."""
-        cost = self.paid * spare // self.filled if self.filled else 0
+        """What so many of its shares cost, brought, or are worth, whichever is more."""
+        cost = abs(self.paid) * spare // self.filled if self.filled else 0
         return max(cost, self.mark * spare // (2 * PRICE_ONE))
 
 
@@ -88,74 +89,111 @@ class _Way(msgspec.Struct, frozen=True, gc=False):
     why_not: str = ""
 
 
+class _Even(msgspec.Struct, frozen=True, gc=False):
+    """What the legs have in common: the least and the most any of them traded, and which of both is the matched part.
+
+    Of sets that are bought the matched part is what every leg has; of sets that are sold each one counts that any leg
+    has sold a share of, as it is a set no more.
+    """
+
+    side: Side
+    least: Size
+    most: Size
+    matched: Size
+
+    def spare(self, each: Standing) -> Size:
+        """Shares of a leg that no other leg matches: bought too many, or not sold."""
+        return each.filled - self.matched if self.side is Side.BUY else self.matched - each.filled
+
+
 def judge(basket: Basket, standing: Sequence[Standing], params: ArbParams, *, may_complete: bool = True) -> Verdict:
-    """Compare all ways out. Raises ValueError for a basket with a leg that sells."""
-    if any(leg.side is Side.SELL for leg in basket.legs):
-        raise ValueError(f"plan {basket.plan_id}: a basket that sells keeps what it could not sell")
-    sizes = [each.filled for each in standing]
-    least, most = min(sizes), max(sizes)
+    """Compare all ways out. Raises ValueError for a basket that buys and sells."""
+    sides = {leg.side for leg in basket.legs}
+    if len(sides) > 1:
+        raise ValueError(f"plan {basket.plan_id}: its legs must all buy or all sell")
+    side = sides.pop()
+    least, most = min(each.filled for each in standing), max(each.filled for each in standing)
+    even = _Even(side, least, most, least if side is Side.BUY else most)
     paid = sum(each.paid for each in standing)
-    earned = basket.payout * least // EDGE_ONE - paid
+    earned = basket.payout * even.matched // EDGE_ONE - paid
     if not most:
         return Verdict(Choice.NOTHING, 0, "no leg filled")
-    at_stake = sum(each.at_stake(each.filled - least) for each in standing)
+    at_stake = sum(_stake(each, leg, even) for each, leg in zip(standing, basket.legs, strict=True))
     if at_stake <= DUST:
-        return Verdict(Choice.WHOLE if least else Choice.NOTHING, earned, f"{size_text(least)} sets")
+        return Verdict(Choice.WHOLE if even.matched else Choice.NOTHING, earned, f"{size_text(even.matched)} sets")
     ways = (
-        _complete(basket, standing, most, paid) if may_complete else _Way(Choice.COMPLETE, 0, None, "terms changed"),
-        _unwind(standing, least, earned),
-        _hold(standing, least, at_stake, earned, params),
+        _complete(basket, standing, even, paid) if may_complete else _Way(Choice.COMPLETE, 0, None, "terms changed"),
+        _unwind(basket, standing, even, paid),
+        _hold(standing, even, at_stake, earned, params),
     )
-    return _best(ways, standing, least, params)
+    return _best(ways, standing, params)
 
 
-def _best(ways: Sequence[_Way], standing: Sequence[Standing], least: Size, params: ArbParams) -> Verdict:
+def _stake(each: Standing, leg: Leg, even: _Even) -> Cash:
+    """What is not matched; of what a leg should have sold at least what the plan took it to be worth."""
+    spare = even.spare(each)
+    if even.side is Side.BUY:
+        return each.at_stake(spare)
+    return max(each.mark * spare // (2 * PRICE_ONE), cash_floor(leg.price, spare))
+
+
+def _best(ways: Sequence[_Way], standing: Sequence[Standing], params: ArbParams) -> Verdict:
     told = "; ".join(f"{way.choice.value}: {way.why_not or cash_text(way.profit)}" for way in ways)
     possible = [way for way in ways if way.legs is not None and way.profit >= -params.max_loss]
     if not possible:
         return Verdict(Choice.STUCK, 0, told)
     best = max(possible, key=lambda way: way.profit)
-    if best.choice is Choice.UNWIND and any(each.free < each.filled - least for each in standing):
+    sold = {leg.asset: leg.size for leg in best.legs or () if leg.side is Side.SELL}
+    if any(each.free < sold.get(each.market.asset(each.yes), 0) for each in standing):
         return Verdict(Choice.WAIT, best.profit, told)
     return Verdict(best.choice, best.profit, told, best.legs or ())
 
 
-def _complete(basket: Basket, standing: Sequence[Standing], most: Size, paid: Cash) -> _Way:
-    """Buy what is missing: what it costs now against the sets it makes whole."""
+def _complete(basket: Basket, standing: Sequence[Standing], even: _Even, paid: Cash) -> _Way:
+    """Trade what is missing: what it costs or brings now against the sets it makes whole."""
+    buys = even.side is Side.BUY
     legs: list[Leg] = []
     after: list[Size] = []
     for each in standing:
-        missing = floor_to_step(most - each.filled, SIZE_STEP)
+        missing = floor_to_step(even.most - each.filled, SIZE_STEP)
         after.append(each.filled + missing)
         if missing <= SIZE_ONE:  # worth a pUSD at most, whatever the price
             after[-1] = each.filled
             continue
-        leg = _trade(each, Side.BUY, each.asks, missing)
+        leg = _trade(each, even.side, each.asks if buys else each.bids, missing)
         if leg is None:
-            return _Way(Choice.COMPLETE, 0, None, f"{size_text(missing)} of {each.market.question} cannot be bought")
+            verb = "bought" if buys else "sold"
+            return _Way(Choice.COMPLETE, 0, None, f"{size_text(missing)} of {each.market.question} cannot be {verb}")
         legs.append(leg)
     cost = sum(leg.cost + leg.fee for leg in legs)
-    return _Way(Choice.COMPLETE, basket.payout * min(after) // EDGE_ONE - paid - cost, tuple(legs))
+    sets = min(after) if buys else max(after)
+    return _Way(Choice.COMPLETE, basket.payout * sets // EDGE_ONE - paid - cost, tuple(legs))
 
 
-def _unwind(standing: Sequence[Standing], least: Size, earned: Cash) -> _Way:
-    """Sell what no other leg matches."""
+def _unwind(basket: Basket, standing: Sequence[Standing], even: _Even, paid: Cash) -> _Way:
+    """Sell what no other leg matches, or buy back what was sold without the others: the sets are whole again."""
+    buys = even.side is Side.BUY
     legs: list[Leg] = []
+    short: Size = 0
     for each in standing:
-        spare = floor_to_step(each.filled - least, SIZE_STEP)
-        if each.at_stake(spare) <= DUST:
+        over = floor_to_step(each.filled - even.least, SIZE_STEP)
+        if each.at_stake(over) <= DUST:
+            short = max(short, over)
             continue
-        leg = _trade(each, Side.SELL, each.bids, spare)
+        leg = _trade(each, Side.SELL if buys else Side.BUY, each.bids if buys else each.asks, over)
         if leg is None:
-            return _Way(Choice.UNWIND, 0, None, f"{size_text(spare)} of {each.market.question} cannot be sold")
+            verb = "sold" if buys else "bought back"
+            return _Way(Choice.UNWIND, 0, None, f"{size_text(over)} of {each.market.question} cannot be {verb}")
         legs.append(leg)
-    return _Way(Choice.UNWIND, earned - sum(leg.cost + leg.fee for leg in legs), tuple(legs))
+    sets = even.least if buys else even.least + short
+    profit = basket.payout * sets // EDGE_ONE - paid - sum(leg.cost + leg.fee for leg in legs)
+    return _Way(Choice.UNWIND, profit, tuple(legs))
 
 
-def _hold(standing: Sequence[Standing], least: Size, at_stake: Cash, earned: Cash, params: ArbParams) -> _Way:
+def _hold(standing: Sequence[Standing], even: _Even, at_stake: Cash, earned: Cash, params: ArbParams) -> _Way:
     if at_stake > params.max_held:
         return _Way(Choice.HOLD, 0, None, f"{cash_text(at_stake)} at stake, most {cash_text(params.max_held)}")
-    worth = sum(each.mark * (each.filled - least) for each in standing) // (2 * PRICE_ONE)
+    worth = sum(each.mark * even.spare(each) for each in standing) // (2 * PRICE_ONE)
     return _Way(Choice.HOLD, earned + worth, ())
 
 
@@ -177,11 +215,14 @@ def _trade(each: Standing, side: Side, levels: Sequence[Level], size: Size) -> L
 
 
 def still_pays(basket: Basket, price: Price, others: Sequence[Standing], size: Size, params: ArbParams) -> bool:
-    """Whether `size` sets would earn the margin if one leg filled at `price` and the others were bought now."""
-    legs = [_trade(each, Side.BUY, each.asks, size) for each in others]
+    """Whether `size` sets would earn the margin if one leg filled at `price` and the others were traded now."""
+    side = basket.legs[0].side
+    buys = side is Side.BUY
+    legs = [_trade(each, side, each.asks if buys else each.bids, size) for each in others]
     if any(leg is None for leg in legs):
         return False
-    cost = cash_ceil(price, size) + sum(leg.cost + leg.fee for leg in legs if leg is not None)
+    cost = cash_ceil(price, size) if buys else -cash_floor(price, size)
+    cost += sum(leg.cost + leg.fee for leg in legs if leg is not None)
     edge = basket.payout * size // EDGE_ONE - cost
     return edge > 0 and edge * PRICE_ONE >= params.min_edge * size
 

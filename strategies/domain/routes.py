@@ -10,7 +10,17 @@ import msgspec
 
 from markets.domain.events import Level, Side
 from markets.domain.market import Generation, Market
-from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, PRICE_ONE, Cash, ConditionId, Nanos, complement
+from markets.domain.units import (
+    NANOS_PER_MILLI,
+    NANOS_PER_SECOND,
+    PRICE_ONE,
+    AssetId,
+    Cash,
+    ConditionId,
+    Nanos,
+    Size,
+    complement,
+)
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.completeness import Refusal, is_complete_set, not_a_set, unfit
 from strategies.domain.inputs import BookView
@@ -28,6 +38,10 @@ DAYS_A_YEAR = 365
 
 Steps = tuple[tuple[Conversion, tuple[ConditionId, ...]], ...]
 
+_OF_ONE_MARKET = frozenset(
+    {Route.BUY_BOTH_AND_MERGE, Route.BUY_BOTH_AND_HOLD, Route.SELL_BOTH_HELD, Route.SPLIT_AND_SELL_BOTH}
+)
+
 
 class Offer(msgspec.Struct, frozen=True, gc=False):
     """What one leg trades against: `levels` in the token's own price, best first; asks for a BUY, bids for a SELL."""
@@ -41,7 +55,8 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
 class Opportunity(msgspec.Struct, frozen=True, gc=False):
     """A full set on offer. `payout` is what one set becomes, in 1e-12 pUSD, `gross` the same in prices before costs;
     both are below zero for sets that are sold. `fixed` is paid once per plan. `since_ns`, when the gap opened, is part
-    of the plan's identity: the same gap seen again another day is another plan.
+    of the plan's identity: the same gap seen again another day is another plan. `most` is how many sets are there to
+    be sold, None where they are bought or split.
     """
 
     event_id: str
@@ -54,20 +69,23 @@ class Opportunity(msgspec.Struct, frozen=True, gc=False):
     refusal: Refusal | None = None
     before: Steps = ()
     after: Steps = ()
+    most: Size | None = None
 
     @property
     def target(self) -> ConditionId:
         """The market meant, "" when it is the whole event."""
-        single = self.route in (Route.BUY_BOTH_AND_MERGE, Route.BUY_BOTH_AND_HOLD, Route.SPLIT_AND_SELL_BOTH)
-        return self.offers[0].market.condition_id if single else ""
+        return self.offers[0].market.condition_id if self.route in _OF_ONE_MARKET else ""
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
-    """When the gap opened, what time it is, and whether shares can be split, merged and converted here."""
+    """When the gap opened, what time it is, whether shares can be split, merged and converted here, and which shares
+    lie here settled and claimed by nobody: sets of those are sold without asking the chain.
+    """
 
     since_ns: Nanos = 0
     now_ns: Nanos = 0
     chain: bool = False
+    free: Mapping[AssetId, Size] = msgspec.field(default_factory=dict)
 
 
 def opportunities(event_id: str, books: Sequence[Seen], params: ArbParams, at: Moment) -> Iterable[Opportunity]:
@@ -122,6 +140,7 @@ def _pair(event_id: str, seen: Seen, params: ArbParams, at: Moment) -> Iterable[
         payout, late = _held(EDGE_ONE, [market], params, at)
         yield Opportunity(event_id, Route.BUY_BOTH_AND_HOLD, offers, payout, at.since_ns, PRICE_ONE, 0, refusal or late)
     sales = (Offer(market, True, view.bids, Side.SELL), Offer(market, False, _mirrored(view.asks), Side.SELL))
+    yield from _held_sets(event_id, Route.SELL_BOTH_HELD, sales, at, refusal)
     yield Opportunity(
         event_id, Route.SPLIT_AND_SELL_BOTH, sales, -EDGE_ONE, at.since_ns, -PRICE_ONE, params.conversion_cost,
         refusal or _without_chain(at), before=((Conversion.SPLIT, name),),
@@ -177,6 +196,7 @@ def _sell_every_yes(
     if any(market.generation is Generation.V2 for market, _ in members):
         before, cost = ((Conversion.SPLIT_EVENT, names),), EDGE_ONE
     sales = tuple(Offer(market, True, view.bids, Side.SELL) for market, view in members if view.bids)
+    yield from _held_sets(event_id, Route.SELL_ALL_YES_HELD, sales, at, refusal)
     yield Opportunity(
         event_id, Route.SPLIT_AND_SELL_ALL_YES, sales, -cost, at.since_ns, -PRICE_ONE,
         params.conversion_cost * len(before), refusal or _without_chain(at), before=before,
@@ -186,6 +206,15 @@ def _sell_every_yes(
 def _convert_fee(markets: Sequence[Market], params: ArbParams) -> int:
     """What the adapter keeps, in basis points: as the venue tells it, and never less than the operator expects."""
     return max(params.convert_fee_bps, *(market.convert_fee_bps for market in markets))
+
+
+def _held_sets(
+    event_id: str, route: Route, sales: tuple[Offer, ...], at: Moment, refusal: Refusal | None
+) -> Iterable[Opportunity]:
+    """Sets that lie here are worth no more than the pUSD each of them pays, so selling one dearer needs no split."""
+    most = min((at.free.get(offer.market.asset(offer.yes), 0) for offer in sales), default=0)
+    if most > 0:
+        yield Opportunity(event_id, route, sales, -EDGE_ONE, at.since_ns, -PRICE_ONE, 0, refusal, most=most)
 
 
 def _without_chain(at: Moment) -> Refusal | None:

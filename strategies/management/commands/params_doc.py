@@ -73,8 +73,9 @@ enough, which expects rather too little for us.
 ## Dutch book
 
 It trades full sets that cost less than they pay: YES and NO of one market, or one side of every market of a complete
-neg-risk event. Never Other or a placeholder, never an augmented event, never a market that holds takers back, is
-disputed or whose rules wait for approval. One setting for everything, off until you turn it on.
+neg-risk event. It sells sets that lie in stock when the bids pay more than they are worth. Never Other or a
+placeholder, never an augmented event, never a market that holds takers back, is disputed or whose rules
+wait for approval. One setting for everything, off until you turn it on.
 """
 
 AFTER_ARB = """\

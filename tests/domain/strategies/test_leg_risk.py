@@ -92,10 +92,10 @@ def test_a_difference_worth_less_than_the_venues_least_order_is_none() -> None:
     assert judge(BASKET, [leg(0, 100), leg(1, 100), almost], BOLD).choice is Choice.WHOLE
 
 
-def test_a_basket_that_sells_is_not_judged_here() -> None:
-    sold = Basket("p", "ev", BASKET.route, SHARES, (Leg("m0", "m0-yes", Side.SELL, 3000, SHARES, 0, 0),), 0)
-    with pytest.raises(ValueError, match="keeps what it could not sell"):
-        judge(sold, [leg(0, 1)], BOLD)
+def test_a_basket_that_buys_and_sells_is_not_judged() -> None:
+    legs = (Leg("m0", "m0-yes", Side.SELL, 3000, SHARES, 0, 0), Leg("m1", "m1-yes", Side.BUY, 3000, SHARES, 0, 0))
+    with pytest.raises(ValueError, match="all buy or all sell"):
+        judge(Basket("p", "ev", BASKET.route, SHARES, legs, 0), [leg(0, 1), leg(1, 1)], BOLD)
 
 
 def test_a_first_leg_goes_on_resting_while_the_others_still_make_it_pay() -> None:
