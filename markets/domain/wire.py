@@ -72,6 +72,13 @@ class LeanChanges(msgspec.Struct, gc=False):
     price_changes: list[LeanChange]
 
 
+class LeanPair(msgspec.Struct, gc=False):
+    """LeanChanges with exactly two: one change as both tokens say it."""
+
+    timestamp: Stamp
+    price_changes: tuple[LeanChange, LeanChange]
+
+
 class OldChange(msgspec.Struct, gc=False):
     price: str
     size: str
@@ -157,6 +164,7 @@ read_side = msgspec.json.Decoder(list[WireLevel]).decode
 read_levels = msgspec.json.Decoder(WireLevels).decode
 read_changes = msgspec.json.Decoder(WireChanges, strict=False).decode
 read_lean_changes = msgspec.json.Decoder(LeanChanges, strict=False).decode
+read_lean_pair = msgspec.json.Decoder(LeanPair, strict=False).decode
 read_old_changes = msgspec.json.Decoder(OldChanges, strict=False).decode
 read_oldest_change = msgspec.json.Decoder(OldestChange, strict=False).decode
 read_tick = msgspec.json.Decoder(WireTick, strict=False).decode

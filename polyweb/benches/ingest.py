@@ -8,8 +8,9 @@ set on; the one with trades stands beside it. Each figure is the sum over slices
 rounds, so that a moment in which the machine was elsewhere spoils one slice of one round.
 
 Measured are a bare `msgspec.json.decode` of the same bytes, the books with every check of every message (the headline;
-that includes the hash of every snapshot, which the live engine checks too), the same without any hash, and the
-headline with the sampled hashes of price changes on top.
+that includes the hash of every snapshot, which the live engine checks too), the same without any hash, the headline
+with the sampled hashes of price changes on top, and the headline with every frame handed in by itself. All others are
+handed in as a busy engine does it: whatever arrived between two looks at the clock is one run.
 """
 
 import gc
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -38,8 +39,11 @@ from polyweb.benches.calm import QUOTES, TRADES, calm_day
 
 NEVER_SAMPLED = 1 << 29
 LEAST_MESSAGES = 10_000
-SLICE = 5_000  # messages that are timed in one piece
+SLICE = 5_000  # messages that are timed in one piece, or a few more
 PAUSE_NS = 250_000_000  # the engine lets time pass four times a second; so does the bench
+
+Run: TypeAlias = Sequence[Frame]
+Read: TypeAlias = Callable[[Sequence[Run]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Times:
     unhashed: float
     checked: float
     sampled: float
+    alone: float
 
     @property
     def snapshot_hash(self) -> float:
@@ -78,7 +83,7 @@ class Measured:
 
 
 class Reader:
-    """Books that read a recording, slice after slice, and let time pass as the engine does."""
+    """Books that read a recording, run after run, and let time pass between two runs as the engine does."""
 
     def __init__(self, markets: Sequence[Market], hash_every: int) -> None:
         # Sweep and silence watch ask for hashes too; what they cost belongs to the sampled share.
@@ -88,21 +93,29 @@ class Reader:
         )
         for market in markets:
             self.books.track(market)
-        self._next_ns = 0
 
-    def read(self, frames: Sequence[Frame]) -> None:
-        books, apply, next_ns = self.books, self.books.apply_frame, self._next_ns
-        for frame in frames:
-            now_ns = frame.received_ns
-            if now_ns >= next_ns:
-                books.settle(now_ns)
-                books.drain_dirty()
-                next_ns = now_ns + PAUSE_NS
-            try:
-                apply(frame.data, now_ns)
-            except MalformedFrame:
-                continue
-        self._next_ns = next_ns
+    def read(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._pause(run)
+            waiting = iter(run)
+            while (frame := self.books.take_plain(waiting)) is not None:
+                self._apply(frame)
+
+    def read_alone(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._pause(run)
+            for frame in run:
+                self._apply(frame)
+
+    def _pause(self, run: Run) -> None:
+        self.books.settle(run[0].received_ns)
+        self.books.drain_dirty()
+
+    def _apply(self, frame: Frame) -> None:
+        try:
+            self.books.apply_frame(frame.data, frame.received_ns)
+        except MalformedFrame:
+            return
 
 
 class Ingest:
@@ -158,13 +171,14 @@ def _measured(recorded: Recorded, rounds: int, hash_every: int) -> Measured:
 
 
 def _times(frames: Sequence[Frame], markets: Sequence[Market], rounds: int, hash_every: int) -> Times:
-    readers: dict[str, Callable[[], Callable[[Sequence[Frame]], None]]] = {
+    readers: dict[str, Callable[[], Read]] = {
         "bare": lambda: _decode_bare,
         "unhashed": lambda: Reader(markets, 0).read,
         "checked": lambda: Reader(markets, NEVER_SAMPLED).read,
         "sampled": lambda: Reader(markets, hash_every).read,
+        "alone": lambda: Reader(markets, NEVER_SAMPLED).read_alone,
     }
-    slices = [frames[begin : begin + SLICE] for begin in range(0, len(frames), SLICE)]
+    slices = _slices(_runs(frames))
     again = max(1, LEAST_MESSAGES // len(frames))  # a short recording is read over and over, by new books each time
     laps: dict[str, list[list[int]]] = {name: [] for name in readers}
     gc.collect()
@@ -181,28 +195,52 @@ def _times(frames: Sequence[Frame], markets: Sequence[Market], rounds: int, hash
     return Times(**{name: sum(map(median, zip(*taken, strict=True))) / messages / 1e3 for name, taken in laps.items()})
 
 
-def _laps(
-    reader: Callable[[], Callable[[Sequence[Frame]], None]], slices: Sequence[Sequence[Frame]], again: int
-) -> list[int]:
+def _runs(frames: Sequence[Frame]) -> list[Run]:
+    """Cut where the engine would look at the clock."""
+    runs: list[list[Frame]] = []
+    pause_ns = 0
+    for frame in frames:
+        if not runs or frame.received_ns >= pause_ns:
+            runs.append([])
+            pause_ns = frame.received_ns + PAUSE_NS
+        runs[-1].append(frame)
+    return list(runs)
+
+
+def _slices(runs: Sequence[Run]) -> list[list[Run]]:
+    """Neighbouring runs, together as long as a slice is."""
+    slices: list[list[Run]] = []
+    length = SLICE
+    for run in runs:
+        if length >= SLICE:
+            slices.append([])
+            length = 0
+        slices[-1].append(run)
+        length += len(run)
+    return slices
+
+
+def _laps(reader: Callable[[], Read], slices: Sequence[Sequence[Run]], again: int) -> list[int]:
     """Nanoseconds of processor time for each slice."""
     laps = [0] * len(slices)
     for _ in range(again):
         read = reader()
-        for place, frames in enumerate(slices):
+        for place, runs in enumerate(slices):
             began = time.thread_time_ns()
-            read(frames)
+            read(runs)
             laps[place] += time.thread_time_ns() - began
     return laps
 
 
-def _decode_bare(frames: Sequence[Frame]) -> None:
+def _decode_bare(runs: Sequence[Run]) -> None:
     """What any reader of JSON pays: dicts and lists of texts. Frames that are no JSON cost their refusal."""
     read = msgspec.json.decode
-    for frame in frames:
-        try:
-            read(frame.data)
-        except msgspec.DecodeError:
-            continue
+    for run in runs:
+        for frame in run:
+            try:
+                read(frame.data)
+            except msgspec.DecodeError:
+                continue
 
 
 def _mb_per_1000_books(frames: Sequence[Frame], markets: Sequence[Market]) -> float:
@@ -211,7 +249,7 @@ def _mb_per_1000_books(frames: Sequence[Frame], markets: Sequence[Market]) -> fl
     try:
         before = tracemalloc.get_traced_memory()[0]
         reader = Reader(markets, 0)
-        reader.read(frames)
+        reader.read(_runs(frames))
         reader.books.drain_dirty()
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
@@ -257,6 +295,10 @@ def _figures(one: Measured, every: int) -> dict[str, object]:
             "share": round(times.sampled_hash / times.sampled, 3),
         },
         "all_us_per_message": round(times.sampled, 3),
+        "one_by_one": {
+            "us_per_message": round(times.alone, 3),
+            "ratio_to_bare_decode": round(times.alone / times.bare, 2),
+        },
         "mb_per_1000_books": round(one.mb_per_1000_books, 2),
     }
 
@@ -273,6 +315,7 @@ def _lines(one: Measured, every: int) -> list[tuple[str, str]]:
         ("hash of every snapshot", f"{times.snapshot_hash:.2f} us/message of the first line"),
         ("sampled hash and sweep", f"{times.sampled_hash:.2f} us/message more at one in {every}"),
         ("all of it", f"{times.sampled:.2f} us/message"),
+        ("each frame by itself", f"{times.alone:.2f} us/message, ratio {times.alone / times.bare:.2f}"),
         ("memory", f"{one.mb_per_1000_books:.1f} MB per 1 000 books"),
         ("", ""),
     ]

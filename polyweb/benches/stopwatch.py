@@ -5,7 +5,7 @@ figure is taken out of it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from execution.domain.commands import Command, Place
@@ -30,10 +30,11 @@ class Stopwatch:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trader, name)
 
-    def apply(self, item: Item) -> None:
+    def apply_all(self, items: Sequence[Item]) -> None:
+        """What else waits in a turn with frames, a tick or an answer, is counted with them."""
         began = time.perf_counter_ns()
-        self._trader.apply(item)
-        if isinstance(item, Frame):
+        self._trader.apply_all(items)
+        if any(isinstance(item, Frame) for item in items):
             self._apply_ns += time.perf_counter_ns() - began
 
     def decide(self, now_ns: Nanos) -> list[Command]:

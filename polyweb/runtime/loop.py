@@ -143,14 +143,13 @@ class Turns:
         started = time.perf_counter_ns()
         now_ns = self._now_ns()
         self._on_turn(now_ns)
-        for _ in range(min(len(self._items), ITEMS_PER_TURN)):
-            self._fold(self._items.popleft(), now_ns)
+        self._fold([self._items.popleft() for _ in range(min(len(self._items), ITEMS_PER_TURN))], now_ns)
         if not self._items:
             self._wake.clear()
             self._look_at = COALESCE_AT
         if now_ns - self._ticked_ns >= TICK_S * 1e9:
             self._ticked_ns = now_ns
-            self._fold(Tick(now_ns), now_ns)
+            self._fold([Tick(now_ns)], now_ns)
         if not self._closed:
             self._carry(self.trader.decide(now_ns), now_ns)
         self._durations.append(time.perf_counter_ns() - started)
@@ -163,16 +162,18 @@ class Turns:
         """Fold in everything that waits and pass on the last facts."""
         now_ns = self._now_ns()
         while self._items:
-            self._fold(self._items.popleft(), now_ns)
+            self._fold([self._items.popleft()], now_ns)
         self._on_facts(self.trader.drain_facts())
 
-    def _fold(self, item: Item, now_ns: Nanos) -> None:
+    def _fold(self, items: Sequence[Item], now_ns: Nanos) -> None:
+        """Written down first, all of it, so that a replay meets whatever the trader met."""
         if self._log is not None:
-            if isinstance(item, Frame):
-                self._log.frame(item)
-            else:
-                self._log.item(item, now_ns)
-        self.trader.apply(item)
+            for item in items:
+                if isinstance(item, Frame):
+                    self._log.frame(item)
+                else:
+                    self._log.item(item, now_ns)
+        self.trader.apply_all(items)
 
     def _carry(self, commands: list[Command], now_ns: Nanos) -> None:
         if self._log is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from markets.domain.books import BookSet
 from markets.domain.decode import MalformedFrame, decode
-from markets.domain.events import Side
+from markets.domain.events import Frame, Side
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.units import complement, price_text
@@ -48,6 +48,15 @@ def by_frame(books: BookSet, data: bytes, received_ns: int) -> bool:
     return True
 
 
+def by_runs(books: BookSet, run: list[Frame]) -> list[bool]:
+    """Which frames of the run could be read; those the shortest way gives back go the way of single frames."""
+    waiting, refused = iter(run), set()
+    while (frame := books.take_plain(waiting)) is not None:
+        if not by_frame(books, frame.data, frame.received_ns):
+            refused.add(id(frame))
+    return [id(frame) not in refused for frame in run]
+
+
 def all_of(books: BookSet, markets: tuple[Market, ...]) -> list[object]:
     """Everything that can be asked, but for the fields noted by name, which only frames have."""
     state: list[object] = [asdict(books.counters) | {"unknown_fields": {}}, books.drain_dirty(), books.drain_resyncs()]
@@ -61,22 +70,34 @@ def all_of(books: BookSet, markets: tuple[Market, ...]) -> list[object]:
 
 
 def assert_same(frames: list[bytes], markets: tuple[Market, ...], hash_every: int) -> BookSet:
-    short, long = BookSet(hash_every=hash_every), BookSet(hash_every=hash_every)
-    for books in (short, long):
+    short, long, runs = ways = [BookSet(hash_every=hash_every) for _ in range(3)]
+    for books in ways:
         for market in markets:
             books.track(market)
+    run: list[Frame] = []
+    read: list[bool] = []
     for place, data in enumerate(frames):
         now_ns = place * 50_000_000
-        assert by_frame(short, data, now_ns) == by_events(long, data, now_ns)
-        if place % 40 == 39:
-            short.settle(now_ns)
-            long.settle(now_ns)
-        if place % 7 == 0 or place == len(frames) - 1:
-            assert all_of(short, markets) == all_of(long, markets), place
-    short.flush()
-    long.flush()
-    assert all_of(short, markets) == all_of(long, markets)
-    return short
+        run.append(Frame(now_ns, 0, data))
+        read.append(by_events(long, data, now_ns))
+        assert by_frame(short, data, now_ns) == read[-1]
+        ends, pauses = place % 7 == 0 or place == len(frames) - 1, place % 40 == 39
+        if ends or pauses:
+            assert by_runs(runs, run) == read
+            run, read = [], []
+        if pauses:
+            for books in ways:
+                books.settle(now_ns)
+        if ends:
+            known = all_of(long, markets)
+            assert all_of(short, markets) == known, place
+            assert all_of(runs, markets) == known, place
+    for books in ways:
+        books.flush()
+    known = all_of(long, markets)
+    assert all_of(short, markets) == known
+    assert all_of(runs, markets) == known
+    return runs
 
 
 ENTRY = st.fixed_dictionaries(
@@ -155,6 +176,34 @@ def test_the_short_way_is_taken_by_what_it_was_made_for() -> None:
         books.apply_frame(venue.change(Side.BUY, 4950, shares), 2)
     assert before - books._room == 5
     assert (books.counters.deltas, books.counters.bbo_checked, books.counters.events) == (5, 5, 6)
+
+
+def test_a_run_stops_at_what_is_not_plain_and_leaves_it_and_the_rest_untouched() -> None:
+    venue, books = Venue(), BookSet(hash_every=0)
+    books.track(MARKET)
+    books.apply_frame(venue.snapshot(), 1)
+    frames = [venue.change(Side.BUY, 4950, 5), trade("0.51", venue.now_ms), venue.change(Side.BUY, 4950, 7)]
+    waiting = iter([Frame(place, 0, data) for place, data in enumerate(frames)])
+    given_back = books.take_plain(waiting)
+    book = books.book(CONDITION)
+    assert given_back is not None
+    assert book is not None
+    assert given_back.data == frames[1]
+    assert book.bids[4950] == 5_000_000
+    assert [frame.data for frame in waiting] == frames[2:]
+    assert books.last_trade(CONDITION) is None
+
+
+def test_a_run_ends_where_a_hash_is_due() -> None:
+    venue, books = Venue(), BookSet(hash_every=4)
+    books.track(MARKET)
+    books.apply_frame(venue.snapshot(), 1)
+    frames = [Frame(2, 0, venue.change(Side.BUY, 4950, shares)) for shares in range(1, 9)]
+    waiting = iter(frames)
+    assert books.take_plain(waiting) is frames[3]
+    books.apply_frame(frames[3].data, 2)
+    books.flush()
+    assert books.counters.hash_checked == books.counters.hash_matches == 2
 
 
 def test_a_wrong_top_on_the_short_way_costs_trust_as_on_the_long() -> None:
