@@ -12,6 +12,7 @@ from typing import Any
 
 from eth_account import Account
 
+from execution.sandbox.chain import Chain
 from execution.sandbox.crowd import Mood
 from execution.sandbox.desk import Call, Desk, Reply
 from execution.sandbox.doors import TIERS, Turnstile
@@ -122,8 +123,13 @@ class Exchange:
         self.mischief = Mischief(self.seed)
         self.venue = Venue(self.generator, seed=self.seed, terms=self.terms, mischief=self.mischief)
         self.keys = KeyRing(self.seed)
-        turnstile = Turnstile(TIERS[self.tier])
-        self.desk = Desk(self.venue, self.keys, Reader(self.generator, self.now_ms), turnstile, self.mischief)
+        turnstile, terms = Turnstile(TIERS[self.tier]), self.terms
+        self.chain = Chain(
+            self.venue.ledger, self.generator.events, self.mischief,
+            seed=self.seed, mine_ms=terms.mine_ms, confirm_ms=terms.confirm_ms,
+        )  # fmt: skip
+        reader = Reader(self.generator, self.now_ms)
+        self.desk = Desk(self.venue, self.keys, reader, turnstile, self.mischief, self.chain)
 
     def trader(self, number: int = 1) -> "Trader":
         private = "0x" + f"{number:02x}" * 32
@@ -132,6 +138,7 @@ class Exchange:
     def pass_time(self, seconds: float) -> None:
         self.now_ms += int(seconds * 1000)
         self.venue.advance(self.now_ms)
+        self.chain.advance(self.now_ms)
 
     def ask(self, method: str, path: str, **query: str) -> Reply:
         """A public read."""

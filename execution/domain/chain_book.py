@@ -6,6 +6,7 @@ Law: a job that has not ended takes what it may take, whatever was heard of it; 
 from collections.abc import Iterable
 
 from execution.domain.chain import ENDS, ChainRecord, ChainState, ChainTold, ChainWork, IllegalChainMove, moved, takes
+from execution.domain.postings import Posting
 from markets.domain.units import AssetId, Cash, Nanos, Size
 
 REMEMBERED = 5_000
@@ -67,6 +68,10 @@ class ChainBook:
     def open(self) -> list[ChainRecord]:
         """Jobs that have not ended, in the order they were decided."""
         return list(self._open.values())
+
+    def effects(self) -> list[Posting]:
+        """What the open jobs may have changed already."""
+        return [record.work.effects for record in self._open.values()]
 
     def older_than(self, at_ns: Nanos) -> list[ChainRecord]:
         """Open jobs decided before that moment."""

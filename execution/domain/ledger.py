@@ -7,7 +7,7 @@ it back as if it had never been.
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
@@ -175,9 +175,12 @@ class _Extras:
 
 
 class Ledger:
-    """Owned by one writer. `restore` it from the journal's fills, then `apply` each new one."""
+    """Owned by one writer. `restore` it from the journal, then `apply` each new fill. `under_way` are postings that may
+    have happened already: what the venue shows may have them or not.
+    """
 
-    def __init__(self, starting_cash: Cash) -> None:
+    def __init__(self, starting_cash: Cash, under_way: Callable[[], Iterable[Posting]] = tuple) -> None:
+        self._under_way = under_way
         self.capital = starting_cash
         self._cash = starting_cash
         self._accounts: dict[AssetId, _Account] = {}
@@ -310,15 +313,17 @@ class Ledger:
         """The cash the venue may show: trades under way have moved theirs or not yet, and so has what settled since."""
         late = [each.cash for each in self._lately if each.at_ns >= since_ns]
         moving = (account.open[key] for key, account in self._open.items())
-        return between(self._cash, [*late, *(move.paid + move.fee for move in moving)])
+        coming = [sum(leg.cash for leg in posting.legs) for posting in self._under_way()]
+        return between(self._cash, [*late, *coming, *(move.paid + move.fee for move in moving)])
 
     def shares_there(self, asset: AssetId, since_ns: Nanos) -> Between:
+        coming = [leg.shares for posting in self._under_way() for leg in posting.legs if leg.asset == asset]
         account = self._accounts.get(asset)
         if account is None:
-            return Between(0, 0)
+            return between(0, coming)
         late = [each.shares for each in self._lately if each.asset == asset and each.at_ns >= since_ns]
         moving = (move for move in account.open.values() if not move.final)
-        return between(account.held.shares, [*late, *(-move.shares for move in moving)])
+        return between(account.held.shares, [*late, *coming, *(-move.shares for move in moving)])
 
     def knows(self, asset: AssetId) -> bool:
         """Whether anything was ever booked of it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from execution.domain.budget import Urgency
+from execution.domain.chain import ChainState, ChainWork
 from execution.domain.commands import (
     Accepted,
     CancelFailed,
@@ -21,6 +22,7 @@ from execution.domain.commands import (
 )
 from execution.domain.decode import OrderWord, TradeWord
 from execution.domain.reconcile import VenueOrder
+from markets.domain.market import Market
 from markets.domain.units import AssetId, Cash, ConditionId, Size
 
 T = TypeVar("T")
@@ -91,5 +93,71 @@ class Relayer(Protocol):
 
     async def heartbeat(self) -> Ok[None] | Unavailable:
         """Tell the venue that we live. Ok: its dead-man's switch holds, or it has none."""
+
+    async def close(self) -> None: ...
+
+
+# Work on chain -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A job signed and ready to leave: `body` are the bytes the journal holds, `nonce` can be used up only once."""
+
+    nonce: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the relayer says of one transaction: SUBMITTED, MINED, CONFIRMED or FAILED."""
+
+    transaction_id: str
+    state: ChainState
+    transaction_hash: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRefused:
+    """Proof that nothing was taken. `again`: the same work, prepared anew, may be taken in a moment."""
+
+    detail: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLost:
+    """No proof either way."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The relayer has no transaction of this job. `spent`: its nonce was used by another, so it never will."""
+
+    spent: bool
+
+
+ChainAnswer: TypeAlias = Receipt | ChainRefused | ChainLost
+
+
+class ChainRelayer(Protocol):
+    """Who carries splits, merges and conversions to the chain. One job of a wallet at a time: nonces are in order."""
+
+    async def prepare(self, work: ChainWork, markets: Sequence[Market]) -> Ok[Prepared] | Unavailable:
+        """Sign the job. `markets` are those of `work.condition_ids`; raises ValueError for what has no call."""
+
+    async def submit(self, work: ChainWork, prepared: Prepared) -> ChainAnswer:
+        """Send it. The same bytes again are done once at most."""
+
+    async def transaction(self, transaction_id: str) -> Ok[Receipt] | Unavailable: ...
+
+    async def find(self, work: ChainWork, prepared: Prepared) -> Ok[Receipt | Absent] | Unavailable:
+        """What became of a job whose answer was lost."""
+
+    async def settle(self, work: ChainWork) -> None:
+        """It was confirmed: whoever keeps balances of ours may look again. Failing at that changes nothing."""
 
     async def close(self) -> None: ...

@@ -24,6 +24,8 @@ The venue, for users' orders:
     settlement    trades between the match and the chain     (pure)
     accounts      who owns how much                          (pure)
     doors         modes, rate limits, heartbeats             (pure)
+    contracts     calls to the contracts, and who signed them (values)
+    chain         the gasless relayer and what it executes   (pure; time comes in)
     venue         the exchange itself                        (pure; time comes in)
     refusal       how the venue says no                      (values)
 

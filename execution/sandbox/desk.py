@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from execution.sandbox import refusal
 from execution.sandbox.accounts import CASH
+from execution.sandbox.chain import Chain
 from execution.sandbox.doors import Mode, Turnstile
 from execution.sandbox.keys import ApiKey, KeyRing
 from execution.sandbox.mischief import Fault, Mischief
@@ -20,6 +21,7 @@ from execution.sandbox.user_wire import Document, order_document, trade_document
 from execution.sandbox.venue import Venue
 
 MAX_ORDERS, MAX_CANCELS = 15, 1_000
+SUBMIT = "POST /submit"
 UNLIMITED = str(2**256 - 1)
 
 
@@ -70,12 +72,21 @@ class Asked:
 class Desk:
     """All routes."""
 
-    def __init__(self, venue: Venue, keys: KeyRing, reader: Reader, turnstile: Turnstile, mischief: Mischief) -> None:
+    def __init__(
+        self, venue: Venue, keys: KeyRing, reader: Reader, turnstile: Turnstile, mischief: Mischief, chain: Chain
+    ) -> None:
         self._venue, self._keys, self._reader = venue, keys, reader
         self._turnstile, self._mischief = turnstile, mischief
         self._open: dict[str, Callable[[Call], object]] = {
             "POST /auth/api-key": lambda call: keys.create(call.headers).document,
             "GET /auth/derive-api-key": lambda call: keys.derive(call.headers).document,
+        }
+        self._gasless: dict[str, Callable[[Call, int], object]] = {
+            SUBMIT: lambda call, now_ms: chain.submit(call.headers, call.document(), now_ms),
+            "GET /transaction": lambda call, _: chain.transaction(call.query.get("id", "")),
+            "GET /transactions": lambda call, _: chain.recent(call.headers),
+            "GET /v1/account/transactions/params": lambda call, _: _params(chain, call),
+            "GET /relay-payload": lambda call, _: _params(chain, call),
         }
         self._ordering: dict[str, Callable[[Asked], object]] = {
             "POST /order": self._place,
@@ -100,7 +111,7 @@ class Desk:
 
     def routes(self) -> list[tuple[str, str]]:
         """Method and path of everything answered here beside the public reads."""
-        labels = [label.split(" ", 1) for label in (*self._open, *self._proved)]
+        labels = [label.split(" ", 1) for label in (*self._open, *self._gasless, *self._proved)]
         named = [(method, path) for method, path in labels if path != "/data/order"]
         return [*named, ("GET", "/data/order/{order_id}")]
 
@@ -114,6 +125,8 @@ class Desk:
     def _answered(self, call: Call, now_ms: int, headers: dict[str, str]) -> Reply:
         if call.label in self._open:
             return Reply(200, self._open[call.label](call))
+        if call.label in self._gasless:
+            return self._relayed(call, now_ms)
         if call.label not in self._proved:
             if call.method == "POST":
                 return Reply(200, self._reader.post(call.path, _payload(call)))
@@ -130,6 +143,14 @@ class Desk:
         except Refused as refused:
             reply = Reply(refused.status, refused.document, headers | refused.headers)
         return self._struck_after(reply, call.label, usual)
+
+    def _relayed(self, call: Call, now_ms: int) -> Reply:
+        """What the gasless relayer answers; who asks is proved by the signature inside."""
+        usual = call.label == SUBMIT
+        if self._mischief.strikes(Fault.LOSE_REQUEST, call.label, usual=usual):
+            return Reply(200, {}, dropped=True)
+        self._strike_before(call.label, usual)
+        return self._struck_after(Reply(200, self._gasless[call.label](call, now_ms)), call.label, usual)
 
     def _strike_before(self, label: str, usual: bool) -> None:
         if self._mischief.strikes(Fault.TIMED_OUT, label, usual=usual):
@@ -275,6 +296,10 @@ class Desk:
         body = asked.call.document()
         sent = body.get("heartbeat_id") if isinstance(body, dict) else None
         return {"heartbeat_id": self._venue.beat(asked.key, str(sent or ""), asked.now_ms)}
+
+
+def _params(chain: Chain, call: Call) -> object:
+    return chain.params(call.query.get("address", ""), call.query.get("type", ""))
 
 
 def _payload(call: Call) -> object:

@@ -104,7 +104,7 @@ class Catalogue:
             "enableNegRisk": event.neg_risk,
             "negRiskAugmented": event.augmented,
             "negRiskMarketID": event.neg_risk_id,
-            "negRiskFeeBips": 0,
+            "negRiskFeeBips": event.fee_bips,
             "tags": [{"id": str(len(event.category)), "label": event.category, "slug": event.category.lower()}],
         }
         return document | ({"onchainEventId": event.onchain_id} if event.onchain_id else {})

@@ -20,10 +20,12 @@ ANNOUNCE_MS = (150, 240)
 class Generator:
     """All markets of one sandbox and the traders that keep them alive."""
 
-    def __init__(self, *, seed: int, markets: int, start_ms: int, pace: float = 1.0, mood: Mood = Mood.MIXED) -> None:
+    def __init__(
+        self, *, seed: int, markets: int, start_ms: int, pace: float = 1.0, mood: Mood = Mood.MIXED, fee_bips: int = 0
+    ) -> None:
         if pace <= 0:
             raise ValueError("pace must be above zero")
-        self.events: tuple[EventSpec, ...] = build_listing(seed, markets)
+        self.events: tuple[EventSpec, ...] = build_listing(seed, markets, fee_bips)
         self.now_ms = start_ms
         self._crowds = [Crowd(seed, event, start_ms, pace=pace, mood=mood) for event in self.events]
         self._floors: dict[str, tuple[Floor, int]] = {

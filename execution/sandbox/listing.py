@@ -66,6 +66,7 @@ class EventSpec:
     neg_risk_id: str = ""
     augmented: bool = False
     onchain_id: str = ""
+    fee_bips: int = 0
 
     @property
     def event_id(self) -> str:
@@ -122,8 +123,9 @@ def position_pair(module: int, base: int, arity: int, index: int) -> tuple[str, 
 class ListingBuilder:
     """Hands out market numbers while events are added one by one."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, fee_bips: int = 0) -> None:
         self._rng = Random(f"listing:{seed}")
+        self._fee_bips = fee_bips
         self._markets = 0
         self._used: dict[str, int] = {}
         self.events: list[EventSpec] = []
@@ -205,6 +207,7 @@ class ListingBuilder:
             f"{prefix}00",
             augmented,
             onchain,
+            self._fee_bips if generation is Generation.V1 else 0,
         )
 
     def _market(
@@ -250,11 +253,11 @@ def slug_of(text: str) -> str:
     return "-".join(kept.split())
 
 
-def build_listing(seed: int, markets: int) -> tuple[EventSpec, ...]:
-    """List events until the asked number of tradable markets is reached."""
+def build_listing(seed: int, markets: int, fee_bips: int = 0) -> tuple[EventSpec, ...]:
+    """List events until the asked number of tradable markets is reached; `fee_bips` is the fee of a conversion."""
     if markets < 1:
         raise ValueError("a sandbox needs at least one market")
-    builder, listed, turn = ListingBuilder(seed), 0, 0
+    builder, listed, turn = ListingBuilder(seed, fee_bips), 0, 0
     while listed < markets:
         listed += builder.add(GROUPS[turn % len(GROUPS)], markets - listed)
         turn += 1

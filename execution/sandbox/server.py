@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from execution.sandbox.chain import Chain
 from execution.sandbox.crowd import Mood
 from execution.sandbox.desk import Call, Desk
 from execution.sandbox.doors import TIERS, Mode, Turnstile
@@ -55,6 +56,8 @@ class SandboxConfig:
     terms: Terms = field(default_factory=Terms)
     tier: str = "Standard"
     faults: tuple[Rule, ...] = ()
+    # What the neg-risk adapter keeps of a conversion.
+    fee_bips: int = 0
 
 
 def wall_clock_ms() -> int:
@@ -69,7 +72,12 @@ class Sandbox:
         self._clock_ms = clock_ms
         now_ms = clock_ms()
         self.generator = Generator(
-            seed=config.seed, markets=config.markets, start_ms=now_ms, pace=config.pace, mood=config.mood
+            seed=config.seed,
+            markets=config.markets,
+            start_ms=now_ms,
+            pace=config.pace,
+            mood=config.mood,
+            fee_bips=config.fee_bips,
         )
         self.mischief = Mischief(config.seed)
         for rule in config.faults:
@@ -77,7 +85,12 @@ class Sandbox:
         self.venue = Venue(self.generator, seed=config.seed, terms=config.terms, mischief=self.mischief)
         self.keys = KeyRing(config.seed)
         reader = Reader(self.generator, now_ms)
-        self.desk = Desk(self.venue, self.keys, reader, Turnstile(TIERS[config.tier]), self.mischief)
+        self.chain = Chain(
+            self.venue.ledger, self.generator.events, self.mischief,
+            seed=config.seed, mine_ms=config.terms.mine_ms, confirm_ms=config.terms.confirm_ms,
+        )  # fmt: skip
+        turnstile = Turnstile(TIERS[config.tier])
+        self.desk = Desk(self.venue, self.keys, reader, turnstile, self.mischief, self.chain)
         self._post = Post(self.mischief)
         self._catalogue = Catalogue(self.generator, now_ms)
         self._clients: set[Client[MarketSession]] = set()
@@ -133,6 +146,7 @@ class Sandbox:
         for rule in self.mischief.due(now_ms):
             self._strike(rule, now_ms)
         self.venue.advance(now_ms)
+        self.chain.advance(now_ms)
         self._deliver(now_ms)
         return now_ms
 

@@ -101,7 +101,7 @@ def order_hash(order: OrderFields, separator: bytes) -> str:
     return "0x" + keccak(b"\x19\x01" + separator + order.struct_hash()).hex()
 
 
-def _recovered(message: SignableMessage, signature: bytes) -> str | None:
+def recovered(message: SignableMessage, signature: bytes) -> str | None:
     if len(signature) != 65:
         return None
     try:
@@ -114,7 +114,7 @@ def order_signer(order: OrderFields, separator: bytes, signature: bytes) -> str 
     """The address that signed the order for this exchange; None when the signature is not even well formed."""
     struct_hash = order.struct_hash()
     if order.signature_type != WALLET_SIGNATURE:
-        return _recovered(SignableMessage(b"\x01", separator, struct_hash), signature)
+        return recovered(SignableMessage(b"\x01", separator, struct_hash), signature)
     trailer = separator + struct_hash + ORDER_TYPE.encode() + len(ORDER_TYPE).to_bytes(2, "big")
     if signature[65:] != trailer:
         return None
@@ -125,7 +125,7 @@ def order_signer(order: OrderFields, separator: bytes, signature: bytes) -> str 
              CHAIN_ID, order.signer, bytes(32)],
         )
     )  # fmt: skip
-    return _recovered(SignableMessage(b"\x01", separator, nested), signature[:65])
+    return recovered(SignableMessage(b"\x01", separator, nested), signature[:65])
 
 
 def meant_another_domain(order: OrderFields, signature: bytes, signer: str) -> bool:
@@ -147,7 +147,7 @@ def attested_address(address: str, timestamp: str, nonce: int, signature: str) -
         raw = bytes.fromhex(signature.removeprefix("0x"))
     except ValueError:
         return None
-    return _recovered(signable, raw)
+    return recovered(signable, raw)
 
 
 def checksummed(address: object) -> str:

@@ -129,8 +129,8 @@ class TradingState:
         self.control: Control = NO_CONTROL
         self.books = BookSet(auto_track=config.auto_track, hash_every=config.hash_every)
         self.blotter = Blotter()
-        self.ledger = Ledger(config.starting_cash)
         self.chain = ChainBook()
+        self.ledger = Ledger(config.starting_cash, self.chain.effects)
         self.exposure = ExposureBook()
         self.losses = NOTHING_LOST
         self.rate = OrderRate(NO_CONTROL.limits.orders_per_second, 0)

@@ -43,6 +43,13 @@ def not_below_zero(text: str) -> int:
     return number
 
 
+def basis_points(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 9999")
+    return number
+
+
 def port_or_any(text: str) -> int:
     try:
         number = int(text)
@@ -92,6 +99,9 @@ class Command(BaseCommand):
         parser.add_argument("--shares", type=not_below_zero, default=0, help="shares of each token it starts with (0)")
         parser.add_argument("--tier", choices=list(TIERS), default="Standard", help="whose rate limits (Standard)")
         parser.add_argument("--settle", type=above_zero, default=2.0, help="seconds until a trade is mined (default 2)")
+        parser.add_argument(
+            "--convert-fee-bips", type=basis_points, default=0, help="fee of a conversion in basis points (default 0)"
+        )
         parser.add_argument("--faults", type=fault_script, default=(), help="YAML or JSON file with a list of faults")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -110,6 +120,7 @@ class Command(BaseCommand):
             ),
             tier=options["tier"],
             faults=options["faults"],
+            fee_bips=options["convert_fee_bips"],
         )
         try:
             asyncio.run(self._serve(config))
