@@ -84,6 +84,12 @@ class Generator:
         """The trades that are still to be announced, for a recording that ends here."""
         return [frame for _ in range(len(self._prints)) for frame in self._announce()]
 
+    def hold(self, events: Iterable[int], until_ms: int) -> None:
+        """The traders of these events, by number, do nothing until then."""
+        held = set(events)
+        self._turns = [(max(due_ms, until_ms) if index in held else due_ms, index) for due_ms, index in self._turns]
+        heapq.heapify(self._turns)
+
     def skip_to(self, now_ms: int) -> None:
         """Leave a gap in time: what was due moves behind it and nothing happens inside it."""
         gap = now_ms - self.now_ms

@@ -40,6 +40,7 @@ class Fault(StrEnum):
     TICK_CHANGE = "tick_change"
     BAN = "ban"
     CLOSE_ONLY = "close_only"
+    PLANT_SETS = "plant_sets"
 
     @property
     def happens_once(self) -> bool:
@@ -48,7 +49,7 @@ class Fault(StrEnum):
 
 ONCE = frozenset(
     (Fault.FREEZE, Fault.DISCONNECT, Fault.SLOW_READS, Fault.RESTART, Fault.MODE, Fault.TICK_CHANGE, Fault.BAN,
-     Fault.CLOSE_ONLY)
+     Fault.CLOSE_ONLY, Fault.PLANT_SETS)
 )  # fmt: skip
 CHANNELS = ("market", "user", "both")
 MODES = ("open", "post_only", "cancel_only", "disabled")

@@ -22,6 +22,7 @@ from execution.sandbox.gamma import BadQuery, Catalogue, Document, keyset_page
 from execution.sandbox.generator import Generator
 from execution.sandbox.keys import KeyRing
 from execution.sandbox.mischief import Fault, Mischief, Rule, read_rule
+from execution.sandbox.planting import plant
 from execution.sandbox.post import Post
 from execution.sandbox.reading import Reader
 from execution.sandbox.session import MarketSession
@@ -178,6 +179,10 @@ class Sandbox:
                 self.venue.banned.add(rule.target)
             case Fault.CLOSE_ONLY:
                 self.venue.closed_only.add(rule.target)
+            case Fault.PLANT_SETS:
+                frames = plant(self.generator, now_ms, lasting_ms)
+                self.venue.frames += frames
+                happened = bool(frames)
             case _:
                 happened = self._strike_sockets(rule)
         if happened:
