@@ -3,9 +3,11 @@
 Law: labels, bounds and help come from the definitions; nothing is said twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
+from markets.models import Event
 from strategies import selectors
 from strategies.domain.arb_params import SWITCHES
 from strategies.models import ArbBasket, ArbOpportunity
@@ -25,6 +27,15 @@ def baskets() -> Sequence[ArbBasket]:
 def gaps() -> Sequence[ArbOpportunity]:
     """The newest gaps that ended."""
     return list(ArbOpportunity.objects.select_related("event").order_by("-opened_at")[:SHOWN_GAPS])
+
+
+def open_gaps(summary: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What the engine sees now, the widest first, with the event's title; empty when it says nothing."""
+    widest = (summary.get("gaps") or {}).get("widest") or []
+    titles = dict(
+        Event.objects.filter(gamma_id__in={gap["event_id"] for gap in widest}).values_list("gamma_id", "title")
+    )
+    return [{**gap, "title": titles.get(gap["event_id"], gap["event_id"])} for gap in widest]
 
 
 def settings_lines() -> list[dict[str, object]]:

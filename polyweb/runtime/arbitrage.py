@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from execution.domain.commands import Command, Fill, Strategy
+from markets.domain.integrity import Trust
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, PRICE_ONE, ConditionId, Nanos
 from polyweb.runtime.basket_desk import BasketDesk
@@ -31,7 +32,7 @@ class Arbitrageur:
         self._events: dict[str, tuple[Market, ...]] = {}
         self._desk = BasketDesk(state)
         self._log = OpportunityLog()
-        self._again: dict[str, Nanos] = {}  # events whose basket was refused, and when to look again
+        self._again: dict[str, Nanos] = {}  # events to look at once more, and when
 
     def set_markets(self, markets: Iterable[Market]) -> None:
         known = tuple(markets)
@@ -40,6 +41,8 @@ class Arbitrageur:
         for market in known:
             events.setdefault(market.event_id, []).append(market)
         self._events = {event_id: tuple(members) for event_id, members in events.items()}
+        for event_id in [event_id for event_id in self._state.gaps if event_id not in events]:
+            del self._state.gaps[event_id]
 
     def hear(self, fill: Fill) -> None:
         self._desk.hear(fill)
@@ -50,6 +53,9 @@ class Arbitrageur:
     def drain_gaps(self) -> list[Gap]:
         return self._log.drain()
 
+    def end_gaps(self, now_ns: Nanos) -> None:
+        self._log.end(now_ns)
+
     @property
     def open_gaps(self) -> list[Gap]:
         return self._log.open_gaps
@@ -59,6 +65,7 @@ class Arbitrageur:
 
     def decide(self, changed: Iterable[ConditionId], now_ns: Nanos) -> list[Command]:
         fired: dict[str, None] = {}
+        known: dict[str, None] = {}
         state, watch, log = self._state, self._watch, self._log
         for condition_id in changed:
             tracked = state.books.tracked(condition_id)
@@ -68,9 +75,13 @@ class Arbitrageur:
             # An empty side reads 0 or 1, which the watch takes for no offer.
             if watch.update(condition_id, book.ask_top, PRICE_ONE - book.bid_top, now_ns):
                 fired[event_id] = None
-            elif log.has(event_id) and not watch.is_open(event_id):
-                log.gone(event_id, now_ns)
+            elif log.has(event_id) or event_id in state.gaps:
+                known[event_id] = None
+        for event_id in known:
+            if not watch.is_open(event_id):
+                self._gone(event_id, now_ns)
         if state.hold or not state.venue.may_take:
+            self._again.update(dict.fromkeys(fired, now_ns))
             return self._desk.take_down(now_ns)
         commands = self._desk.go_on(now_ns)
         if self._again:
@@ -79,8 +90,15 @@ class Arbitrageur:
             commands += self._event(event_id, now_ns)
         return commands
 
+    def _gone(self, event_id: str, now_ns: Nanos) -> None:
+        """After a restart a gap that was taken from is there again only when all of its books are."""
+        self._log.gone(event_id, now_ns)
+        books = self._state.books
+        if all(books.trust(market.condition_id) is Trust.VERIFIED for market in self._events.get(event_id, ())):
+            self._state.gaps.pop(event_id, None)
+
     def _due(self, now_ns: Nanos) -> list[str]:
-        """A refusal may be over although no price has moved: a rate refills, our quotes are gone, a stop is lifted."""
+        """What was in the way may be over although no price has moved: a rate refills, a stop or a pause ends."""
         due = [event_id for event_id, at_ns in self._again.items() if at_ns <= now_ns]
         for event_id in due:
             del self._again[event_id]
@@ -89,6 +107,7 @@ class Arbitrageur:
     def _event(self, event_id: str, now_ns: Nanos) -> list[Command]:
         state = self._state
         if self._desk.busy(event_id, now_ns):
+            self._again[event_id] = now_ns + LOOK_AGAIN_NS
             return []
         books: Books = {
             market.condition_id: (market, self._desk.legs.view(market))
@@ -99,12 +118,14 @@ class Arbitrageur:
             return []  # legs on their way take depth that the books still show: look again when they have ended
         found = dutch_book.scan(books, state.control.arb, self._moment(event_id, books, now_ns))
         self._log.saw(event_id, found, now_ns)
-        fresh = [basket for basket in found.baskets if not self._desk.was_taken(basket.plan_id)]
+        taken = state.gaps[event_id].plans if event_id in state.gaps else ()
+        fresh = [basket for basket in found.baskets if basket.plan_id not in taken]
         return self._take(fresh[0], books, now_ns) if fresh else []
 
     def _moment(self, event_id: str, books: Books, now_ns: Nanos) -> Moment:
         free = self._desk.legs.free(market for market, _ in books.values())
-        return Moment(self._watch.opened_ns(event_id), now_ns, free=free)
+        taken = self._state.gaps.get(event_id)  # also by an earlier run: as long as it is open it keeps its name
+        return Moment(taken.opened_ns if taken else self._watch.opened_ns(event_id), now_ns, free=free)
 
     def _take(self, basket: Basket, books: Books, now_ns: Nanos) -> list[Command]:
         """The best basket, or the largest part of it that the caps allow."""

@@ -17,11 +17,12 @@ from polyweb.runtime.baskets import MAX_TRIES, SETTLE_PATIENCE_NS, Working, chan
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import RefusalCode, Refused
 from strategies.domain import leg_risk
-from strategies.domain.basket_stages import ENDS, BasketMoved, Stage
+from strategies.domain.basket_stages import ENDS, BasketMoved, Stage, TakenGap
 from strategies.domain.intents import Basket, Leg, OrderType
 from strategies.domain.leg_risk import Choice, Verdict
 
 REMEMBERED = 10_000
+MOST_PLANS = 100  # of one gap
 
 
 class BasketDesk:
@@ -30,7 +31,6 @@ class BasketDesk:
         self._working: dict[str, Working] = {}
         self._ended: dict[str, Working] = {}
         self.legs = Legs(state)
-        self._taken: dict[str, None] = {}
         self._quiet_until: dict[str, Nanos] = {}
         self._moved: list[BasketMoved] = []
         self.refused: Refused | None = None  # why the last basket was not opened
@@ -40,9 +40,6 @@ class BasketDesk:
     def busy(self, event_id: str, now_ns: Nanos) -> bool:
         """Whether the event has a basket at work or rests after one that did not fill whole."""
         return event_id in self._working or self._quiet_until.get(event_id, 0) > now_ns
-
-    def was_taken(self, plan_id: str) -> bool:
-        return plan_id in self._taken
 
     def drain(self) -> list[BasketMoved]:
         """Every step of every basket since the last call, in order."""
@@ -78,7 +75,7 @@ class BasketDesk:
         if params.maker_leg and maker is None:
             return []
         self._working[basket.event_id] = working
-        self._remember(basket.plan_id)
+        self._remember(basket)
         self._count_sets(working)
         return [self._place(working, basket.plan_id, legs, stage, basket.route.value, now_ns, maker)]
 
@@ -220,7 +217,8 @@ class BasketDesk:
                 self.legs.of_order.pop(number, None)
         return []
 
-    def _remember(self, plan_id: str) -> None:
-        self._taken[plan_id] = None
-        if len(self._taken) > REMEMBERED:
-            self._taken.pop(next(iter(self._taken)))
+    def _remember(self, basket: Basket) -> None:
+        """The name of a plan says when its gap opened, so it can come again only while that is open."""
+        gaps = self._state.gaps
+        before = gaps.get(basket.event_id, TakenGap(basket.since_ns))
+        gaps[basket.event_id] = TakenGap(before.opened_ns, (*before.plans, basket.plan_id)[-MOST_PLANS:])

@@ -363,10 +363,10 @@ class Engine:
             await parts.keeper.rest(BEAT_S - (time.monotonic() - started))
 
     async def _store(self, *, full: bool) -> None:
-        parts = self._parts
-        trader, now_ns = parts.trader, time.time_ns()
+        parts, trader, now_ns = self._parts, self._parts.trader, time.time_ns()
         changed = parts.publisher.take_unstored()
         if full:
+            trader.end_gaps(now_ns)
             changed = [market.condition_id for market in trader.books.markets]
         markets = [market for condition_id in changed if (market := trader.market(condition_id)) is not None]
         overview = self.overview()

@@ -12,6 +12,7 @@ import msgspec
 from markets.domain.units import AssetId, Nanos, Price, Size
 from risk.domain.losses import NOTHING_LOST, Losses
 from risk.domain.panel import EVERYTHING, NOTHING, Kept
+from strategies.domain.basket_stages import TakenGap
 from strategies.domain.measures import Measures
 from strategies.domain.rewards import Scores
 
@@ -36,12 +37,15 @@ class MarketMemory(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EngineMemory(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`rate` is the order rate's credit and its moment, `sets` the shares that baskets hold, by asset and plan."""
+    """`rate` is the order rate's credit and its moment, `sets` the shares that baskets hold, by asset and plan, `gaps`
+    the open ones that baskets were taken from, by event.
+    """
 
     rate: tuple[int, Nanos] = (0, 0)
     kept: Kept = NOTHING
     losses: Losses = NOTHING_LOST
     sets: dict[AssetId, dict[str, Size]] = msgspec.field(default_factory=dict)
+    gaps: dict[str, TakenGap] = msgspec.field(default_factory=dict)
 
 
 _encoder = msgspec.json.Encoder()

@@ -33,7 +33,8 @@ AS_THEY_ARE = tuple(name for name in MarketMemory.__struct_fields__ if name not 
 def remember(state: TradingState, condition_ids: Iterable[ConditionId]) -> dict[str, str]:
     """What is worth keeping of these markets, of every one with a breaker, and of everything."""
     panel = state.panel
-    found = {EVERYTHING: written(EngineMemory(state.rate.keep(), panel.keep(), state.losses, _held_sets(state)))}
+    engine = EngineMemory(state.rate.keep(), panel.keep(), state.losses, _held_sets(state), dict(state.gaps))
+    found = {EVERYTHING: written(engine)}
     for condition_id in dict.fromkeys((*condition_ids, *panel.targets())):
         desk, kept = state.desks.get(condition_id), panel.keep(condition_id)
         found[condition_id] = written(_of(desk, kept) if desk is not None else MarketMemory(kept=kept))
@@ -66,6 +67,7 @@ def recall(state: TradingState, memories: Memories, breakers: Iterable[Breaker] 
         state.rate.restore(engine.rate)
         state.losses = engine.losses
         state.sets.update(engine.sets)
+        state.gaps.update(engine.gaps)
         state.panel.restore(EVERYTHING, engine.kept)
     for target, memory in markets.items():
         state.panel.restore(target, memory.kept)

@@ -28,6 +28,7 @@ from risk.domain.panel import Panel
 from risk.domain.payoff import Unsettled
 from risk.domain.rate import OrderRate
 from risk.domain.stops import Stop, strongest
+from strategies.domain.basket_stages import TakenGap
 from strategies.domain.inputs import BookView, Inventory, MarketInput
 from strategies.domain.intents import QuoteSet
 from strategies.domain.measures import Measures
@@ -150,6 +151,7 @@ class TradingState:
         # Markets whose quotes make way for a basket, until when; and shares that baskets hold, by asset and plan.
         self.claims: dict[ConditionId, Nanos] = {}
         self.sets: dict[AssetId, dict[str, Size]] = {}
+        self.gaps: dict[str, TakenGap] = {}  # by event
         self._known: dict[ConditionId, Market] = {}
         self._facts: list[Fact] = []
         self._touched: dict[ConditionId, None] = {}

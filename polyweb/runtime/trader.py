@@ -305,6 +305,10 @@ class Trader(TradingState):
         """Arbitrage gaps that ended since the last call, with what became of them."""
         return self._arbitrageur.drain_gaps()
 
+    def end_gaps(self, now_ns: Nanos) -> None:
+        """Nobody looks any more: what is open ends here."""
+        self._arbitrageur.end_gaps(now_ns)
+
     @property
     def open_gaps(self) -> list[Gap]:
         return self._arbitrageur.open_gaps

@@ -3,6 +3,7 @@
 Law: reads the trader and changes nothing. A figure the engine does not know is None, never a default.
 """
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from execution.domain.blotter import LiveOrder
@@ -25,9 +26,11 @@ from polyweb.runtime import explaining
 from polyweb.runtime.trader import Trader
 from risk.domain import stops
 from risk.domain.stops import StopScope
+from strategies.domain.opportunity_log import Gap
 
 Json: TypeAlias = dict[str, Any]
 LADDER_DEPTH = 10
+SHOWN_GAPS = 10
 
 
 def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
@@ -180,7 +183,30 @@ def summary(trader: Trader, now_ns: Nanos) -> Json:
             "quoting": sum(desk.quoting for desk in trader.desks.values()),
             "watched": len(trader.control.markets) - len(trader.control.trading),
         },
+        "gaps": open_gaps(trader.open_gaps, now_ns),
         "change_seen": trader.control.version,
+    }
+
+
+def open_gaps(gaps: Sequence[Gap], now_ns: Nanos) -> Json:
+    """How many full sets are on offer before costs, and the widest of them."""
+    widest = sorted(gaps, key=lambda gap: (-gap.gross, gap.event_id, gap.condition_id, gap.route))[:SHOWN_GAPS]
+    return {
+        "open": len(gaps),
+        "widest": [
+            {
+                "event_id": gap.event_id,
+                "condition_id": gap.condition_id,
+                "route": gap.route.value,
+                "open_ms": max(0, now_ns - gap.opened_ns) // NANOS_PER_MILLI,
+                "gross": str(price_to_decimal(gap.gross)),
+                "depth": _size(gap.depth),
+                "edge": _cash(gap.edge) if gap.edge else None,
+                "reason": gap.reason,
+                "detail": gap.detail,
+            }
+            for gap in widest
+        ],
     }
 
 

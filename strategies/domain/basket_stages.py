@@ -30,6 +30,13 @@ ENDS = frozenset({Stage.WHOLE, Stage.NOTHING, Stage.UNWOUND, Stage.HELD, Stage.S
 BALANCED = frozenset({Stage.WHOLE, Stage.NOTHING, Stage.UNWOUND})
 
 
+class TakenGap(msgspec.Struct, frozen=True, gc=False):
+    """A gap that baskets were taken from and that is still open: since when, and the plans that are not taken again."""
+
+    opened_ns: Nanos
+    plans: tuple[str, ...] = ()
+
+
 class BasketMoved(msgspec.Struct, frozen=True, gc=False):
     """One step of one basket, for its row and its history. `filled` per leg in the order of the plan, in shares;
     `paid` is the cash that left so far, fees included.

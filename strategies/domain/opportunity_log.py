@@ -19,7 +19,8 @@ MOST_OPEN = 50_000
 
 class Gap(msgspec.Struct, frozen=True, gc=False):
     """One gap. `gross` in price units per set at best prices before costs and `depth` in shares are from its widest
-    moment, `edge` is the most a plan would have earned. `reason` is the newest, in the operator's words.
+    moment, and so is `reason`, in the operator's words: a gap that closes has no edge left at its end, whatever kept
+    it open. `edge` is the most a plan would have earned.
     """
 
     event_id: str
@@ -117,11 +118,12 @@ def _left(event_id: str, missed: Missed, route: Route, now_ns: Nanos) -> Gap:
 
 
 def _merged(before: Gap | None, now: Gap) -> Gap:
-    """The widest of both, with the newest reason; once taken it stays taken."""
+    """The widest of both with its reason, of two as wide the newer; once taken it stays taken."""
     if before is None:
         return now
     widest = now if now.gross > before.gross else before
-    told = before if before.reason == TAKEN or (now.reason == WAITS and before.reason != WAITS) else now
+    known = before.reason == TAKEN or (now.reason == WAITS and before.reason != WAITS)
+    told = before if known or now.gross < before.gross else now
     return msgspec.structs.replace(
         widest, opened_ns=before.opened_ns, seen_ns=now.seen_ns, edge=max(before.edge, now.edge),
         reason=told.reason, detail=told.detail,

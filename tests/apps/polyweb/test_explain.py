@@ -66,7 +66,7 @@ def test_a_refusal_is_told_with_what_was_seen_and_every_step() -> None:
     assert "saw    bid 49.00 x 100, ask 51.00 x 100" in text
     assert "steps  mid 50.00 -> 50.00, half spread 1.00 -> 1.00, bid grid 49.00 -> 49.00" in text
     page = an_administrator().get(f"/markets/{market.condition_id}/").content.decode()
-    assert "Saw bid 49.00 x 100, ask 51.00 x 100." in page
+    assert "Saw, in cents and shares: bid 49.00 x 100, ask 51.00 x 100." in page
     body = a_caller("execution.view_marketstate").get(f"/api/v1/explain/{market.condition_id}/").json()
     assert json.loads(body["refusals"][0]["trace"])["verdict"] == "refused"
 

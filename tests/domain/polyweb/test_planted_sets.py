@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from execution.domain.commands import Place, Strategy
 from markets.domain.events import Frame
+from polyweb.runtime import views
 from polyweb.runtime.scanner import DutchScanner
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.intents import NotTaken, Route
-from strategies.domain.opportunity_log import WAITS
+from strategies.domain.opportunity_log import TAKEN, WAITS
 from tests.builders import SECOND, START, Stage, book, plain
 from tests.planted_sets import AUGMENTED, DEPTH, FEES, GOOD, frames, planted
 
@@ -62,3 +63,27 @@ def test_what_a_chain_would_allow_is_reckoned_when_asked() -> None:
         scanner = DutchScanner(pair, ARB, chain=chain)
         scanner.play([Frame(START, 0, data) for data in rich])
         assert route in {gap.route for gap in scanner.log.drain() if gap.edge > 0}
+
+
+def test_the_summary_shows_what_is_on_offer_now_the_widest_first() -> None:
+    stage = Stage(*MARKETS, arb=ARB, defaults=plain(half_spread=4_000))
+    stage.hear(*frames(stage.now))
+    stage.decide()
+    gaps = views.summary(stage.trader, stage.now + SECOND)["gaps"]
+    assert gaps["open"] == 4
+    assert [(gap["event_id"], gap["gross"], gap["reason"]) for gap in gaps["widest"]] == [
+        (AUGMENTED, "0.2000", NotTaken.AUGMENTED.value),
+        (DEPTH, "0.0600", NotTaken.BELOW_MINIMUM.value),
+        (GOOD, "0.0600", TAKEN),
+        (FEES, "0.0200", NotTaken.EATEN_BY_FEES.value),
+    ]
+    assert (gaps["widest"][2]["open_ms"], gaps["widest"][2]["depth"]) == (1_000, "100")
+
+
+def test_gaps_that_are_open_when_the_engine_stops_end_there() -> None:
+    stage = Stage(*MARKETS, arb=ARB, defaults=plain(half_spread=4_000))
+    stage.hear(*frames(stage.now))
+    stage.decide()
+    stage.trader.end_gaps(stage.now + SECOND)
+    assert {gap.event_id for gap in stage.trader.drain_gaps()} == set(planted())
+    assert stage.trader.open_gaps == []

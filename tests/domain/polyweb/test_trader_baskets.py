@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from execution.domain.commands import Cancelled, Command, Place, Strategy
+from execution.domain.venue import VenueMode
 from markets.domain.fees import FeeSchedule
 from markets.domain.market import Market
-from polyweb.runtime.inbox import FeedDown
+from polyweb.runtime.inbox import FeedDown, VenueTold
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.arb_params import ArbParams
-from strategies.domain.intents import OrderType
+from strategies.domain.intents import NotTaken, OrderType
 from tests.builders import PUSD, SECOND, SHARES, Stage, a_market, a_set, book, placed, plain
 
 ARB = ArbParams(enabled=True, cool_down_ms=0)
@@ -54,6 +55,46 @@ def test_the_same_gap_closed_and_opened_again_is_another_opportunity() -> None:
     first = stage.markets[0]
     assert baskets(stage.after(SECOND).turn(book(first, stage.now, {5500: 100}, {5700: 100}))) == []
     assert len(baskets(stage.after(SECOND).turn(book(first, stage.now, *CHEAP)))) == 1
+
+
+def test_a_gap_that_stands_through_a_restart_is_not_taken_again_until_it_has_closed() -> None:
+    stage = Stage(*a_set(), arb=ARB, defaults=FAR)
+    opened(stage)
+    again = Stage(*a_set(), arb=ARB, defaults=FAR).after(60 * SECOND)
+    again.trader.recall(stage.trader.remember(()))
+    assert baskets(opened(again)) == []
+    first = again.markets[0]
+    again.after(SECOND).turn(book(first, again.now, {5500: 100}, {5700: 100}))
+    assert len(baskets(again.after(SECOND).turn(book(first, again.now, *CHEAP)))) == 1
+
+
+def test_a_gap_that_opened_while_nothing_might_be_taken_is_taken_afterwards() -> None:
+    stage = Stage(*a_set(), arb=ARB, defaults=FAR)
+    stage.apply(VenueTold(stage.now, VenueMode.OPEN, False, "user channel down"))
+    assert baskets(opened(stage)) == []
+    stage.after(SECOND).apply(VenueTold(stage.now, VenueMode.OPEN, True, ""))
+    assert len(baskets(stage.turn())) == 1
+
+
+def test_a_gap_nobody_may_take_is_told_although_it_opened_while_nothing_might_be_taken() -> None:
+    pair = tuple(replace(market, augmented=True, set_size=0) for market in a_set())
+    stage = Stage(*pair, arb=ARB, defaults=FAR)
+    stage.apply(VenueTold(stage.now, VenueMode.OPEN, False, "user channel down"))
+    opened(stage)
+    assert stage.trader.open_gaps == []
+    stage.after(SECOND).apply(VenueTold(stage.now, VenueMode.OPEN, True, ""))
+    stage.turn()
+    assert {gap.reason for gap in stage.trader.open_gaps} == {NotTaken.AUGMENTED.value}
+
+
+def test_what_changed_during_the_pause_after_a_basket_is_looked_at_when_it_ends() -> None:
+    stage = Stage(*a_set(), arb=replace(ARB, cool_down_ms=5_000), defaults=FAR)
+    opened(stage)
+    end_legs(stage)
+    stage.turn()
+    for market in stage.markets:
+        assert baskets(stage.after(SECOND).turn(book(market, stage.now, {4000: 100}, {4200: 100}))) == []
+    assert len(baskets(stage.after(6 * SECOND).turn())) == 1
 
 
 def test_while_legs_are_on_their_way_their_depth_is_not_bought_again() -> None:

@@ -60,3 +60,18 @@ def test_what_is_open_when_nobody_looks_any_more_ends_there() -> None:
     log.saw("ev", scan(CHEAP, FREE, Moment()), 1)
     log.end(9)
     assert only(log.drain()).seen_ns == 9
+
+
+def test_the_reason_is_that_of_the_widest_moment_not_of_its_end() -> None:
+    log = OpportunityLog()
+    log.saw("ev", scan(crossed(), ArbParams(), CHAIN), 1)
+    log.saw("ev", scan(crossed(5100, fees=FEES), ArbParams(), CHAIN), 2)
+    log.gone("ev", 3)
+    assert {gap.reason for gap in log.drain()} == {NotTaken.DISABLED.value}
+
+
+def test_a_look_at_a_wider_gap_brings_its_own_reason() -> None:
+    log = OpportunityLog()
+    log.saw("ev", scan(crossed(5100, fees=FEES), ArbParams(), CHAIN), 1)
+    log.saw("ev", scan(crossed(), ArbParams(), CHAIN), 2)
+    assert {gap.reason for gap in log.open_gaps} == {NotTaken.DISABLED.value}
