@@ -37,6 +37,7 @@ from strategies.domain import spread, traces
 from strategies.domain.inputs import FLAT, MarketInput
 from strategies.domain.intents import NoQuote, OrderType, Quote, QuoteSet
 from strategies.domain.params import SpreadParams
+from strategies.domain.terms import terms_of
 
 VIEW_DEPTH = 5
 LESS_AT_A_CAP = 50  # percent of the size that is tried before only what reduces is quoted
@@ -144,8 +145,12 @@ class Quoter:
         state, market = self._state, desk.market
         params = state.params(market.condition_id)
         reduce = f"stopped: {stop.reason}" if stop is not None and stop.level is StopLevel.REDUCE else ""
+        terms = desk.terms
+        if terms is None or terms.params is not params or terms.market is not market:
+            terms = desk.terms = terms_of(market, params)
+            desk.churn = _churn(params, state.expiry_s(params))
         desk.given = given = self._input(desk, tracked, params, reduce, now_ns)
-        wanted = spread.plan(given, params)
+        wanted = spread.plan_on(given, terms)
         if state.venue.only_closes:
             wanted = _sales(wanted)
         desk.planned = wanted
@@ -169,11 +174,9 @@ class Quoter:
             reason, codes = (f"reducing only: {wanted.reduce}", ("reduce_only",)) if wanted.reduce else ("", ())
             desk.tell(True, reason, codes, now_ns)
         desk.wanted = wanted
-        if desk.params is not params:
-            desk.params, desk.churn = params, _churn(params, state.expiry_s(params))
         if not desk.rehearsed and settled(wanted, live, market, desk.churn, now_ns):
             return []  # nearly always: what rests is what is wanted
-        return self._converge(desk, live, verdict, now_ns)
+        return self._converge(desk, live, verdict, params, now_ns)
 
     def _input(self, desk: Desk, tracked: Tracked, params: SpreadParams, reduce: str, now_ns: Nanos) -> MarketInput:
         state, market, measures = self._state, desk.market, desk.measures
@@ -253,10 +256,10 @@ class Quoter:
         desk.noted = None
 
     def _converge(
-        self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], now_ns: Nanos
+        self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos
     ) -> list[Command]:
         state, market = self._state, desk.market
-        change = converge(approved, live, market, _churn_now(state, desk, now_ns), now_ns)
+        change = converge(approved, live, market, _churn_now(state, desk, params, now_ns), now_ns)
         commands: list[Command] = []
         if change.cancels:
             asked = state.blotter.ask_cancel(change.cancels, now_ns)
@@ -269,12 +272,14 @@ class Quoter:
                 commands.append(Cancel(asked, reason, now_ns))
         places = _unrehearsed(desk, approved.proposal, change.places)
         if places:
-            commands.append(self._place(desk, approved.proposal, places, now_ns))
+            commands.append(self._place(desk, approved.proposal, places, params, now_ns))
         return commands
 
-    def _place(self, desk: Desk, wanted: QuoteSet, quotes: tuple[Quote, ...], now_ns: Nanos) -> Place:
+    def _place(
+        self, desk: Desk, wanted: QuoteSet, quotes: tuple[Quote, ...], params: SpreadParams, now_ns: Nanos
+    ) -> Place:
         state, market = self._state, desk.market
-        expires_ms = now_ns // NANOS_PER_MILLI + GTD_ENDS_EARLY + state.expiry_s(desk.params) * 1_000
+        expires_ms = now_ns // NANOS_PER_MILLI + GTD_ENDS_EARLY + state.expiry_s(params) * 1_000
         orders = tuple(
             NewOrder(
                 client_order_id=state.new_id(),
@@ -336,14 +341,19 @@ def _churn(params: SpreadParams, expiry_s: int) -> Churn:
     )
 
 
-def _churn_now(state: TradingState, desk: Desk, now_ns: Nanos) -> Churn:
+def _churn_now(state: TradingState, desk: Desk, params: SpreadParams, now_ns: Nanos) -> Churn:
     """What requoting may cost at this moment."""
-    window_ns = desk.params.replace_window_ms * NANOS_PER_MILLI
-    return msgspec.structs.replace(
-        desk.churn,
-        cancels_left=min(desk.cancels.left(desk.params.max_cancels_per_minute, now_ns), state.cancel_rate.room(now_ns)),
-        bids_open=now_ns - desk.bids_replaced_ns >= window_ns,
-        offers_open=now_ns - desk.offers_replaced_ns >= window_ns,
+    churn, window_ns = desk.churn, params.replace_window_ms * NANOS_PER_MILLI
+    return Churn(
+        churn.min_change_ticks,
+        churn.min_lifetime_ns,
+        min(desk.cancels.left(params.max_cancels_per_minute, now_ns), state.cancel_rate.room(now_ns)),
+        churn.size_tolerance,
+        churn.keep_queue_ticks,
+        churn.keep_queue_after_ns,
+        churn.max_age_ns,
+        now_ns - desk.bids_replaced_ns >= window_ns,
+        now_ns - desk.offers_replaced_ns >= window_ns,
     )
 
 

@@ -34,6 +34,7 @@ from strategies.domain.intents import QuoteSet
 from strategies.domain.measures import Measures
 from strategies.domain.params import SpreadParams
 from strategies.domain.rewards import Scores
+from strategies.domain.terms import Terms
 
 Fact = OrderMoved | Fill | Refusal
 
@@ -52,8 +53,7 @@ class Counters:
     contradictions: int = 0
 
 
-DEFAULTS = SpreadParams()
-NO_CHURN = Churn(DEFAULTS.min_change_ticks, 0, 0)
+NO_CHURN = Churn(1, 0, 0)
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Desk:
     `proved` is whether its book was verified once; `changes` counts decisions about a changed book, `resyncs` the
     doubts that asked for a snapshot. `exit_from` is the best bid when flattening began.
     `rehearsed` are the wanted quotes that a dry run has signed, by token, side, price and size.
-    `churn` is what `params` say of requoting, read off them once.
+    `terms` and `churn` are what market and parameters come to, derived once per change of either.
     `given` and `planned` are the last plan, whatever became of it; `since_ns` is when `quoting` or `reason` changed.
     """
 
@@ -91,7 +91,7 @@ class Desk:
     planned: QuoteSet | None = None
     rehearsed: set[tuple[AssetId, Side, Price, Size]] = field(default_factory=set)
     since_ns: Nanos = 0
-    params: SpreadParams = DEFAULTS
+    terms: Terms | None = None
     churn: Churn = NO_CHURN
 
     def tell(self, quoting: bool, reason: str, codes: tuple[str, ...], now_ns: Nanos) -> None:

@@ -16,8 +16,7 @@ from strategies.domain.fair_value import mid_x2
 from strategies.domain.inputs import MarketInput
 from strategies.domain.intents import NoQuote
 from strategies.domain.params import SpreadParams
-
-MILLIS_PER_SECOND = 1_000
+from strategies.domain.terms import MILLIS_PER_SECOND, Terms
 
 
 def refusal(given: MarketInput, params: SpreadParams) -> NoQuote | None:
@@ -61,13 +60,26 @@ def tapered_to_end(given: MarketInput, params: SpreadParams, size: Size) -> Size
     return size if left_ms >= taper_ms else floor_to_step(size * left_ms // taper_ms, SIZE_STEP)
 
 
-def tapered_to_cap(size: Size, held: Size, params: SpreadParams) -> Size:
+def tapered_to_cap(size: Size, held: Size, terms: Terms) -> Size:
     """What to offer on the side that adds to `held` net shares: all of it up to `taper_from`, nothing at the cap."""
-    most = params.max_inventory
-    start = most * params.taper_from // 100
+    most, start = terms.params.max_inventory, terms.tapered_from
     if held <= start or held >= most:
         return size
     return floor_to_step(size * (most - held) // (most - start), SIZE_STEP)
+
+
+def reach(given: MarketInput, terms: Terms) -> tuple[Price, Price]:
+    """The lowest and the highest YES price a quote may have: on the grid, near the mid and the last trade."""
+    mid, distance = mid_x2(given.book), terms.reach_x2
+    low, high = -((distance - mid) // 2), (mid + distance) // 2
+    trade = given.book.last_trade
+    if trade is not None:
+        most = terms.params.max_from_trade
+        if trade - most > low:
+            low = trade - most
+        if trade + most < high:
+            high = trade + most
+    return low if low > terms.tick else terms.tick, high if high < terms.last else terms.last
 
 
 def out_of_reach(given: MarketInput, params: SpreadParams, price: Price) -> NoQuote | None:

@@ -4,6 +4,7 @@ Law: an intent is a wish. It names no order id and reaches nothing; the gate jud
 """
 
 from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 
@@ -56,6 +57,10 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     after: int
 
 
+# A step while a plan is being made: most are never looked at, so they become `Step` when they are.
+Note: TypeAlias = tuple[str, int, int]
+
+
 class QuoteSet(msgspec.Struct, frozen=True, gc=False):
     """Every order the strategy wants resting in one market; no `quotes` and a `reason` mean none, and why.
 
@@ -66,10 +71,14 @@ class QuoteSet(msgspec.Struct, frozen=True, gc=False):
     condition_id: ConditionId
     quotes: tuple[Quote, ...]
     fair_x2: int = 0
-    trace: tuple[Step, ...] = ()
+    noted: tuple[Note, ...] = ()
     reason: NoQuote | None = None
     reduce: str = ""
     post_only: bool = True
+
+    @property
+    def trace(self) -> tuple[Step, ...]:
+        return tuple([Step(*note) for note in self.noted])
 
 
 class Route(StrEnum):

@@ -8,31 +8,35 @@ from collections.abc import Sequence
 
 from markets.domain.events import Side
 from markets.domain.market import SIZE_STEP, Market
-from markets.domain.units import PRICE_ONE, Price, Size, ceil_to_tick, floor_to_step
+from markets.domain.units import PRICE_ONE, Price, Size, floor_to_step
 from strategies.domain import guards
 from strategies.domain.inputs import MarketInput
-from strategies.domain.intents import NoQuote, Quote, Step
-from strategies.domain.params import SpreadParams
+from strategies.domain.intents import NoQuote, Note, Quote
+from strategies.domain.terms import Terms
+
+_BUY, _SELL = Side.BUY, Side.SELL
+_UNPRICEABLE = NoQuote.SPREAD_UNPRICEABLE
 
 
 def of(
-    given: MarketInput, params: SpreadParams, bid: Price, ask: Price, size: Size, reduce: str, trace: list[Step]
+    given: MarketInput, terms: Terms, bid: Price, ask: Price, size: Size, reduce: str, noted: list[Note]
 ) -> tuple[tuple[Quote, ...], NoQuote]:
     """The quotes, innermost first, and why there are none if there are none."""
-    net, most = given.inventory.net_yes, params.max_inventory
+    net, most = given.inventory.yes - given.inventory.no, terms.params.max_inventory
+    reach = guards.reach(given, terms)
     if reduce:
-        bids, why_bid = _side(given, params, True, bid, size, -net, trace)
-        asks, why_ask = _side(given, params, False, ask, size, net, trace)
+        bids, why_bid = _side(given, terms, reach, True, bid, size, -net, noted)
+        asks, why_ask = _side(given, terms, reach, False, ask, size, net, noted)
         nothing = NoQuote.REDUCE_ONLY if net == 0 else why_bid if net < 0 else why_ask
         return (*bids, *asks), nothing
     bid_size = ask_size = size
     if net > 0:
-        bid_size = guards.tapered_to_cap(size, net, params)
+        bid_size = guards.tapered_to_cap(size, net, terms)
     elif net < 0:
-        ask_size = guards.tapered_to_cap(size, -net, params)
-    bids, why_bid = _side(given, params, True, bid, bid_size, most - net, trace)
-    asks, why_ask = _side(given, params, False, ask, ask_size, most + net, trace)
-    return (*bids, *asks), why_bid if why_bid is not NoQuote.SPREAD_UNPRICEABLE else why_ask
+        ask_size = guards.tapered_to_cap(size, -net, terms)
+    bids, why_bid = _side(given, terms, reach, True, bid, bid_size, most - net, noted)
+    asks, why_ask = _side(given, terms, reach, False, ask, ask_size, most + net, noted)
+    return (*bids, *asks), why_bid if why_bid is not _UNPRICEABLE else why_ask
 
 
 def two_sided(market: Market, quotes: Sequence[Quote]) -> bool:
@@ -41,52 +45,59 @@ def two_sided(market: Market, quotes: Sequence[Quote]) -> bool:
 
 
 def _side(
-    given: MarketInput, params: SpreadParams, is_bid: bool, price: Price, size: Size, room: Size, trace: list[Step]
+    given: MarketInput,
+    terms: Terms,
+    reach: tuple[Price, Price],
+    is_bid: bool,
+    price: Price,
+    size: Size,
+    room: Size,
+    noted: list[Note],
 ) -> tuple[list[Quote], NoQuote]:
     """One side's layers from the YES price `price` outwards, and what ended or prevented them."""
-    market, held = given.market, given.inventory
+    market, params, held = given.market, terms.params, given.inventory
+    lowest, highest = reach
     sellable = held.no_sellable if is_bid else held.yes_sellable
-    last = PRICE_ONE - market.tick
     quotes: list[Quote] = []
     for _ in range(params.layers):
-        if not market.tick <= price <= last:
-            return quotes, NoQuote.SPREAD_UNPRICEABLE
-        far = guards.out_of_reach(given, params, price)
-        if far is not None:
-            trace.append(Step("bid out of reach" if is_bid else "ask out of reach", price, 0))
-            return quotes, far
+        if not lowest <= price <= highest:
+            return quotes, _beyond(given, terms, is_bid, price, noted)
         fits = size if size <= room else _room(room)
         if fits < market.min_size:
-            trace.append(Step("bid inventory (size)" if is_bid else "ask inventory (size)", size, 0))
+            noted.append(("bid inventory (size)" if is_bid else "ask inventory (size)", size, 0))
             return quotes, NoQuote.INVENTORY_FULL
         sells = sellable >= fits
-        quote = _quote(market, is_bid, sells, price, fits)
+        # Bids buy YES or sell NO, offers sell YES or buy NO; a NO quote carries the NO price.
+        if is_bid is sells:
+            quote = Quote(market.no, _SELL if sells else _BUY, PRICE_ONE - price, fits)
+        else:
+            quote = Quote(market.yes, _SELL if sells else _BUY, price, fits)
         if not quote.asset:
             # A recording of one token only: what cannot be named cannot be bought.
-            trace.append(Step("ask NO token unknown (size)", fits, 0))
-            return quotes, NoQuote.SPREAD_UNPRICEABLE
+            noted.append(("ask NO token unknown (size)", fits, 0))
+            return quotes, _UNPRICEABLE
         if params.min_notional and guards.notional_too_small(quote.price, fits, params.min_notional):
-            trace.append(Step("bid notional (size)" if is_bid else "ask notional (size)", fits, 0))
+            noted.append(("bid notional (size)" if is_bid else "ask notional (size)", fits, 0))
             return quotes, NoQuote.NOTIONAL_BELOW_MINIMUM
         if fits != size:
-            trace.append(Step("bid inventory (size)" if is_bid else "ask inventory (size)", size, fits))
+            noted.append(("bid inventory (size)" if is_bid else "ask inventory (size)", size, fits))
         quotes.append(quote)
         if params.layers == 1:
             break
         room, sellable = room - fits, sellable - fits if sells else sellable
-        step = max(market.tick, ceil_to_tick(params.layer_step, market.tick))
-        price = price - step if is_bid else price + step
+        price = price - terms.layer_step if is_bid else price + terms.layer_step
         size = floor_to_step(size * params.layer_growth // 100, SIZE_STEP)
-    return quotes, NoQuote.SPREAD_UNPRICEABLE
+    return quotes, _UNPRICEABLE
+
+
+def _beyond(given: MarketInput, terms: Terms, is_bid: bool, price: Price, noted: list[Note]) -> NoQuote:
+    """Which rule keeps a quote from this price."""
+    far = guards.out_of_reach(given, terms.params, price) if terms.tick <= price <= terms.last else None
+    if far is None:
+        return _UNPRICEABLE
+    noted.append(("bid out of reach" if is_bid else "ask out of reach", price, 0))
+    return far
 
 
 def _room(room: Size) -> Size:
     return floor_to_step(room, SIZE_STEP) if room > 0 else 0
-
-
-def _quote(market: Market, is_bid: bool, sells: bool, price: Price, size: Size) -> Quote:
-    """Bids buy YES or sell NO, offers sell YES or buy NO; a NO quote carries the NO price."""
-    side = Side.SELL if sells else Side.BUY
-    if is_bid is sells:
-        return Quote(market.no, side, PRICE_ONE - price, size)
-    return Quote(market.yes, side, price, size)

@@ -98,7 +98,7 @@ class Measures(msgspec.Struct, gc=False):
         if not (self.moves or self.flow or self.lost_x2 or self.paused_until_ns):
             return CALM
         return Signals(
-            isqrt(_faded(self.moves, now_ns - self.moved_ns, params.volatility_s) // SCALE) // 2,
+            isqrt(_faded(self.moves, now_ns - self.moved_ns, params.volatility_s) // SCALE) // 2 if self.moves else 0,
             _faded(self.flow, now_ns - self.traded_ns, params.trade_flow_s) if self.flow else 0,
             self._loss(now_ns, params) if self.lost_x2 > 0 else 0,
             self.paused_until_ns,
@@ -149,6 +149,9 @@ class Measures(msgspec.Struct, gc=False):
 
 def _faded(value: int, age_ns: Nanos, half_s: int) -> int:
     """What is left of `value` when half of it goes in `half_s`; towards zero."""
+    if age_ns <= 0:
+        return value
     window_ns = half_s * NANOS_PER_SECOND
-    left = abs(value) * window_ns // (window_ns + max(0, age_ns))
-    return left if value > 0 else -left
+    if value >= 0:
+        return value * window_ns // (window_ns + age_ns)
+    return -(-value * window_ns // (window_ns + age_ns))

@@ -5,31 +5,27 @@ Law: pure; a quote is drawn in only when the reward it is expected to bring, wei
 the edge given up at `reward_fills` fills a day. Nothing is known of the others' orders but their levels.
 """
 
-from markets.domain.market import SIZE_STEP
 from markets.domain.units import PRICE_ONE, Cash, Size
 from strategies.domain import rewards
 from strategies.domain.inputs import MarketInput
-from strategies.domain.intents import Step
+from strategies.domain.intents import Note
 from strategies.domain.params import SpreadParams
 from strategies.domain.rewards import Scores
+from strategies.domain.terms import Terms
 
 QUARTERS = (3, 2, 1)  # how far from the mid it is tried to stand, in quarters of the band
 
 
-def paid(given: MarketInput, params: SpreadParams) -> bool:
-    return given.rivals is not None and params.reward_weight > 0 and rewards.paid(given.market)
-
-
 def drawn_in(
-    given: MarketInput, params: SpreadParams, low: int, high: int, size: Size, trace: list[Step]
+    given: MarketInput, terms: Terms, low: int, high: int, size: Size, noted: list[Note]
 ) -> tuple[int, int, Size]:
     """Twice the prices and the size that pay best; those given when nothing pays better."""
-    market, rivals = given.market, given.rivals
+    market, params, rivals = given.market, terms.params, given.rivals
     mid = rewards.adjusted_mid_x2(given.book.bids, given.book.asks, market)
     if mid is None or rivals is None:
         return low, high, size
     band_x2 = 2 * market.rewards_max_spread
-    enough = max(size, -(-market.rewards_min_size // SIZE_STEP) * SIZE_STEP)
+    enough = size if size >= terms.reward_size else terms.reward_size
     if (enough == size and mid - low < band_x2 and high - mid < band_x2) or not _fits(given, params, enough):
         return low, high, size
     before = _worth(given, mid, low, high, size, rivals)
@@ -45,7 +41,7 @@ def drawn_in(
     names = ("bid reward band (x2)", "ask reward band (x2)", "rewards (size)")
     for name, old, new in zip(names, (low, high, size), chosen, strict=True):
         if old != new:
-            trace.append(Step(name, old, new))
+            noted.append((name, old, new))
     return chosen
 
 

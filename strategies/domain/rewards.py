@@ -29,9 +29,15 @@ def paid(market: Market) -> bool:
 
 def adjusted_mid_x2(bids: Iterable[Level], asks: Iterable[Level], market: Market) -> int | None:
     """Twice the middle between the best levels that are large enough; None when a side has none."""
-    bid = next((price for price, size in bids if size >= market.rewards_min_size), None)
-    ask = next((price for price, size in asks if size >= market.rewards_min_size), None)
+    bid, ask = _first(bids, market.rewards_min_size), _first(asks, market.rewards_min_size)
     return None if bid is None or ask is None else bid + ask
+
+
+def _first(levels: Iterable[Level], least: Size) -> Price | None:
+    for price, size in levels:
+        if size >= least:
+            return price
+    return None
 
 
 def score(market: Market, distance_x2: int, size: Size) -> int:

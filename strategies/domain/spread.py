@@ -4,100 +4,106 @@ Law: pure; a quote is on the market's grid, never crosses the book or our other 
 inventory past its maximum, whatever fills. Every clamp leaves a step with the value before and after.
 """
 
-from markets.domain.market import SIZE_STEP
-from markets.domain.units import (
-    PRICE_ONE,
-    Price,
-    ceil_to_tick,
-    floor_to_step,
-    floor_to_tick,
-)
+from markets.domain.units import Price, ceil_to_tick, floor_to_tick
 from strategies.domain import guards, layers, reward_band
-from strategies.domain.fair_value import fair_x2, lean_x2
+from strategies.domain.fair_value import fair_x2, share_of
 from strategies.domain.inputs import MarketInput
-from strategies.domain.intents import NoQuote, QuoteSet, Step
+from strategies.domain.intents import NoQuote, Note, QuoteSet
 from strategies.domain.params import SpreadParams
+from strategies.domain.terms import Terms, terms_of
 
 
 def plan(given: MarketInput, params: SpreadParams) -> QuoteSet:
     """Every order wanted in this market now, in tokens that need the least capital."""
-    refused = guards.refusal(given, params)
-    if refused is not None:
-        return _nothing(given, refused)
-    trace: list[Step] = []
-    fair = fair_x2(given, params, trace)
-    reduce = guards.reducing(given, params, fair)
-    size = floor_to_step(params.size, SIZE_STEP)
-    if not reduce:
-        size = _moved("size near the end (size)", size, guards.tapered_to_end(given, params, size), trace)
-    low, high = _around(given, params, fair, trace)
-    if reward_band.paid(given, params):
-        low, high, size = reward_band.drawn_in(given, params, low, high, size, trace)
+    return plan_on(given, terms_of(given.market, params))
+
+
+def plan_on(given: MarketInput, terms: Terms) -> QuoteSet:
+    """`plan` for who asks again and again: `terms` are of the same market and parameters."""
+    params, book = terms.params, given.book
+    disturbed = given.now_ns >= terms.undisturbed_until_ns
+    if disturbed or not book.bids or not book.asks or given.now_ns < given.signals.paused_until_ns:
+        refused = guards.refusal(given, params)
+        if refused is not None:
+            return _nothing(given, refused)
+    noted: list[Note] = []
+    fair = fair_x2(given, params, noted)
+    size, reduce = terms.size, given.reduce
+    if disturbed or not terms.collar_low_x2 <= fair <= terms.collar_high_x2:
+        reduce = guards.reducing(given, params, fair)
+        if not reduce:
+            size = _moved("size near the end (size)", size, guards.tapered_to_end(given, params, size), noted)
+    low, high = _around(given, terms, fair, noted)
+    if terms.rewarded and given.rivals is not None:
+        low, high, size = reward_band.drawn_in(given, terms, low, high, size, noted)
     if size <= 0 or size < given.market.min_size:
-        trace.append(Step("size (size)", params.size, size))
-        return _nothing(given, NoQuote.SIZE_BELOW_MINIMUM, tuple(trace), fair)
+        noted.append(("size (size)", params.size, size))
+        return _nothing(given, NoQuote.SIZE_BELOW_MINIMUM, tuple(noted), fair)
     if not reduce:
-        low, high = _with_edge(given, params, fair, low, high, trace)
-    bid, ask = _on_grid(given, params, low, high, trace)
-    quotes, why = layers.of(given, params, bid, ask, size, reduce, trace)
+        low, high = _with_edge(given, terms, fair, low, high, noted)
+    bid, ask = _on_grid(given, terms, low, high, noted)
+    quotes, why = layers.of(given, terms, bid, ask, size, reduce, noted)
     if quotes and params.both_sides and not reduce and not layers.two_sided(given.market, quotes):
         quotes, why = (), NoQuote.ONE_SIDE_ONLY
     reason, passive = None if quotes else why, params.post_only > 0
-    return QuoteSet(given.market.condition_id, quotes, fair, tuple(trace), reason, reduce, passive)
+    return QuoteSet(given.market.condition_id, quotes, fair, tuple(noted), reason, reduce, passive)
 
 
-def _nothing(given: MarketInput, reason: NoQuote, trace: tuple[Step, ...] = (), fair: int = 0) -> QuoteSet:
-    return QuoteSet(given.market.condition_id, (), fair, trace, reason)
+def _nothing(given: MarketInput, reason: NoQuote, noted: tuple[Note, ...] = (), fair: int = 0) -> QuoteSet:
+    return QuoteSet(given.market.condition_id, (), fair, noted, reason)
 
 
-def _moved(name: str, before: int, after: int, trace: list[Step]) -> int:
+def _moved(name: str, before: int, after: int, noted: list[Note]) -> int:
     if after != before:
-        trace.append(Step(name, before, after))
+        noted.append((name, before, after))
     return after
 
 
-def _around(given: MarketInput, params: SpreadParams, fair: int, trace: list[Step]) -> tuple[int, int]:
+def _around(given: MarketInput, terms: Terms, fair: int, noted: list[Note]) -> tuple[int, int]:
     """Twice the prices half a spread away from the reservation price."""
-    lean = lean_x2(given.inventory.net_yes, params.max_inventory, params.inventory_skew)
-    around = _moved("skew (x2)", fair, fair - lean, trace)
-    half = params.half_spread
-    signals = given.signals
-    if signals.volatility or signals.markout_loss:
-        most = max(half, params.max_half_spread)
-        wide = min(most, half + signals.volatility * params.volatility_factor // 100)
-        half = _moved("half spread, volatility", half, wide, trace)
-        wide = min(most, half + signals.markout_loss * params.markout_factor // 100)
-        half = _moved("half spread, markouts", half, wide, trace)
-    trace.append(Step("half spread", params.half_spread, half))
+    params, signals = terms.params, given.signals
+    around, half = fair, params.half_spread
+    net = given.inventory.yes - given.inventory.no
+    if net:  # the whole skew when inventory is at its maximum
+        around = _moved("skew (x2)", fair, fair - share_of(2 * params.inventory_skew, net, params.max_inventory), noted)
+    if signals.volatility:
+        wide = min(terms.most_half_spread, half + signals.volatility * params.volatility_factor // 100)
+        half = _moved("half spread, volatility", half, wide, noted)
+    if signals.markout_loss:
+        wide = min(terms.most_half_spread, half + signals.markout_loss * params.markout_factor // 100)
+        half = _moved("half spread, markouts", half, wide, noted)
+    noted.append(("half spread", params.half_spread, half))
     return around - 2 * half, around + 2 * half
 
 
-def _with_edge(
-    given: MarketInput, params: SpreadParams, fair: int, low: int, high: int, trace: list[Step]
-) -> tuple[int, int]:
+def _with_edge(given: MarketInput, terms: Terms, fair: int, low: int, high: int, noted: list[Note]) -> tuple[int, int]:
     """A quote that adds to inventory must earn something, if only the fair value is right."""
-    edge, net = guards.least_edge_x2(given.market, params, fair), given.inventory.net_yes
+    edge = terms.edge_x2
+    if edge is None:
+        edge = guards.least_edge_x2(given.market, terms.params, fair)
+    net = given.inventory.yes - given.inventory.no
     if net >= 0 and low > fair - edge:
-        low = _moved("bid edge (x2)", low, fair - edge, trace)
+        low = _moved("bid edge (x2)", low, fair - edge, noted)
     if net <= 0 and high < fair + edge:
-        high = _moved("ask edge (x2)", high, fair + edge, trace)
+        high = _moved("ask edge (x2)", high, fair + edge, noted)
     return low, high
 
 
-def _on_grid(given: MarketInput, params: SpreadParams, low: int, high: int, trace: list[Step]) -> tuple[Price, Price]:
+def _on_grid(given: MarketInput, terms: Terms, low: int, high: int, noted: list[Note]) -> tuple[Price, Price]:
     """YES prices of both innermost quotes. One that no post-only order can have comes back outside the grid."""
-    tick, book = given.market.tick, given.book
-    bid, ask = floor_to_tick(low // 2, tick), ceil_to_tick(-(-high // 2), tick)
-    trace.append(Step("bid grid", low // 2, bid))
-    trace.append(Step("ask grid", -(-high // 2), ask))
-    most, least = min(PRICE_ONE - tick, params.collar_high), max(tick, params.collar_low)
+    tick, last, book = terms.tick, terms.last, given.book
+    wanted_bid, wanted_ask = low // 2, -(-high // 2)
+    bid, ask = wanted_bid - wanted_bid % tick, -(-wanted_ask // tick) * tick
+    noted.append(("bid grid", wanted_bid, bid))
+    noted.append(("ask grid", wanted_ask, ask))
+    most, least = terms.bid_most, terms.ask_least
     if not tick <= bid <= most:
-        bid = _moved("bid clamp", bid, floor_to_tick(min(max(bid, tick), most), tick), trace)
-    if not least <= ask <= PRICE_ONE - tick:
-        ask = _moved("ask clamp", ask, ceil_to_tick(max(min(ask, PRICE_ONE - tick), least), tick), trace)
+        bid = _moved("bid clamp", bid, floor_to_tick(min(max(bid, tick), most), tick), noted)
+    if not least <= ask <= last:
+        ask = _moved("ask clamp", ask, ceil_to_tick(max(min(ask, last), least), tick), noted)
     best_bid, best_ask = book.bids[0][0], book.asks[0][0]
     if bid >= best_ask:
-        bid = _moved("bid post-only", bid, floor_to_tick(best_ask - tick, tick), trace)
+        bid = _moved("bid post-only", bid, floor_to_tick(best_ask - tick, tick), noted)
     if ask <= best_bid:
-        ask = _moved("ask post-only", ask, ceil_to_tick(best_bid + tick, tick), trace)
+        ask = _moved("ask post-only", ask, ceil_to_tick(best_bid + tick, tick), noted)
     return bid, ask
