@@ -1,6 +1,9 @@
 """A trader with baskets whose venue answers only when the test says so."""
 
+from dataclasses import replace
+
 from execution.domain.blotter import LiveOrder
+from execution.domain.chain import ChainState, ChainTold, ChainWork
 from execution.domain.commands import Command, Place, Rejected, Strategy, TradeStatus
 from markets.domain.market import Market
 from polyweb.runtime.inbox import TraderConfig
@@ -11,7 +14,7 @@ from strategies.domain.basket_stages import Stage as At
 from strategies.domain.params import SpreadParams
 from tests.builders import CONFIG, SHARES, Stage, a_set, accepted, book, fill_of, plain
 
-ARB = ArbParams(enabled=True, cool_down_ms=0, lock_rate_bps=0)
+ARB = ArbParams(enabled=True, cool_down_ms=0, lock_rate_bps=0, conversion_cost=0)
 FAR = plain(half_spread=4_000)  # so that no basket would buy from our own quotes
 CHEAP = {4500: 100}, {4700: 100}  # two YES at 0.47: a set for 0.94
 WIDE = Limits(10**12, 10**12, 10**12)
@@ -45,6 +48,14 @@ class Floor(Stage):
     def baskets(self, commands: list[Command]) -> list[Place]:
         return [each for each in commands if isinstance(each, Place) and each.strategy is Strategy.DUTCH_BOOK]
 
+    def works(self, commands: list[Command]) -> list[ChainWork]:
+        return [each for each in commands if isinstance(each, ChainWork)]
+
+    def told(self, work: ChainWork, state: ChainState = ChainState.CONFIRMED, detail: str = "") -> None:
+        """What the chain says of a job; with its effects when they are final."""
+        booked = work.effects if state is ChainState.CONFIRMED else None
+        self.apply(ChainTold(work.job_id, state, self.now, detail, booked=booked))
+
     def order(self, number: int) -> LiveOrder:
         found = self.trader.blotter.order(number)
         assert found is not None
@@ -62,3 +73,7 @@ class Floor(Stage):
     @property
     def stages(self) -> list[At]:
         return [moved.stage for moved in self.moved]
+
+
+# Where shares can be split, merged and converted.
+LINKED = replace(CONFIG, chain=True)

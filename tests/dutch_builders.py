@@ -11,7 +11,7 @@ from strategies.domain.inputs import BookView
 from strategies.domain.routes import Moment
 
 SHARES = SIZE_ONE
-FREE = ArbParams(enabled=True, min_edge=0, max_size=1000 * SHARES, conversion_cost=0, lock_rate_bps=0)
+FREE = ArbParams(enabled=True, min_edge=0, max_size=1000 * SHARES, conversion_cost=0, chain_edge=0, lock_rate_bps=0)
 CHAIN = Moment(chain=True)
 FEES = FeeSchedule(rate=500)
 

@@ -73,7 +73,7 @@ def fill_cash(fill: Fill) -> Cash:
     return cash_floor(fill.price, fill.size)
 
 
-class _Move(NamedTuple):
+class Move(NamedTuple):
     """One change of one asset: shares that come in, cash that leaves, the fee on top, whether it can still fail."""
 
     shares: Size
@@ -82,12 +82,12 @@ class _Move(NamedTuple):
     final: bool
 
 
-def _move_of(fill: Fill) -> _Move:
+def _move_of(fill: Fill) -> Move:
     shares = fill.size if fill.side is Side.BUY else -fill.size
-    return _Move(shares, -fill_cash(fill), fill.fee, fill.status is TradeStatus.CONFIRMED)
+    return Move(shares, -fill_cash(fill), fill.fee, fill.status is TradeStatus.CONFIRMED)
 
 
-def _fold(held: Holding, move: _Move) -> Holding:
+def fold(held: Holding, move: Move) -> Holding:
     """Average cost, also below zero. `settled` counts what comes in when it is final and what leaves at once."""
     shares, paid = move.shares, move.paid
     settled = held.settled + (shares if shares < 0 or move.final else 0)
@@ -114,11 +114,11 @@ class _Account:
     def __init__(self) -> None:
         self.base = _EMPTY
         self.held = _EMPTY
-        self.open: dict[FillKey | _PostingKey, _Move] = {}
+        self.open: dict[FillKey | _PostingKey, Move] = {}
 
-    def add(self, key: FillKey | _PostingKey, move: _Move) -> None:
+    def add(self, key: FillKey | _PostingKey, move: Move) -> None:
         self.open[key] = move
-        self.held = _fold(self.held, move)
+        self.held = fold(self.held, move)
         self._settle()
 
     def end(self, key: FillKey, *, confirmed: bool) -> None:
@@ -129,7 +129,7 @@ class _Account:
             del self.open[key]
         self.held = self.base
         for move in self.open.values():
-            self.held = _fold(self.held, move)
+            self.held = fold(self.held, move)
         self._settle()
 
     @property
@@ -138,9 +138,9 @@ class _Account:
         held = whole = self.base
         more = 0
         for move in self.open.values():
-            before, whole = whole, _fold(whole, move)
+            before, whole = whole, fold(whole, move)
             if move.final:
-                alone = _fold(held, move)
+                alone = fold(held, move)
                 more += whole.realised - before.realised - (alone.realised - held.realised)
                 held = alone
         return msgspec.structs.replace(held, cost=held.cost + more) if more > 0 else held
@@ -150,7 +150,7 @@ class _Account:
             key = next(iter(self.open))
             if not self.open[key].final:
                 return
-            self.base = _fold(self.base, self.open.pop(key))
+            self.base = fold(self.base, self.open.pop(key))
 
 
 class _Late(NamedTuple):
@@ -252,7 +252,7 @@ class Ledger:
             self._cash += leg.cash
             self._lately.append(_Late(posting.at_ns, leg.asset, -leg.shares, -leg.cash))
             if leg.shares:
-                move = _Move(leg.shares, -leg.cash, 0, True)
+                move = Move(leg.shares, -leg.cash, 0, True)
                 self._account(leg.asset, leg.condition_id).add((posting.posting_id, number), move)
             else:
                 self._book(posting.kind, leg)

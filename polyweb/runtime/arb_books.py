@@ -7,8 +7,9 @@ are many and small: when too many wait the oldest are dropped and counted.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from execution.domain.chain import ChainRecord
 from execution.engine import Trouble
-from markets.domain.units import Nanos
+from markets.domain.units import Nanos, size_text
 from polyweb.runtime.trader import Trader
 from strategies import metrics
 from strategies.domain.basket_stages import BALANCED, ENDS, BasketMoved
@@ -36,9 +37,16 @@ class ArbBooks:
 
     async def begin(self, now_ns: Nanos) -> None:
         """Before the first quote: what an earlier engine left under way nobody sees through any more."""
-        for plan_id in await self._register.interrupted_baskets(now_ns):
+        interrupted = await self._register.interrupted_baskets(now_ns)
+        under_way = self._trader.chain.open
+        for plan_id in interrupted:
+            jobs = ", ".join(_job(record) for record in under_way if record.work.plan_id == plan_id)
             text = f"Basket {plan_id[:12]} was under way when the engine ended: compare its legs and even them out."
-            self._on_trouble(Trouble("basket_unbalanced", plan_id, text))
+            self._on_trouble(Trouble("basket_unbalanced", plan_id, f"{text} On chain: {jobs}." if jobs else text))
+        for record in under_way:
+            if record.work.plan_id not in interrupted:
+                text = f"{_job(record)} is under way and no basket waits for it: it counts both ways until it is known."
+                self._on_trouble(Trouble("chain_job_left", record.work.job_id, text))
 
     async def keep(self) -> None:
         """Raises what the register raises; what was not written then is tried again the next time."""
@@ -47,6 +55,9 @@ class ArbBooks:
         for step in moved:
             if step.stage in ENDS - BALANCED:
                 self._on_trouble(Trouble("basket_unbalanced", step.basket.plan_id, _told(step)))
+        for record in self._trader.drain_strays():
+            text = f"{_job(record)}: an earlier engine asked for it, so no basket goes on. What it did is booked."
+            self._on_trouble(Trouble("chain_job_left", record.work.job_id, text))
         self._moved += moved
         self._gaps += gaps
         if len(self._gaps) > GAPS_KEPT:
@@ -55,6 +66,11 @@ class ArbBooks:
         if self._moved or self._gaps:
             await self._register.arbitrage(self._moved, self._gaps)
             self._moved, self._gaps = [], []
+
+
+def _job(record: ChainRecord) -> str:
+    work = record.work
+    return f"{work.verb.value} of {size_text(work.amount)} for basket {work.plan_id[:12]} ({record.state.value})"
 
 
 def _told(step: BasketMoved) -> str:

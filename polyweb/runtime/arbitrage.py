@@ -6,10 +6,12 @@ Law: pure. A basket is judged and sent as one plan with a stable id; the same op
 from collections.abc import Iterable
 from dataclasses import replace
 
+from execution.domain.chain import ChainRecord, ChainTold
 from execution.domain.commands import Command, Fill, Strategy
 from markets.domain.integrity import Trust
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, PRICE_ONE, ConditionId, Nanos
+from polyweb.runtime.basket_chain import impossible
 from polyweb.runtime.basket_desk import BasketDesk
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import Refused
@@ -46,6 +48,12 @@ class Arbitrageur:
 
     def hear(self, fill: Fill) -> None:
         self._desk.hear(fill)
+
+    def hear_job(self, record: ChainRecord, told: ChainTold) -> None:
+        self._desk.hear_job(record, told)
+
+    def drain_strays(self) -> list[ChainRecord]:
+        return self._desk.drain_strays()
 
     def drain(self) -> list[BasketMoved]:
         return self._desk.drain()
@@ -125,11 +133,15 @@ class Arbitrageur:
     def _moment(self, event_id: str, books: Books, now_ns: Nanos) -> Moment:
         free = self._desk.legs.free(market for market, _ in books.values())
         taken = self._state.gaps.get(event_id)  # also by an earlier run: as long as it is open it keeps its name
-        return Moment(taken.opened_ns if taken else self._watch.opened_ns(event_id), now_ns, free=free)
+        since_ns = taken.opened_ns if taken else self._watch.opened_ns(event_id)
+        return Moment(since_ns, now_ns, self._state.config.chain, free=free)
 
     def _take(self, basket: Basket, books: Books, now_ns: Nanos) -> list[Command]:
         """The best basket, or the largest part of it that the caps allow."""
         markets = {key: market for key, (market, _) in books.items()}
+        if said := impossible(basket, markets):
+            self._log.tell(basket, "refused: not possible on chain", said)
+            return []
         commands = self._desk.open(self._within_caps(basket, books, markets, now_ns), markets, now_ns)
         refused = self._desk.refused
         if self._desk.busy(basket.event_id, now_ns):

@@ -1,7 +1,8 @@
-"""Sees every basket through: the first leg, the others, and what is left when they did not all fill.
+"""Sees every basket through: what is split first, its legs, what is left when they did not all fill, what is merged.
 
 Law: pure. One basket per event at a time. Nothing is sent that the gate has not approved whole, nothing while the
-engine is on hold, and nothing for a set whose terms changed since it was found, except to get out of it.
+engine is on hold, and nothing for a set whose terms changed since it was found, except to get out of it. A step on
+chain is waited for so long and no longer; whatever comes after that is booked and told.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,16 +10,20 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from execution.domain.blotter import LiveOrder
+from execution.domain.chain import ENDS as CHAIN_ENDS
+from execution.domain.chain import ChainRecord, ChainState, ChainTold
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, TradeStatus
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos, Price
+from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos, Price, size_text
+from polyweb.runtime import basket_chain
+from polyweb.runtime.basket_chain import Conversions
 from polyweb.runtime.basket_legs import Legs
 from polyweb.runtime.baskets import MAX_TRIES, SETTLE_PATIENCE_NS, Working, changed_terms
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import RefusalCode, Refused
 from strategies.domain import leg_risk
-from strategies.domain.basket_stages import ENDS, BasketMoved, Stage, TakenGap
-from strategies.domain.intents import Basket, Leg, OrderType
+from strategies.domain.basket_stages import ENDS, ON_CHAIN, BasketMoved, Stage, TakenGap
+from strategies.domain.intents import Basket, ChainStep, Leg, NotTaken, OrderType
 from strategies.domain.leg_risk import Choice, Verdict
 
 REMEMBERED = 10_000
@@ -30,21 +35,32 @@ class BasketDesk:
         self._state = state
         self._working: dict[str, Working] = {}
         self._ended: dict[str, Working] = {}
-        self.legs = Legs(state)
+        self._conversions = Conversions(state)
+        self.legs = Legs(state, self._conversions)
         self._quiet_until: dict[str, Nanos] = {}
         self._moved: list[BasketMoved] = []
+        self._strays: list[ChainRecord] = []
         self.refused: Refused | None = None  # why the last basket was not opened
 
     # What may be asked
 
     def busy(self, event_id: str, now_ns: Nanos) -> bool:
-        """Whether the event has a basket at work or rests after one that did not fill whole."""
-        return event_id in self._working or self._quiet_until.get(event_id, 0) > now_ns
+        """Whether the event has a basket at work, a job on chain nobody has heard the end of, or rests after a basket
+        that did not fill whole.
+        """
+        if event_id in self._working or self._quiet_until.get(event_id, 0) > now_ns:
+            return True
+        return any(record.work.event_id == event_id for record in self._state.chain.open)
 
     def drain(self) -> list[BasketMoved]:
         """Every step of every basket since the last call, in order."""
         moved, self._moved = self._moved, []
         return moved
+
+    def drain_strays(self) -> list[ChainRecord]:
+        """Jobs of no basket this engine knows that have ended since the last call: an earlier engine's."""
+        strays, self._strays = self._strays, []
+        return strays
 
     def objection(self, plan_id: str) -> str:
         """Why a plan that was decided must not be sent any more; "" when nothing stands against it."""
@@ -57,26 +73,37 @@ class BasketDesk:
 
     def open(self, basket: Basket, markets: Mapping[ConditionId, Market], now_ns: Nanos) -> list[Command]:
         """Take a basket the planner found. Refused whole or begun whole; our own quotes in its way go first."""
-        concerned = {leg.condition_id: markets[leg.condition_id] for leg in basket.legs}
+        concerned = basket_chain.concerned(basket, markets)
         approved = self.legs.judge(basket, concerned, now_ns)
         self.refused = approved if isinstance(approved, Refused) else None
+        in_legs = [markets[leg.condition_id] for leg in basket.legs]
         if isinstance(approved, Refused):
             self.legs.note(basket, approved, now_ns)
             only_ours = approved.codes == (RefusalCode.OWN_CROSS,)
-            return self.legs.make_way(concerned.values(), now_ns) if only_ours else []
-        if self.legs.quoted(basket):
+            return self.legs.make_way(in_legs, now_ns) if only_ours else []
+        if not basket.before and self.legs.quoted(basket):
             self.refused = Refused((RefusalCode.OWN_CROSS,), "our own quotes sell these shares")
-            return self.legs.make_way(concerned.values(), now_ns)
-        params = self._state.control.arb
+            return self.legs.make_way(in_legs, now_ns)
+        if basket.before and (short := self._conversions.cash_short(basket)):
+            self.refused = Refused((RefusalCode.NOT_HELD,), short)
+            return []
+        working = Working(basket, concerned, self._state.control.arb, Stage.PREPARING, now_ns)
+        commands = self._ask(working, basket.route.value, now_ns) if basket.before else self._trade(working, now_ns)
+        if commands:
+            self._working[basket.event_id] = working
+            self._remember(basket)
+            self._count_sets(working)
+        return commands
+
+    def _trade(self, working: Working, now_ns: Nanos) -> list[Command]:
+        """Send the legs, or the first of them to rest; nothing where there is no room for it."""
+        basket, params = working.basket, working.params
         stage = Stage.MAKING if params.maker_leg else Stage.TAKING
-        working = Working(basket, concerned, params, stage, now_ns)
         legs = basket.legs[:1] if params.maker_leg else basket.legs
-        maker = self.legs.maker_price(legs[0], concerned) if params.maker_leg else None
+        maker = self.legs.maker_price(legs[0], working.markets) if params.maker_leg else None
         if params.maker_leg and maker is None:
             return []
-        self._working[basket.event_id] = working
-        self._remember(basket)
-        self._count_sets(working)
+        working.deadline_ns = now_ns + params.deadline_ms * NANOS_PER_MILLI
         return [self._place(working, basket.plan_id, legs, stage, basket.route.value, now_ns, maker)]
 
     def _place(
@@ -101,11 +128,28 @@ class BasketDesk:
 
     def _count_sets(self, working: Working) -> None:
         """Shares of baskets are no inventory of the quoter's: it must not sell what makes a set whole."""
-        for at, leg in enumerate(working.basket.legs):
-            plans = self._state.sets.setdefault(leg.asset, {})
-            plans.pop(working.basket.plan_id, None)
-            if (size := working.claims(at)) > 0:
-                plans[working.basket.plan_id] = size
+        claims = working.claims()
+        for market in working.markets.values():
+            for asset in (market.yes, market.no):
+                plans = self._state.sets.setdefault(asset, {})
+                plans.pop(working.basket.plan_id, None)
+                if size := claims.get(asset, 0):
+                    plans[working.basket.plan_id] = size
+
+    def hear_job(self, record: ChainRecord, told: ChainTold) -> None:
+        """What became of a job; one that comes after its basket has ended is told as that basket's last word."""
+        working = self._conversions.of_job.get(told.job_id)
+        if working is None:
+            if record.state in CHAIN_ENDS:
+                self._strays.append(record)
+            return
+        if told.booked is not None:
+            working.done(record.work)
+        if working.stage in ENDS and record.state in CHAIN_ENDS:
+            stage = working.after_all(confirmed=record.state is ChainState.CONFIRMED)
+            detail = f"{record.work.verb.value} {record.state.value} after the basket had ended: {told.detail}"
+            self._moved.append(working.moved(stage, told.at_ns, detail))
+        self._count_sets(working)
 
     # Going on
 
@@ -119,6 +163,10 @@ class BasketDesk:
     def _advance(self, working: Working, now_ns: Nanos) -> list[Command]:
         if not working.aborted:
             working.aborted = self._changed(working)
+        if working.job:
+            return self._wait(working, now_ns)
+        if working.stage in ON_CHAIN:
+            return self._after_step(working, now_ns)
         live = self.legs.live(working)
         if live:
             return self._watch(working, live, now_ns)
@@ -162,34 +210,36 @@ class BasketDesk:
     def _follow(self, working: Working, verdict: Verdict, now_ns: Nanos) -> list[Command]:
         match verdict.choice:
             case Choice.WHOLE | Choice.NOTHING if working.stage is Stage.UNWINDING:
-                return self._end(working, Stage.UNWOUND, verdict, now_ns)
+                return self._close(working, Stage.UNWOUND, verdict.detail, now_ns)
             case Choice.WHOLE:
-                return self._end(working, Stage.WHOLE, verdict, now_ns)
+                return self._close(working, Stage.WHOLE, verdict.detail, now_ns)
             case Choice.NOTHING:
-                return self._end(working, Stage.NOTHING, verdict, now_ns)
+                return self._close(working, Stage.NOTHING, verdict.detail, now_ns)
             case Choice.HOLD:
-                return self._end(working, Stage.HELD, verdict, now_ns)
+                return self._close(working, Stage.HELD, verdict.detail, now_ns)
             case Choice.STUCK:
-                return self._end(working, Stage.STUCK, verdict, now_ns)
+                return self._end(working, Stage.STUCK, verdict.detail, now_ns)
             case Choice.WAIT:
                 late = now_ns - working.sent_ns > SETTLE_PATIENCE_NS
-                return self._end(working, Stage.STUCK, verdict, now_ns) if late else []
+                return self._end(working, Stage.STUCK, verdict.detail, now_ns) if late else []
             case Choice.COMPLETE | Choice.UNWIND:
                 return self._get_even(working, verdict, now_ns)
 
     def _get_even(self, working: Working, verdict: Verdict, now_ns: Nanos) -> list[Command]:
         """Trade the legs that complete or undo it, if the gate lets them; what it refuses again and again is stuck."""
         if not verdict.legs:
-            return self._end(working, Stage.UNWOUND, verdict, now_ns)
+            return self._close(working, Stage.UNWOUND, verdict.detail, now_ns)
         stage = Stage.COMPLETING if verdict.choice is Choice.COMPLETE else Stage.UNWINDING
         plan_id = f"{working.basket.plan_id[:28]}-{stage.value[0]}{working.tries + 1}"
-        basket = msgspec.structs.replace(working.basket, plan_id=plan_id, legs=verdict.legs, order_type=OrderType.FAK)
+        basket = msgspec.structs.replace(
+            working.basket, plan_id=plan_id, legs=verdict.legs, order_type=OrderType.FAK, before=()
+        )
         markets = {key: self.legs.on_grid(market) for key, market in working.markets.items()}
         approved = self.legs.judge(basket, markets, now_ns)
         if not isinstance(approved, Refused):
             working.tries += 1
             if working.tries > MAX_TRIES:
-                return self._end(working, Stage.STUCK, verdict, now_ns)
+                return self._end(working, Stage.STUCK, verdict.detail, now_ns)
             working.deadline_ns = now_ns + working.params.deadline_ms * NANOS_PER_MILLI
             return [self._place(working, plan_id, verdict.legs, stage, verdict.detail, now_ns)]
         if RefusalCode.OWN_CROSS in approved.codes:
@@ -197,12 +247,105 @@ class BasketDesk:
         if now_ns < working.deadline_ns + working.params.deadline_ms * NANOS_PER_MILLI:
             return []  # books and stops come and go: what was refused now may pass in a moment
         self.legs.note(basket, approved, now_ns)
-        stuck = msgspec.structs.replace(verdict, detail=f"{approved.detail}; {verdict.detail}")
-        return self._end(working, Stage.STUCK, stuck, now_ns)
+        return self._end(working, Stage.STUCK, f"{approved.detail}; {verdict.detail}", now_ns)
 
-    def _end(self, working: Working, stage: Stage, verdict: Verdict, now_ns: Nanos) -> list[Command]:
-        del self._working[working.basket.event_id]
-        detail = f"{working.aborted}; {verdict.detail}" if working.aborted else verdict.detail
+    # On chain
+
+    def _ask(self, working: Working, why: str, now_ns: Nanos) -> list[Command]:
+        """Ask for the next step, once what it takes has settled."""
+        step = working.todo[0]
+        work = self._conversions.work(working, step, why, now_ns)
+        lacking = self._conversions.lacking(work)
+        if lacking and now_ns - working.sent_ns <= SETTLE_PATIENCE_NS:
+            return []
+        if lacking or not self._conversions.send(working, work):
+            detail = f"{step.what.value} not asked for: {lacking or 'it was decided before'}"
+            return self._end(working, Stage.NOT_CONVERTED, detail, now_ns)
+        working.todo = working.todo[1:]
+        working.sent_ns = now_ns
+        self._moved.append(working.moved(working.stage, now_ns, f"{step.what.value} {size_text(step.size)}: {why}"))
+        return [work]
+
+    def _wait(self, working: Working, now_ns: Nanos) -> list[Command]:
+        record = self._state.chain.job(working.job)
+        state = record.state if record is not None else ChainState.UNKNOWN
+        if state is ChainState.CONFIRMED:
+            working.job = ""
+            working.deadline_ns = now_ns + working.params.deadline_ms * NANOS_PER_MILLI
+            return self._after_step(working, now_ns)
+        if state is ChainState.FAILED:
+            working.job, working.todo, working.ends_as = "", (), Stage.NOT_CONVERTED
+            if working.stage is Stage.PREPARING:
+                return self._retreat(working, "a step on chain failed", now_ns)
+            return self._end(working, Stage.NOT_CONVERTED, "a step on chain failed; the sets lie here whole", now_ns)
+        if now_ns - working.sent_ns <= working.params.chain_wait_ms * NANOS_PER_MILLI:
+            return []
+        seconds = working.params.chain_wait_ms // 1_000
+        detail = f"{working.job} is {state.value} after {seconds} s; what it does is booked when it is heard of"
+        return self._end(working, Stage.CHAIN_UNKNOWN, detail, now_ns)
+
+    def _after_step(self, working: Working, now_ns: Nanos) -> list[Command]:
+        """The next step; when there is none left, the legs or the end."""
+        if working.stage is not Stage.PREPARING:
+            if working.todo:
+                return self._ask(working, working.why, now_ns)
+            return self._end(working, working.ends_as or Stage.WHOLE, working.why, now_ns)
+        planned = self.legs.at_bids_of_now(working)
+        if working.aborted or isinstance(planned, NotTaken):
+            said = planned.value if isinstance(planned, NotTaken) else "terms changed"
+            return self._retreat(working, f"not sold after the split: {said}", now_ns)
+        if working.todo:
+            return self._ask(working, "the set still pays", now_ns)
+        return self._sell(working, planned, now_ns)
+
+    def _sell(self, working: Working, planned: Basket, now_ns: Nanos) -> list[Command]:
+        """The sets lie here: sell them at the bids of now, if the gate lets us."""
+        approved = self.legs.judge(msgspec.structs.replace(planned, before=()), working.markets, now_ns)
+        why = "no room for a leg to rest"
+        if not isinstance(approved, Refused):
+            working.basket = planned
+            if commands := self._trade(working, now_ns):
+                return commands
+        elif RefusalCode.OWN_CROSS in approved.codes:
+            return self.legs.make_way([working.markets[leg.condition_id] for leg in planned.legs], now_ns)
+        elif now_ns >= working.deadline_ns:
+            self.legs.note(planned, approved, now_ns)
+            why = approved.detail
+        return (
+            self._retreat(working, f"not sold after the split: {why}", now_ns) if now_ns >= working.deadline_ns else []
+        )
+
+    def _retreat(self, working: Working, why: str, now_ns: Nanos) -> list[Command]:
+        """Whole sets lie here that were split and not sold: merge them back or keep them, whichever costs less."""
+        back = self._conversions.way_back(working, now_ns)
+        told = f"{why}; {back.told}" if back.told else why
+        if back.step is None:
+            return self._end(
+                working, working.ends_as or (Stage.KEPT if working.unsold else Stage.NOTHING), told, now_ns
+            )
+        working.ends_as = working.ends_as or Stage.UNWOUND
+        return self._go_on_chain(working, Stage.MERGING_BACK, (back.step,), told, now_ns)
+
+    def _close(self, working: Working, stage: Stage, why: str, now_ns: Nanos) -> list[Command]:
+        """The legs are even: what is whole goes to the chain where that is part of the plan."""
+        if working.basket.after and working.matched > 0:
+            working.ends_as = stage
+            steps = tuple(msgspec.structs.replace(step, size=working.matched) for step in working.basket.after)
+            return self._go_on_chain(working, Stage.CONVERTING, steps, why, now_ns)
+        if working.basket.before and working.unsold and stage is not Stage.HELD:
+            working.ends_as = None if stage is Stage.NOTHING else stage
+            return self._retreat(working, why, now_ns)
+        return self._end(working, stage, why, now_ns)
+
+    def _go_on_chain(
+        self, working: Working, stage: Stage, steps: tuple[ChainStep, ...], why: str, now_ns: Nanos
+    ) -> list[Command]:
+        working.stage, working.todo, working.why, working.sent_ns = stage, steps, why, now_ns
+        return self._ask(working, why, now_ns)
+
+    def _end(self, working: Working, stage: Stage, why: str, now_ns: Nanos) -> list[Command]:
+        self._working.pop(working.basket.event_id, None)
+        detail = f"{working.aborted}; {why}" if working.aborted else why
         self._moved.append(working.moved(stage, now_ns, detail))
         self._count_sets(working)
         if stage is not Stage.WHOLE:
@@ -213,8 +356,8 @@ class BasketDesk:
         self._ended[working.basket.plan_id] = working
         if len(self._ended) > REMEMBERED:
             oldest = self._ended.pop(next(iter(self._ended)))
-            for number in oldest.orders:
-                self.legs.of_order.pop(number, None)
+            self.legs.forget(oldest)
+            self._conversions.forget(oldest)
         return []
 
     def _remember(self, basket: Basket) -> None:

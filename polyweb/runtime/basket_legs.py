@@ -36,14 +36,17 @@ from markets.domain.units import (
     Size,
     complement,
 )
+from polyweb.runtime.basket_chain import Conversions
 from polyweb.runtime.baskets import Working
 from polyweb.runtime.state import TradingState
 from risk.domain import gate
 from risk.domain.gate import Approved, Guard, Refused
+from strategies.domain import basket as planner
 from strategies.domain.basket_stages import Stage
 from strategies.domain.inputs import BookView
-from strategies.domain.intents import Basket, Leg, OrderType
+from strategies.domain.intents import Basket, Leg, NotTaken, OrderType
 from strategies.domain.leg_risk import Standing
+from strategies.domain.routes import EDGE_ONE, Offer
 
 DEPTH = 10
 CLAIM_NS: Nanos = 2_000 * NANOS_PER_MILLI
@@ -52,8 +55,9 @@ CLAIM_NS: Nanos = 2_000 * NANOS_PER_MILLI
 class Legs:
     """`of_order` is the basket of every order that was placed here, by order."""
 
-    def __init__(self, state: TradingState) -> None:
+    def __init__(self, state: TradingState, conversions: Conversions) -> None:
         self._state = state
+        self._conversions = conversions
         self.of_order: dict[ClientOrderId, Working] = {}
 
     def view(self, market: Market) -> BookView:
@@ -98,22 +102,23 @@ class Legs:
     # Judging
 
     def judge(self, basket: Basket, markets: Mapping[ConditionId, Market], now_ns: Nanos) -> Approved[Basket] | Refused:
+        """The gate's word on all of it, with what is split for it first."""
         state = self._state
         started = state.stopwatch()
-        verdict = gate.evaluate_basket(
-            basket, markets, state.exposure, state.control.limits, self._guard(basket, now_ns), now_ns
-        )
+        ahead = self._conversions.ahead(basket, markets)
+        guard = self._guard(basket, {name: None for shifts in ahead for name in shifts}, now_ns)
+        verdict = gate.evaluate_basket(basket, markets, state.exposure, state.control.limits, guard, now_ns, ahead)
         state.judged_ns = state.stopwatch() - started
         return verdict
 
-    def _guard(self, basket: Basket, now_ns: Nanos) -> Guard:
+    def _guard(self, basket: Basket, split: Iterable[ConditionId], now_ns: Nanos) -> Guard:
         """The worst of all legs: one stopped market or doubtful book holds the whole basket."""
         state = self._state
         legs = [leg.condition_id for leg in basket.legs]
         in_force = [
             stop
-            for leg in legs
-            if (market := state.market(leg)) is not None
+            for name in dict.fromkeys((*legs, *split))
+            if (market := state.market(name)) is not None
             and (stop := state.stop(market, Strategy.DUTCH_BOOK, now_ns)) is not None
         ]
         return Guard(
@@ -205,6 +210,17 @@ class Legs:
         held = self._state.ledger.inventory(market, self._sold(market))
         free = held.yes_sellable if yes else held.no_sellable
         return Standing(market, yes, working.filled(at), working.paid(at), asks, bids, free)
+
+    def at_bids_of_now(self, working: Working) -> Basket | NotTaken:
+        """What selling the sets that were split, or are about to be, would be now."""
+        standing = [self.standing(working, at) for at in range(len(working.basket.legs))]
+        offers = [Offer(each.market, each.yes, each.bids, Side.SELL) for each in standing]
+        costs = working.basket.payout if working.todo else -EDGE_ONE
+        return planner.at_bids_of_now(working.basket, offers, costs, working.params)
+
+    def forget(self, working: Working) -> None:
+        for number in working.orders:
+            self.of_order.pop(number, None)
 
     def on_grid(self, before: Market) -> Market:
         """The market as it was when the set was found, on the grid and at the fees of now."""

@@ -5,14 +5,26 @@ legs did is believed from fills alone; whatever follows a partial basket goes th
 and every choice is written down with the figures it was made on.
 """
 
+from execution.domain.chain import ChainWork
 from execution.domain.commands import ClientOrderId, Fill, TradeStatus
 from execution.domain.ledger import fill_cash
+from execution.domain.postings import Posting, PostingKind
 from markets.domain.events import Side
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, Cash, ConditionId, Nanos, Size
+from markets.domain.units import (
+    CASH_ONE,
+    NANOS_PER_MILLI,
+    NANOS_PER_SECOND,
+    SIZE_ONE,
+    AssetId,
+    Cash,
+    ConditionId,
+    Nanos,
+    Size,
+)
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import ENDS, BasketMoved, Stage
-from strategies.domain.intents import Basket, Leg
+from strategies.domain.intents import Basket, ChainStep, Conversion, Leg
 from strategies.domain.routes import EDGE_ONE
 
 SETTLE_PATIENCE_NS: Nanos = 120 * NANOS_PER_SECOND
@@ -20,10 +32,16 @@ MAX_TRIES = 4
 
 
 class Working:
-    """The mutable side of one basket. Owned by the arbitrageur alone."""
+    """The mutable side of one basket. Owned by the arbitrageur alone.
+
+    `markets` are those of its legs and of its steps on chain. `job` is the one under way, "" when there is none;
+    `todo` the steps after it; `booked` what those that were done have changed. `ends_as` is how the basket ends once
+    nothing is left to do on chain. `sets` lie here whole because they were split for it.
+    """
 
     __slots__ = (
-        "aborted", "basket", "deadline_ns", "fills", "last", "markets", "orders", "params", "sent_ns", "stage", "tries",
+        "aborted", "basket", "booked", "deadline_ns", "ends_as", "fills", "job", "jobs", "markets", "orders", "params",
+        "sent_ns", "sets", "stage", "todo", "tries", "why",
     )  # fmt: skip
 
     def __init__(
@@ -39,7 +57,13 @@ class Working:
         self.fills: dict[tuple[ClientOrderId, str, int], tuple[int, Size, Cash]] = {}
         self.tries = 0
         self.aborted = ""
-        self.last = ""
+        self.job = ""
+        self.jobs = 0
+        self.todo: tuple[ChainStep, ...] = basket.before
+        self.booked: list[Posting] = []
+        self.sets: Size = 0
+        self.ends_as: Stage | None = None
+        self.why = ""
 
     def hear(self, fill: Fill) -> None:
         """Book a fill of one of our orders, or take it back when its settlement failed. Said twice it counts once."""
@@ -63,26 +87,79 @@ class Working:
         return tuple(self.filled(leg) for leg in range(len(self.basket.legs)))
 
     @property
-    def cash(self) -> Cash:
+    def traded(self) -> Cash:
+        """Cash the legs cost so far, below zero for what sales brought."""
         return sum(cash for _, _, cash in self.fills.values())
+
+    @property
+    def cash(self) -> Cash:
+        """Cash that left so far, on chain too."""
+        return self.traded - sum(leg.cash for posting in self.booked for leg in posting.legs)
 
     @property
     def sells(self) -> bool:
         return self.basket.legs[0].side is Side.SELL
 
     @property
-    def profit(self) -> Cash:
-        """What the matched sets will have earned: everything paid against everything they pay. A set that is sold
-        counts as gone with the first of its shares.
-        """
-        sets = max(self.sizes) if self.sells else min(self.sizes)
-        return self.basket.payout * sets // EDGE_ONE - self.cash
+    def from_stock(self) -> bool:
+        """Whether it sells what lay here before it."""
+        return self.sells and not self.basket.before
 
-    def claims(self, leg: int) -> Size:
-        """Shares of a leg nobody else may sell: what was bought for the set, or is still to be sold as part of one."""
-        if not self.sells:
-            return self.filled(leg)
-        return 0 if self.stage in ENDS else self.basket.legs[leg].size - self.filled(leg)
+    @property
+    def matched(self) -> Size:
+        """Sets that every leg has bought, or that any leg has sold a share of: those are sets no more."""
+        return max(self.sizes) if self.sells else min(self.sizes)
+
+    @property
+    def converted(self) -> bool:
+        """Whether what was split for it has become shares of other questions."""
+        return any(posting.kind is PostingKind.CONVERT for posting in self.booked)
+
+    @property
+    def unsold(self) -> Size:
+        """Whole sets that were split for it and lie here."""
+        return max(0, self.sets - self.matched)
+
+    @property
+    def profit(self) -> Cash:
+        """What the matched sets will have earned: everything paid against everything they pay. Whole sets that were
+        split and not sold are worth what they pay.
+        """
+        if self.basket.before:
+            return self.unsold * CASH_ONE // SIZE_ONE - self.cash
+        if self.basket.after and self.booked and not (self.job or self.todo):
+            return -self.cash
+        return self.basket.payout * self.matched // EDGE_ONE - self.traded
+
+    def done(self, work: ChainWork) -> None:
+        """A step on chain was done and is booked."""
+        self.booked.append(work.effects)
+        match work.verb:
+            case Conversion.SPLIT | Conversion.SPLIT_EVENT:
+                self.sets += work.amount
+            case Conversion.CONVERT if self.basket.before:
+                self.sets = self.basket.size
+            case Conversion.MERGE if self.basket.before:
+                self.sets -= work.amount
+
+    def after_all(self, *, confirmed: bool) -> Stage:
+        """How a basket ends that had not waited for a step, now that it is known what became of it."""
+        if not confirmed or (self.basket.after and self.todo):
+            return Stage.NOT_CONVERTED
+        return Stage.KEPT if self.unsold else Stage.WHOLE
+
+    def claims(self) -> dict[AssetId, Size]:
+        """Shares nobody else may sell: of what came in for it, and is still to be sold or converted as part of a set.
+        What was bought stays claimed when the basket has ended: it makes a set whole.
+        """
+        if self.sells and self.stage in ENDS:
+            return {}
+        left = {leg.asset: leg.size for leg in self.basket.legs} if self.from_stock else {}
+        moves = [(self.basket.legs[number].asset, shares) for number, shares, _ in self.fills.values()]
+        moves += [(leg.asset, leg.shares) for posting in self.booked for leg in posting.legs if leg.shares]
+        for asset, shares in moves:
+            left[asset] = left.get(asset, 0) + shares
+        return {asset: shares for asset, shares in left.items() if shares > 0}
 
     def moved(self, stage: Stage, at_ns: Nanos, detail: str) -> BasketMoved:
         self.stage = stage

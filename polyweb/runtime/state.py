@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 
 from execution.domain.blotter import Blotter, OrderMoved
 from execution.domain.budget import CancelWindow
+from execution.domain.chain import ENDS as CHAIN_ENDS
+from execution.domain.chain import ChainWork
 from execution.domain.chain_book import ChainBook
 from execution.domain.commands import Fill, Place, Refusal, Strategy
 from execution.domain.converge import Churn
 from execution.domain.ledger import Ledger
 from execution.domain.orders import ENDED
+from execution.domain.postings import Posting
+from execution.domain.supposed import supposed
 from markets.domain.books import BookSet
 from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
@@ -25,7 +29,7 @@ from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
 from risk.domain.losses import NOTHING_LOST
 from risk.domain.panel import Panel
-from risk.domain.payoff import Unsettled
+from risk.domain.payoff import Shift, Unsettled
 from risk.domain.rate import OrderRate
 from risk.domain.stops import Stop, strongest
 from strategies.domain.basket_stages import TakenGap
@@ -322,6 +326,37 @@ class TradingState:
             for shares, paid in self.ledger.unconfirmed(asset)
         ]
         self.exposure.set_position(condition_id, yes.shares, no.shares, yes.cost, no.cost, unsettled)
+        for record in self.chain.open:
+            if any(leg.condition_id == condition_id for leg in record.work.effects.legs):
+                self.job_changed(record.work.job_id)
+
+    def work_planned(self, work: ChainWork) -> bool:
+        """Book a job before it is sent; False when it was decided before, and then nothing may be sent for it."""
+        if not self.chain.plan(work):
+            return False
+        self.job_changed(work.job_id)
+        return True
+
+    def job_changed(self, job_id: str) -> None:
+        """A job under way counts as done or not, whichever is worse; one that has ended as what it has booked."""
+        record = self.chain.job(job_id)
+        if record is not None:
+            ended = record.state in CHAIN_ENDS
+            self.exposure.set_job(job_id, {} if ended else self.shifts([record.work.effects]))
+
+    def shifts(self, postings: Iterable[Posting]) -> dict[ConditionId, Shift]:
+        """What these postings would change in the markets that are known."""
+        found: dict[ConditionId, Shift] = {}
+        for asset, (condition_id, shares, cost) in supposed(self.ledger, postings).items():
+            market = self._known.get(condition_id)
+            if market is not None:
+                yes, no, yes_cost, no_cost = found.get(condition_id, Shift())
+                found[condition_id] = (
+                    Shift(yes + shares, no, yes_cost + cost, no_cost)
+                    if asset == market.yes
+                    else Shift(yes, no + shares, yes_cost, no_cost + cost)
+                )
+        return found
 
     def order_changed(self, client_order_id: int) -> None:
         order = self.blotter.order(client_order_id)

@@ -124,6 +124,8 @@ class Trader(TradingState):
         """
         self.ledger.restore(fills, postings)
         self.chain.restore(chain)
+        for record in self.chain.open:
+            self.job_changed(record.work.job_id)
         self._facts += self.blotter.restore(orders, at_ns)
         for order in self.blotter.all_live():
             self._dirty[order.condition_id] = None
@@ -249,6 +251,8 @@ class Trader(TradingState):
             self.counters.contradictions += 1
             return
         if record is not None:
+            self.job_changed(told.job_id)
+            self._arbitrageur.hear_job(record, told)
             self._dirty.update(dict.fromkeys(leg.condition_id for leg in record.work.effects.legs if leg.condition_id))
 
     def _hold(self, item: Hold) -> None:
@@ -300,6 +304,10 @@ class Trader(TradingState):
     def drain_baskets(self) -> list[BasketMoved]:
         """Every step of every basket since the last call, in order."""
         return self._arbitrageur.drain()
+
+    def drain_strays(self) -> list[ChainRecord]:
+        """Jobs on chain that have ended and belong to no basket of this run, since the last call."""
+        return self._arbitrageur.drain_strays()
 
     def drain_gaps(self) -> list[Gap]:
         """Arbitrage gaps that ended since the last call, with what became of them."""

@@ -40,10 +40,8 @@ def check_losses(
     return after.total
 
 
-def check_all_filled(
-    orders: Sequence[ProposedOrder], event_id: str, exposure: ExposureBook, limits: Limits, found: Found
-) -> None:
-    loss, cap = exposure.worst_event_filled(event_id, orders), limits.for_event(event_id)
+def check_all_filled(loss: Cash, event_id: str, exposure: ExposureBook, limits: Limits, found: Found) -> None:
+    cap = limits.for_event(event_id)
     if loss > cap and loss > exposure.worst_event(event_id):
         found.append((RefusalCode.EVENT_CAP, could_lose("event with every leg filled", loss, cap)))
 

@@ -7,7 +7,8 @@ Quotes of one side are replaced, never added to: what rests and what is wanted t
 change costs O(outcomes of its event), whatever else we hold.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from markets.domain.events import Side
@@ -15,9 +16,12 @@ from markets.domain.market import Market
 from markets.domain.units import Cash, ConditionId, Price, Size
 from risk.domain.bounds import Bounds, Figures, figures, scopes
 from risk.domain.limits import Limits
-from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Unsettled
+from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Shift, Unsettled, adverse
 from risk.domain.rows import Category, EventRow, Group, Row, Standing, Sum
 from strategies.domain.completeness import is_complete_set
+
+NO_SHIFT = Shift()
+NOTHING_SHIFTS: Mapping[ConditionId, Shift] = {}
 
 
 class UnknownMarket(KeyError):
@@ -81,6 +85,8 @@ class ExposureBook:
         for condition_id, row in old.items():
             if condition_id in self._rows:
                 self._carry_over(row, self._rows[condition_id])
+        for group in {id(row.group): row.group for row in self._rows.values() if row.jobs}.values():
+            self._undecided(group)
 
     def add_market(self, market: Market) -> None:
         """Learn one more market, or what is new about one. O(1) for an ordinary binary; a set is regrouped."""
@@ -112,6 +118,7 @@ class ExposureBook:
 
     def _carry_over(self, old: Row, new: Row) -> None:
         new.yes, new.no, new.unsettled, new.orders = old.yes, old.no, old.unsettled, old.orders
+        new.jobs = old.jobs
         for order_id in new.orders:
             self._where[order_id] = new
         self._change(new, old.win, old.lose)
@@ -208,6 +215,48 @@ class ExposureBook:
             of_strategy = self._strategies[strategy] = Sum()
         of_strategy.add(sign * shares, sign * notional, sign)
 
+    def set_job(self, job: str, shifts: Mapping[ConditionId, Shift]) -> None:
+        """A job on chain under way that may be done already or never: whichever is worse counts, and what it may bring
+        stands against the caps. No shifts: it has ended.
+        """
+        touched = {id(row.group): row.group for row in self._rows.values() if job in row.jobs}
+        for row in [row for row in self._rows.values() if job in row.jobs]:
+            self._shift(row, row.jobs.pop(job), -1)
+        for condition_id, shift in shifts.items():
+            row = self._row(condition_id)
+            row.jobs[job] = shift
+            touched[id(row.group)] = row.group
+            self._shift(row, shift, 1)
+        for group in touched.values():
+            self._undecided(group)
+
+    def _shift(self, row: Row, shift: Shift, sign: int) -> None:
+        win, lose = adverse(shift.payoff)
+        self._change(row, sign * win, sign * lose)
+        self._use(row, True, sign * max(0, shift.yes), sign * max(0, shift.yes_cost), 0)
+        self._use(row, False, sign * max(0, shift.no), sign * max(0, shift.no_cost), 0)
+
+    def _undecided(self, group: Group) -> None:
+        rows = [row for row in self._rows.values() if row.group is group]
+        group.undecided(rows)
+        self._change(rows[0], 0, 0)
+
+    @contextmanager
+    def supposing(self, shifts: Mapping[ConditionId, Shift]) -> Iterator[None]:
+        """As if these jobs were done and booked."""
+        was = {name: self._row(name) for name in shifts}
+        kept = {name: (row.yes, row.no, row.unsettled) for name, row in was.items()}
+        for name, shift in shifts.items():
+            (yes, yes_cost), (no, no_cost), unsettled = kept[name]
+            self.set_position(
+                name, yes + shift.yes, no + shift.no, yes_cost + shift.yes_cost, no_cost + shift.no_cost, unsettled
+            )
+        try:
+            yield
+        finally:
+            for name, ((yes, yes_cost), (no, no_cost), unsettled) in kept.items():
+                self.set_position(name, yes, no, yes_cost, no_cost, unsettled)
+
     def resting(self, condition_id: ConditionId) -> list[RestingOrder]:
         return [standing.order for standing in self._row(condition_id).orders.values()]
 
@@ -247,13 +296,20 @@ class ExposureBook:
             self._sums[key] = found
         return found
 
-    def outlook(self, event_id: str, orders: Sequence[ProposedOrder]) -> Outlook:
-        """All that the gate asks for, were these orders resting too: whichever of them fill."""
-        changes = self._adverse(orders)
-        for row in changes:
-            if row.market.event_id != event_id:
-                raise ValueError(f"an order in {row.market.event_id} is no part of a proposal in {event_id}")
-        return self._outlook(event_id, changes, [_grown(row, orders) for row in changes])
+    def outlook(
+        self, event_id: str, orders: Sequence[ProposedOrder], shifts: Mapping[ConditionId, Shift] = NOTHING_SHIFTS
+    ) -> Outlook:
+        """All that the gate asks for, were these orders resting too, after jobs on chain that are done: whichever of
+        the orders fill.
+        """
+        with self.supposing(shifts):
+            changes = self._adverse(orders)
+            changes.update({row: (0, 0) for name in shifts if (row := self._row(name)) not in changes})
+            for row in changes:
+                if row.market.event_id != event_id:
+                    raise ValueError(f"an order in {row.market.event_id} is no part of a proposal in {event_id}")
+            growth = [_grown(row, orders, shifts.get(row.market.condition_id, NO_SHIFT)) for row in changes]
+            return self._outlook(event_id, changes, growth)
 
     def bounds(self, market: Market, limits: Limits, strategy: str) -> Bounds:
         """What binds quotes in this market; put together once until the market, the caps or the groups change."""
@@ -286,13 +342,16 @@ class ExposureBook:
         """As `worst_event`, were these orders resting too; those of other events count nothing here."""
         return self.worst_event(event_id) + self._more(_within(event_id, self._adverse(orders)))
 
-    def worst_event_filled(self, event_id: str, orders: Iterable[ProposedOrder]) -> Cash:
-        """As `worst_event`, had all these orders filled."""
-        changes: dict[Row, Payoff] = {}
-        for order in orders:
-            row = self._row(order.condition_id)
-            _add(changes, row, row.payoff(order.is_yes, order.side, order.price, order.size, order.fee))
-        return self.worst_event(event_id) + self._more(_within(event_id, changes))
+    def worst_event_filled(
+        self, event_id: str, orders: Iterable[ProposedOrder], shifts: Mapping[ConditionId, Shift] = NOTHING_SHIFTS
+    ) -> Cash:
+        """As `worst_event`, had all these orders filled, after jobs on chain that are done."""
+        with self.supposing(shifts):
+            changes: dict[Row, Payoff] = {}
+            for order in orders:
+                row = self._row(order.condition_id)
+                _add(changes, row, row.payoff(order.is_yes, order.side, order.price, order.size, order.fee))
+            return self.worst_event(event_id) + self._more(_within(event_id, changes))
 
     def worst_total_with(self, orders: Iterable[ProposedOrder]) -> Cash:
         return self._total + self._more(self._adverse(orders))
@@ -322,10 +381,11 @@ def _add(changes: dict[Row, Payoff], row: Row, payoff: Payoff) -> None:
     changes[row] = (win + payoff[0], lose + payoff[1])
 
 
-def _grown(row: Row, orders: Sequence[ProposedOrder]) -> Growth:
-    """What orders in one market may add, standing beside everything else."""
+def _grown(row: Row, orders: Sequence[ProposedOrder], shift: Shift) -> Growth:
+    """What orders in one market may add, standing beside everything else, and what jobs on chain bring before them."""
     mine = [order for order in orders if order.condition_id == row.market.condition_id]
-    yes_shares = yes_notional = no_shares = no_notional = 0
+    yes_shares, no_shares = max(0, shift.yes), max(0, shift.no)
+    yes_notional, no_notional = max(0, shift.yes_cost), max(0, shift.no_cost)
     for order in mine:
         _, _, shares, notional = row.effect(order.is_yes, order.side, order.price, order.size, order.fee)
         if order.is_yes:

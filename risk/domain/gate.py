@@ -17,9 +17,9 @@ from markets.domain.units import NANOS_PER_SECOND, Cash, ConditionId, Nanos
 from risk.domain import cap_rules, order_rules, quote_rules
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.exits import Exit, reducing
-from risk.domain.exposure import ExposureBook, Sums
+from risk.domain.exposure import NOTHING_SHIFTS, ExposureBook
 from risk.domain.limits import Limits, Rooms
-from risk.domain.payoff import Growth, ProposedOrder
+from risk.domain.payoff import ProposedOrder, Shift
 from risk.domain.refusals import CAPS as CAPS
 from risk.domain.refusals import Found, decimal
 from risk.domain.refusals import RefusalCode as RefusalCode
@@ -115,13 +115,16 @@ def evaluate_basket(
     limits: Limits,
     guard: Guard,
     now_ns: Nanos,
+    ahead: Sequence[Mapping[ConditionId, Shift]] = (),
 ) -> BasketVerdict:
     """Judge a basket with all of its legs filled and with the worst subset filled: legs are not atomic.
 
-    All of its markets must be in `markets` and in the exposure book.
+    All of its markets must be in `markets` and in the exposure book. `ahead` is what has changed after each of the
+    jobs on chain that come before the legs: the basket may stop after any of them.
     """
     found: Found = []
-    concerned = tuple(dict.fromkeys(markets[leg.condition_id] for leg in basket.legs))
+    names = dict.fromkeys([*(leg.condition_id for leg in basket.legs), *(name for shifts in ahead for name in shifts)])
+    concerned = [markets[name] for name in names]
     orders = [_marketable(leg, markets[leg.condition_id]) for leg in basket.legs]
     for market in concerned:
         _check_stop(market, guard, now_ns, found)
@@ -132,32 +135,39 @@ def evaluate_basket(
         order_rules.check_grid(leg, markets[leg.condition_id], found)
     for market in concerned:
         mine = [order for order in orders if order.condition_id == market.condition_id]
-        order_rules.check_own_cross(mine, exposure.resting(market.condition_id), market, found)
-    after = exposure.outlook(basket.event_id, orders)
-    rooms, sums = limits.rooms(concerned[0], DUTCH_BOOK), exposure.sums(concerned[0].condition_id, DUTCH_BOOK)
-    total = cap_rules.check_losses(after, basket.event_id, exposure, limits, rooms, found)
-    cap_rules.check_all_filled(orders, basket.event_id, exposure, limits, found)
-    for growth in after.growth:
-        market = markets[growth.condition_id]
-        mine = [order for order in orders if order.condition_id == growth.condition_id]
-        own, held = limits.rooms(market, DUTCH_BOOK), exposure.sums(growth.condition_id, DUTCH_BOOK)
-        _check_size(mine, growth, market, held, own, guard, found)
-    cap_rules.check_wider(after.growth, sums, rooms, found)
+        if mine:
+            order_rules.check_own_cross(mine, exposure.resting(market.condition_id), market, found)
+            _check_each(mine, market, limits.rooms(market, DUTCH_BOOK), guard, found)
+    total = 0
+    for shifts in ahead[:-1]:
+        total = max(total, _check_growth(basket, (), shifts, markets, exposure, limits, found))
+    shifts = ahead[-1] if ahead else NOTHING_SHIFTS
+    total = max(total, _check_growth(basket, orders, shifts, markets, exposure, limits, found))
     return _refused(found) if found else Approved(basket, total, _TOKEN)
 
 
-def _check_size(
+def _check_growth(
+    basket: Basket,
     orders: Sequence[ProposedOrder],
-    growth: Growth,
-    market: Market,
-    sums: Sums,
-    rooms: Rooms,
-    guard: Guard,
+    shifts: Mapping[ConditionId, Shift],
+    markets: Mapping[ConditionId, Market],
+    exposure: ExposureBook,
+    limits: Limits,
     found: Found,
-) -> None:
-    """The orders of one market against its own caps."""
-    _check_each(orders, market, rooms, guard, found)
-    cap_rules.check_market(growth, sums, rooms, found)
+) -> Cash:
+    """Losses and sums of a basket against every cap; the total loss possible."""
+    event_id = basket.event_id
+    after = exposure.outlook(event_id, orders, shifts)
+    first = basket.legs[0].condition_id
+    rooms, sums = limits.rooms(markets[first], DUTCH_BOOK), exposure.sums(first, DUTCH_BOOK)
+    total = cap_rules.check_losses(after, event_id, exposure, limits, rooms, found)
+    filled = exposure.worst_event_filled(event_id, orders, shifts)
+    cap_rules.check_all_filled(filled, event_id, exposure, limits, found)
+    for growth in after.growth:
+        own = limits.rooms(markets[growth.condition_id], DUTCH_BOOK)
+        cap_rules.check_market(growth, exposure.sums(growth.condition_id, DUTCH_BOOK), own, found)
+    cap_rules.check_wider(after.growth, sums, rooms, found)
+    return total
 
 
 def _check_each(orders: Sequence[ProposedOrder], market: Market, rooms: Rooms, guard: Guard, found: Found) -> None:

@@ -40,6 +40,20 @@ class Unsettled(NamedTuple):
     paid: Cash
 
 
+class Shift(NamedTuple):
+    """What a job on chain changes in one market: shares of each outcome and what they cost, below 0 for what goes."""
+
+    yes: Size = 0
+    no: Size = 0
+    yes_cost: Cash = 0
+    no_cost: Cash = 0
+
+    @property
+    def payoff(self) -> "Payoff":
+        cost = self.yes_cost + self.no_cost
+        return self.yes - cost, self.no - cost
+
+
 # Profit of one order or position if the market's YES wins, and if it loses. A bare tuple: made on every change.
 Payoff: TypeAlias = tuple[Cash, Cash]
 

@@ -4,13 +4,13 @@ Law: owned by an `ExposureBook`. A row knows its own position and orders; every 
 and is kept current by whoever changes a row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import PRICE_ONE, Cash, Price, Size, cash_floor, complement
-from risk.domain.payoff import BUY, Payoff, RestingOrder, Unsettled, adverse, filled, is_bid
+from risk.domain.payoff import BUY, Payoff, RestingOrder, Shift, Unsettled, adverse, filled, is_bid
 
 
 class Sum:
@@ -85,10 +85,11 @@ class Group:
 
     If market k wins, the sum of all `lose` plus k's `win - lose` is paid. `open` adds the outcome that none
     of the known ones wins: an incomplete set, or the NO of a binary.
-    A sure gain here pays for no loss elsewhere.
+    A sure gain here pays for no loss elsewhere. `ways` are the ways in which jobs on chain may end, each as what it
+    changes; empty while none is under way.
     """
 
-    __slots__ = ("diffs", "event", "lose", "open", "worst")
+    __slots__ = ("diffs", "event", "lose", "open", "ways", "worst")
 
     def __init__(self, event: EventRow, is_open: bool) -> None:
         self.event = event
@@ -96,12 +97,38 @@ class Group:
         self.diffs: list[Cash] = []
         self.lose: Cash = 0
         self.worst: Cash = 0
+        self.ways: tuple[tuple[Cash, tuple[Cash, ...]], ...] = ()
 
     def loss(self, lose: Cash, diffs: list[Cash]) -> Cash:
+        if self.ways:
+            return self._worst_way(lose, diffs)
         least = min(diffs)
         if self.open and least > 0:
             least = 0
         return max(-(lose + least), 0)
+
+    def _worst_way(self, lose: Cash, diffs: list[Cash]) -> Cash:
+        none_wins = [0] if self.open else []
+        return max(
+            0,
+            *(
+                -(lose + more + min(*none_wins, *(diff + by for diff, by in zip(diffs, others, strict=True))))
+                for more, others in self.ways
+            ),
+        )
+
+    def undecided(self, rows: Sequence["Row"]) -> None:
+        """Take over the jobs of its markets: each of them done or not. What rows count of them is the worst for each
+        market alone, so every way begins by taking that back.
+        """
+        jobs = dict.fromkeys(job for row in rows for job in row.jobs)
+        ways = [(0, (0,) * len(self.diffs))] if jobs else []
+        for job in jobs:
+            shifts = {row.index: row.jobs[job].payoff for row in rows if job in row.jobs}
+            undone = {at: (-win, -lose) for at, (win, lose) in ((at, adverse(each)) for at, each in shifts.items())}
+            done = {at: (undone[at][0] + win, undone[at][1] + lose) for at, (win, lose) in shifts.items()}
+            ways = [_changed(way, by) for way in ways for by in (undone, done)]
+        self.ways = tuple(ways)
 
     def more(self, index: int, win: Cash, lose: Cash) -> Cash:
         """How much worse the group becomes when one of its markets changes by this."""
@@ -119,8 +146,8 @@ class Row:
     """
 
     __slots__ = (
-        "_around", "group", "index", "lose", "market", "no", "no_sum", "orders", "sum", "unsettled", "win", "yes",
-        "yes_sum",
+        "_around", "group", "index", "jobs", "lose", "market", "no", "no_sum", "orders", "sum", "unsettled", "win",
+        "yes", "yes_sum",
     )  # fmt: skip
 
     def __init__(self, market: Market, group: Group) -> None:
@@ -133,13 +160,14 @@ class Row:
         self.no: tuple[Size, Cash] = (0, 0)
         self.unsettled: tuple[Unsettled, ...] = ()
         self.orders: dict[int, Standing] = {}
+        self.jobs: dict[str, Shift] = {}
         self.yes_sum, self.no_sum, self.sum = Sum(), Sum(), Sum()
         self._around: Around | None = None
         group.diffs.append(0)
 
     @property
     def is_empty(self) -> bool:
-        return not (self.orders or self.unsettled or any(self.yes) or any(self.no))
+        return not (self.orders or self.unsettled or self.jobs or any(self.yes) or any(self.no))
 
     def stand(self, order_id: int, standing: Standing) -> None:
         self.orders[order_id] = standing
@@ -203,6 +231,14 @@ class Row:
     def standing(self, order: RestingOrder, fee: Cash, strategy: str) -> Standing:
         effect = self.effect(order.is_yes, order.side, order.price, order.size, fee)
         return Standing(order, effect, is_bid(order), fee, strategy)
+
+
+def _changed(way: tuple[Cash, tuple[Cash, ...]], by: Mapping[int, Payoff]) -> tuple[Cash, tuple[Cash, ...]]:
+    lose, diffs = way
+    moved = [by.get(at, (0, 0)) for at in range(len(diffs))]
+    return lose + sum(each[1] for each in moved), tuple(
+        diff + win - lost for diff, (win, lost) in zip(diffs, moved, strict=True)
+    )
 
 
 def _around(orders: Iterable[Standing]) -> Around:

@@ -31,6 +31,14 @@ ARB_DEFINITIONS: tuple[Definition, ...] = (
         "Gas or relayer cost of one split, merge or conversion.",
     ),
     define(
+        "chain_edge", Unit.PRICE, "0", "0.5", "0.01",
+        "What a set that must be split before it is sold has to earn on top of `min_edge`, as prices move meanwhile.",
+    ),
+    define(
+        "chain_wait_ms", Unit.MILLIS, "1000", "3600000", "60000",
+        "How long a split, merge or conversion may take; then its basket ends without it, and what it does is booked.",
+    ),
+    define(
         "lock_rate_bps", Unit.BIPS, "0", "10000", "400",
         "Price of capital a year, for sets that are held until their market resolves.",
     ),
@@ -82,6 +90,8 @@ class ArbParams:
     slippage_ticks: int = 0
     convert_fee_bps: int = 0
     conversion_cost: Cash = 10_000
+    chain_edge: Price = 100
+    chain_wait_ms: int = 60_000
     lock_rate_bps: int = 400
     resolution_days: int = 3
     max_lock_days: int = 90

@@ -45,7 +45,7 @@ def plan(seen: Opportunity, params: ArbParams) -> Basket | NotTaken:
     if not _large_enough(seen.offers, legs):
         return NotTaken.BELOW_MINIMUM
     edge = seen.payout * size // EDGE_ONE - sum(leg.cost + leg.fee for leg in legs) - seen.fixed
-    if edge <= 0 or edge * PRICE_ONE < params.min_edge * size:
+    if edge <= 0 or edge * PRICE_ONE < _margin(seen, params) * size:
         return NotTaken.BELOW_MARGIN
     return Basket(
         _plan_id(seen, legs),
@@ -60,6 +60,27 @@ def plan(seen: Opportunity, params: ArbParams) -> Basket | NotTaken:
         _steps(seen.before, -(seen.payout * size // EDGE_ONE)),
         _steps(seen.after, size),
         gross_edge(seen),
+    )
+
+
+def _margin(seen: Opportunity, params: ArbParams) -> Price:
+    """What every set must earn: prices move while one is split."""
+    return params.min_edge + (params.chain_edge if seen.before else 0)
+
+
+def at_bids_of_now(basket: Basket, offers: Sequence[Offer], payout: int, params: ArbParams) -> Basket | NotTaken:
+    """A basket whose sets are being split or lie here, planned again: the same legs, in the same order, at the bids of
+    now. `payout` is what one set is given up for, as in `Opportunity`.
+    """
+    seen = Opportunity(
+        basket.event_id, basket.route, tuple(offers), payout, basket.since_ns, -PRICE_ONE, most=basket.size
+    )
+    planned = plan(seen, params)
+    if isinstance(planned, NotTaken):
+        return planned
+    legs = {leg.asset: leg for leg in planned.legs}
+    return msgspec.structs.replace(
+        planned, plan_id=basket.plan_id, legs=tuple(legs[leg.asset] for leg in basket.legs), before=basket.before
     )
 
 
@@ -102,7 +123,7 @@ def _cost(offer: Offer, price: Price) -> int:
 
 def _worthwhile(seen: Opportunity, params: ArbParams) -> list[_Depth]:
     """Walk all legs down together while one more set still earns the margin and the plan's cash allows it."""
-    enough = max(params.min_edge * EDGE_PER_PRICE, 1)
+    enough = max(_margin(seen, params) * EDGE_PER_PRICE, 1)
     ladders = [
         [(slipped(offer.market, offer.side, price, params.slippage_ticks), size) for price, size in offer.levels]
         for offer in seen.offers

@@ -12,22 +12,33 @@ from strategies.domain.intents import Basket
 
 
 class Stage(StrEnum):
-    """Where a basket is. The ends are stored and shown; `BALANCED` are those nobody must look at."""
+    """Where a basket is. The ends are stored and shown; `BALANCED` are those nobody must look at.
 
+    `KEPT` are sets that were split and not sold, and that keeping was cheaper than merging; `NOT_CONVERTED` that a
+    step on chain failed or could not be asked for; `CHAIN_UNKNOWN` that one was not heard of in its time.
+    """
+
+    PREPARING = "splitting first"
     MAKING = "first leg rests"
     TAKING = "legs sent"
     COMPLETING = "completing"
     UNWINDING = "unwinding"
+    CONVERTING = "merging or converting"
+    MERGING_BACK = "merging back"
     WHOLE = "whole"
     NOTHING = "nothing filled"
     UNWOUND = "unwound"
+    KEPT = "kept as whole sets"
+    NOT_CONVERTED = "not converted"
+    CHAIN_UNKNOWN = "chain not heard of"
     HELD = "held unbalanced"
     STUCK = "unbalanced"
     INTERRUPTED = "interrupted"
 
 
-ENDS = frozenset({Stage.WHOLE, Stage.NOTHING, Stage.UNWOUND, Stage.HELD, Stage.STUCK, Stage.INTERRUPTED})
-BALANCED = frozenset({Stage.WHOLE, Stage.NOTHING, Stage.UNWOUND})
+ON_CHAIN = frozenset({Stage.PREPARING, Stage.CONVERTING, Stage.MERGING_BACK})
+BALANCED = frozenset({Stage.WHOLE, Stage.NOTHING, Stage.UNWOUND, Stage.KEPT})
+ENDS = BALANCED | {Stage.NOT_CONVERTED, Stage.CHAIN_UNKNOWN, Stage.HELD, Stage.STUCK, Stage.INTERRUPTED}
 
 
 class TakenGap(msgspec.Struct, frozen=True, gc=False):

@@ -118,6 +118,7 @@ class NotTaken(StrEnum):
     NOT_ACCEPTING = "a market is not accepting orders"
     DELAYED = "a market holds takers back"
     NEEDS_CHAIN = "needs shares split first, and nothing here can split"
+    UNSURE_CONTRACTS = "which protocol keeps its shares is not sure"
     LOCKED_TOO_LONG = "capital would be locked too long"
     NO_OFFER = "a leg has no offer"
     NO_EDGE = "prices leave no edge"

@@ -78,13 +78,15 @@ class Opportunity(msgspec.Struct, frozen=True, gc=False):
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
-    """When the gap opened, what time it is, whether shares can be split, merged and converted here, and which shares
-    lie here settled and claimed by nobody: sets of those are sold without asking the chain.
+    """When the gap opened, what time it is, whether shares can be split, merged and converted here (`chain_off` says
+    why not, for people), and which shares lie here settled and claimed by nobody: sets of those are sold without
+    asking the chain.
     """
 
     since_ns: Nanos = 0
     now_ns: Nanos = 0
     chain: bool = False
+    chain_off: str = ""
     free: Mapping[AssetId, Size] = msgspec.field(default_factory=dict)
 
 
@@ -131,7 +133,8 @@ def _pair(event_id: str, seen: Seen, params: ArbParams, at: Moment) -> Iterable[
     refusal = unfit(market)
     name = (market.condition_id,)
     offers = (Offer(market, True, view.asks), Offer(market, False, _mirrored(view.bids)))
-    if at.chain:
+    no_chain = _without_chain([market], at)
+    if no_chain is None:
         yield Opportunity(
             event_id, Route.BUY_BOTH_AND_MERGE, offers, EDGE_ONE, at.since_ns, PRICE_ONE,
             params.conversion_cost, refusal, after=((Conversion.MERGE, name),),
@@ -143,7 +146,7 @@ def _pair(event_id: str, seen: Seen, params: ArbParams, at: Moment) -> Iterable[
     yield from _held_sets(event_id, Route.SELL_BOTH_HELD, sales, at, refusal)
     yield Opportunity(
         event_id, Route.SPLIT_AND_SELL_BOTH, sales, -EDGE_ONE, at.since_ns, -PRICE_ONE, params.conversion_cost,
-        refusal or _without_chain(at), before=((Conversion.SPLIT, name),),
+        refusal or no_chain, before=((Conversion.SPLIT, name),),
     )  # fmt: skip
 
 
@@ -168,7 +171,7 @@ def _every_no(
     offers = tuple(Offer(market, False, _mirrored(view.bids)) for market, view in members)
     gross = (len(members) - 1) * PRICE_ONE
     whole = gross * EDGE_PER_PRICE
-    if not at.chain:
+    if _without_chain(markets, at) is not None:
         payout, late = _held(whole, markets, params, at)
         yield Opportunity(event_id, Route.BUY_ALL_NO_AND_HOLD, offers, payout, at.since_ns, gross, 0, refusal or late)
         return
@@ -190,16 +193,17 @@ def _sell_every_yes(
 
     V1 splits one question and converts its NO, of which the adapter keeps its fee: so many more sets are split.
     """
-    names = tuple(market.condition_id for market, _ in members)
+    markets = [market for market, _ in members]
+    names = tuple(market.condition_id for market in markets)
     before: Steps = ((Conversion.SPLIT, names[:1]), (Conversion.CONVERT, names[:1]))
-    cost = -(-EDGE_ONE * BPS_ONE // (BPS_ONE - _convert_fee([market for market, _ in members], params)))
-    if any(market.generation is Generation.V2 for market, _ in members):
+    cost = -(-EDGE_ONE * BPS_ONE // (BPS_ONE - _convert_fee(markets, params)))
+    if any(market.generation is Generation.V2 for market in markets):
         before, cost = ((Conversion.SPLIT_EVENT, names),), EDGE_ONE
     sales = tuple(Offer(market, True, view.bids, Side.SELL) for market, view in members if view.bids)
     yield from _held_sets(event_id, Route.SELL_ALL_YES_HELD, sales, at, refusal)
     yield Opportunity(
         event_id, Route.SPLIT_AND_SELL_ALL_YES, sales, -cost, at.since_ns, -PRICE_ONE,
-        params.conversion_cost * len(before), refusal or _without_chain(at), before=before,
+        params.conversion_cost * len(before), refusal or _without_chain(markets, at), before=before,
     )  # fmt: skip
 
 
@@ -217,8 +221,14 @@ def _held_sets(
         yield Opportunity(event_id, route, sales, -EDGE_ONE, at.since_ns, -PRICE_ONE, 0, refusal, most=most)
 
 
-def _without_chain(at: Moment) -> Refusal | None:
-    return None if at.chain else Refusal(NotTaken.NEEDS_CHAIN)
+def _without_chain(markets: Sequence[Market], at: Moment) -> Refusal | None:
+    """Why none of these markets' shares can be split, merged or converted; None when they can."""
+    if not at.chain:
+        return Refusal(NotTaken.NEEDS_CHAIN, at.chain_off)
+    generations = {market.generation for market in markets}
+    if len(generations) > 1 or Generation.UNKNOWN in generations:
+        return Refusal(NotTaken.UNSURE_CONTRACTS)
+    return None
 
 
 def _mirrored(levels: tuple[Level, ...]) -> tuple[Level, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from execution.domain.chain import ChainRecord, ChainState, ChainTold, chain_work
 from execution.domain.commands import Place, Rejected, Strategy
 from execution.engine import Trouble
 from markets.domain.units import Nanos
@@ -11,6 +12,7 @@ from polyweb.runtime.arb_books import ArbBooks
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import BasketMoved
 from strategies.domain.basket_stages import Stage as At
+from strategies.domain.intents import ChainStep, Conversion
 from strategies.domain.opportunity_log import TAKEN, Gap
 from tests.builders import SHARES, Stage, a_set, accepted, book, fill_of, plain
 
@@ -75,3 +77,23 @@ async def test_a_basket_an_earlier_engine_left_under_way_is_told_before_the_firs
     troubles: list[Trouble] = []
     await ArbBooks(Stage().trader, Rows(), troubles.append).begin(1)
     assert [(trouble.kind, trouble.key) for trouble in troubles] == [("basket_unbalanced", "plan-of-yesterday")]
+
+
+async def test_a_job_on_chain_that_no_basket_waits_for_is_told_at_start_and_when_it_has_ended() -> None:
+    step = ChainStep(Conversion.SPLIT, (Stage().market.condition_id,), 10 * SHARES)
+    stage = Stage()
+    work = chain_work("plan-of-last-week", 0, step, stage.market.event_id, [stage.market], 0, stage.now)
+    other = chain_work("plan-of-yesterday", 0, step, stage.market.event_id, [stage.market], 0, stage.now)
+    records = [ChainRecord(each, ChainState.SUBMITTED) for each in (work, other)]
+    stage.trader.restore((), (), stage.now, (), records)
+    troubles: list[Trouble] = []
+    books = ArbBooks(stage.trader, Rows(), troubles.append)
+    await books.begin(stage.now)
+    assert [(trouble.kind, trouble.key) for trouble in troubles] == [
+        ("basket_unbalanced", "plan-of-yesterday"),
+        ("chain_job_left", "plan-of-last-week-0"),
+    ]
+    assert "On chain: split of 10 for basket plan-of-yest (submitted)" in troubles[0].text
+    stage.apply(ChainTold(work.job_id, ChainState.CONFIRMED, stage.now, booked=work.effects))
+    await books.keep()
+    assert (troubles[-1].key, "(confirmed)" in troubles[-1].text) == ("plan-of-last-week-0", True)

@@ -76,6 +76,11 @@ It trades full sets that cost less than they pay: YES and NO of one market, or o
 neg-risk event. It sells sets that lie in stock when the bids pay more than they are worth. Never Other or a
 placeholder, never an augmented event, never a market that holds takers back, is disputed or whose rules
 wait for approval. One setting for everything, off until you turn it on.
+
+Routes that merge or convert what was bought, or split what is sold, are taken only where the engine can work on chain;
+elsewhere full sets are held to resolution, and what would have to be split is told and left. `chain_edge` at its
+highest leaves everything that has to be split first; `conversion_cost` above what a set earns leaves every step on
+chain.
 """
 
 AFTER_ARB = """\

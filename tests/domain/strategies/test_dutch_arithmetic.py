@@ -6,17 +6,18 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from execution.domain.chain import effects
 from markets.domain.events import Level, Side
 from markets.domain.fees import FeeSchedule
-from markets.domain.market import SIZE_STEP, Generation, Market
+from markets.domain.market import SIZE_STEP, Market
 from markets.domain.units import CASH_ONE, PRICE_ONE, SIZE_ONE
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket import plan
 from strategies.domain.dutch_book import scan
-from strategies.domain.inputs import BookView
-from strategies.domain.intents import Basket, Conversion, NotTaken, Route
+from strategies.domain.intents import Basket, ChainStep, Conversion, NotTaken, Route
 from strategies.domain.routes import EDGE_ONE, Moment, Offer, Opportunity
-from tests.dutch_builders import CHAIN, FREE, SHARES, market, view
+from tests.dutch_builders import CHAIN, FREE, SHARES, market
+from tests.protocol_wallet import Books, Wallet, neg_risk_events
 
 
 @st.composite
@@ -124,90 +125,6 @@ def test_a_plan_is_what_trading_share_by_share_would_have_traded(
 
 # Outcome by outcome ---------------------------------------------------------------------------------------
 
-Books = dict[str, tuple[Market, BookView]]
-
-
-@st.composite
-def neg_risk_events(draw: st.DrawFn) -> Books:
-    """Complete events of two to four outcomes whose prices often add up to more or less than one."""
-    generation = draw(st.sampled_from([Generation.V1, Generation.V2]))
-    count = draw(st.integers(2, 4))
-    books: Books = {}
-    for at in range(count):
-        bid = draw(st.integers(1, 95))
-        ask = draw(st.integers(bid + 1, 99))
-        fees = FeeSchedule(draw(st.sampled_from([0, 100, 500])))
-        depth = [draw(st.integers(50, 4000)) * SHARES // 10 for _ in range(4)]
-        bids = [(bid * 100, depth[0])] + ([((bid - 1) * 100, depth[1])] if bid > 1 else [])
-        asks = [(ask * 100, depth[2])] + ([((ask + 1) * 100, depth[3])] if ask < 99 else [])
-        books[f"m{at}"] = (market(f"m{at}", fees, count, generation), view(bids, asks))
-    return books
-
-
-class Wallet:
-    """Cash and shares in exact fractions, moved by the rules of the protocol and by nothing else."""
-
-    def __init__(self, books: Books, fee_bps: int) -> None:
-        self.books = books
-        self.keeps = Fraction(10_000 - fee_bps, 10_000)
-        self.v2 = any(known.generation is Generation.V2 for known, _ in books.values())
-        self.cash = Fraction(0)
-        self.held: dict[tuple[str, bool], Fraction] = {}
-
-    def move(self, name: str, yes: bool, shares: Fraction) -> None:
-        left = self.held.get((name, yes), Fraction(0)) + shares
-        assert left >= 0, f"{name} {yes} was never there"
-        self.held[name, yes] = left
-
-    def chain(self, what: Conversion, names: tuple[str, ...], size: Fraction) -> None:
-        if what is Conversion.SPLIT:
-            self.cash -= size
-            self.move(names[0], True, size)
-            self.move(names[0], False, size)
-        elif what is Conversion.MERGE:
-            self.move(names[0], True, -size)
-            self.move(names[0], False, -size)
-            self.cash += size
-        elif what is Conversion.SPLIT_EVENT:
-            assert self.v2
-            self.cash -= size
-            for name in self.books:
-                self.move(name, True, size)
-        else:
-            self.convert(what, names, size)
-
-    def convert(self, what: Conversion, names: tuple[str, ...], size: Fraction) -> None:
-        burnt = names[:1] if what is Conversion.CONVERT_ONE else names
-        kept = Fraction(1) if what is Conversion.CONVERT_ONE else self.keeps
-        assert self.v2 is (what is Conversion.CONVERT_ONE)
-        for name in burnt:
-            self.move(name, False, -size)
-        self.cash += (len(burnt) - 1) * size * kept
-        for name in set(self.books) - set(burnt):
-            self.move(name, True, size * kept)
-
-    def trade(self, leg_market: Market, yes: bool, side: Side, size: int) -> None:
-        """Take the book as it stands, level by level."""
-        _, seen = self.books[leg_market.condition_id]
-        own = seen.asks if (side is Side.BUY) is yes else seen.bids
-        left = Fraction(size, SIZE_ONE)
-        for yes_price, offered in own:
-            p = Fraction(yes_price if yes else PRICE_ONE - yes_price, PRICE_ONE)
-            part = min(left, Fraction(offered, SIZE_ONE))
-            fee = part * Fraction(leg_market.fees.rate, 10_000) * p * (1 - p)
-            self.cash += (-part * p if side is Side.BUY else part * p) - fee
-            left -= part
-        assert not left, "more than the book offered"
-        self.move(leg_market.condition_id, yes, Fraction(size if side is Side.BUY else -size, SIZE_ONE))
-
-    def worst(self) -> Fraction:
-        """Cash at resolution if the outcome that is worst for us wins; in V2 that may be none of those listed."""
-        outcomes: list[str | None] = [*self.books, *([None] if self.v2 else [])]
-        pays = [
-            sum(shares for (name, yes), shares in self.held.items() if (name == winner) is yes) for winner in outcomes
-        ]
-        return self.cash + min(pays)
-
 
 @settings(max_examples=150, deadline=None)
 @given(neg_risk_events(), st.sampled_from([0, 0, 50, 200]), st.sampled_from([0, 0, 30_000]), st.booleans())
@@ -223,6 +140,52 @@ def test_what_is_left_when_the_worst_outcome_wins_is_at_least_the_edge_of_the_pl
         rounding = Fraction(11 * 4 * len(basket.legs), CASH_ONE)
         assert Fraction(basket.edge, CASH_ONE) <= left + Fraction(1, CASH_ONE)
         assert left - Fraction(basket.edge, CASH_ONE) <= rounding + _bonus(basket)
+
+
+@settings(max_examples=150, deadline=None)
+@given(neg_risk_events(), st.integers(1, 400), st.booleans())
+def test_a_sale_from_stock_leaves_at_least_its_edge_more_than_the_stock_was_worth(
+    books: Books, tenths: int, chain: bool
+) -> None:
+    lots = Fraction(tenths, 10)
+    free = {known.asset(yes): tenths * SHARES // 10 for known, _ in books.values() for yes in (True, False)}
+    held = {(name, yes): lots for name in books for yes in (True, False)}
+    for basket in scan(books, FREE, Moment(chain=chain, free=free)).baskets:
+        if basket.route not in (Route.SELL_ALL_YES_HELD, Route.SELL_BOTH_HELD):
+            continue
+        wallet = Wallet(books, 0)
+        wallet.held = dict(held)
+        before = wallet.worst()
+        _carry_out(wallet, basket)
+        assert basket.before == basket.after == ()
+        assert Fraction(basket.edge, CASH_ONE) <= wallet.worst() - before + Fraction(1, CASH_ONE)
+
+
+@settings(max_examples=100, deadline=None)
+@given(neg_risk_events(), st.sampled_from([0, 0, 50, 200]))
+def test_what_a_step_books_is_what_the_protocol_does(books: Books, fee_bps: int) -> None:
+    members = [known for known, _ in books.values()]
+    for basket in scan(books, replace(FREE, convert_fee_bps=fee_bps), CHAIN).baskets:
+        wallet = Wallet(books, fee_bps)
+        wallet.held = {(known.condition_id, False): Fraction(10**6) for known in members if basket.after}
+        wallet.held |= {(known.condition_id, True): Fraction(10**6) for known in members if basket.after}
+        for number, step in enumerate((*basket.before, *basket.after)):
+            cash, held = wallet.cash, dict(wallet.held)
+            wallet.chain(step.what, step.condition_ids, Fraction(step.size, SIZE_ONE))
+            posting = effects(f"p-{number}", step, _whose(members, step), fee_bps, 0)
+            booked = sum(leg.cash for leg in posting.legs)
+            assert abs(wallet.cash - cash - Fraction(booked, CASH_ONE)) <= Fraction(len(members), CASH_ONE)
+            for known in members:
+                for yes in (True, False):
+                    moved = wallet.held.get((known.condition_id, yes), 0) - held.get((known.condition_id, yes), 0)
+                    shares = sum(leg.shares for leg in posting.legs if leg.asset == known.asset(yes))
+                    assert abs(moved - Fraction(shares, SIZE_ONE)) <= Fraction(1, SIZE_ONE)
+
+
+def _whose(members: list[Market], step: ChainStep) -> list[Market]:
+    if step.what in (Conversion.SPLIT, Conversion.MERGE):
+        return [known for known in members if known.condition_id in step.condition_ids]
+    return members
 
 
 def _bonus(basket: Basket) -> Fraction:
