@@ -8,13 +8,14 @@ neg_risk and, since 2026, last_trade_price. Bids ascend and asks descend, so the
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from markets.domain.book import MarketBook
-from markets.domain.units import PRICE_ONE, Millis, Price, price_text, size_text
+from markets.domain.events import Level
+from markets.domain.units import PRICE_ONE, SIZE_ONE, Millis, Price, Size, price_text
 
 
 class Recipe(StrEnum):
@@ -25,8 +26,7 @@ class Recipe(StrEnum):
     SIX_FIELDS = "6_fields_2024"
 
 
-@dataclass(frozen=True, slots=True)
-class HashFacts:
+class HashFacts(NamedTuple):
     """What enters the hash beside the levels. Texts, because spelling counts."""
 
     min_size: str
@@ -66,13 +66,41 @@ def book_hash(
 
 def level_text(book: MarketBook, yes: bool) -> str:
     """The `bids` and `asks` members, as they are hashed."""
-    bids, asks = sorted(book.bids.items()), sorted(book.asks.items(), reverse=True)
+    bids, asks = reversed(book.best_bids(len(book.bids))), reversed(book.best_asks(len(book.asks)))
     if yes:
-        own, other = [_level(price, size) for price, size in bids], [_level(price, size) for price, size in asks]
+        own, other = _side(bids), _side(asks)
     else:
-        own = [_level(PRICE_ONE - price, size) for price, size in asks]
-        other = [_level(PRICE_ONE - price, size) for price, size in bids]
-    return f'"bids":[{",".join(own)}],"asks":[{",".join(other)}]'
+        own = _side([(PRICE_ONE - price, size) for price, size in asks])
+        other = _side([(PRICE_ONE - price, size) for price, size in bids])
+    return f'"bids":[{own}],"asks":[{other}]'
+
+
+class _BeforeSize(dict[Price, str]):
+    """What a level's text begins with, by its price."""
+
+    def __missing__(self, price: Price) -> str:
+        text = self[price] = f'{{"price":"{price_text(price)}","size":"'
+        return text
+
+
+class _AfterShares(dict[Size, str]):
+    """What follows whole shares, by the fraction. Cents are nearly all, so only they are kept."""
+
+    def __missing__(self, fraction: Size) -> str:
+        text = f".{fraction:06d}".rstrip("0") + '"}' if fraction else '"}'
+        if not fraction % _CENT:
+            self[fraction] = text
+        return text
+
+
+_CENT: Size = 10_000
+_BEFORE, _AFTER = _BeforeSize(), _AfterShares()
+
+
+def _side(levels: Iterable[Level]) -> str:
+    """Put together anew every time: whole levels are too many to be kept where the processor finds them quickly."""
+    before, after = _BEFORE, _AFTER
+    return ",".join([f"{before[price]}{size // SIZE_ONE}{after[size % SIZE_ONE]}" for price, size in levels])
 
 
 @lru_cache(maxsize=PRICE_ONE + 1)
@@ -89,8 +117,3 @@ def _ending(facts: HashFacts, recipe: Recipe) -> str:
     if recipe is Recipe.NINE_FIELDS:
         return nine + "}"
     return f'{nine},"last_trade_price":"{facts.last_trade}"}}'
-
-
-@lru_cache(maxsize=65_536)
-def _level(price: int, size: int) -> str:
-    return f'{{"price":"{price_text(price)}","size":"{size_text(size)}"}}'

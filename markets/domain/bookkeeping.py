@@ -119,9 +119,7 @@ class Bookkeeper(Shelf):
     def settle(self, now_ns: Nanos) -> None:
         """What is due because time passed: bursts, hashes, audits, snapshots that did not come, the patrol."""
         self._count_hot()
-        for tracked in self._tracked.values():
-            if tracked.plain:
-                continue
+        for tracked in [tracked for tracked in self._tracked.values() if not tracked.plain]:
             quiet_ns = now_ns - tracked.updated_ns
             if tracked.unsettled and quiet_ns >= BURST_GRACE_NS:
                 self._close_burst(tracked, tracked.burst_ms + 1)

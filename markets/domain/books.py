@@ -63,7 +63,9 @@ class BookSet(Shortcuts):
         Returned are its events if they had to be built: always for trades and whatever is rare, never for price
         changes and books that took a shorter way.
         """
-        if self.take_plain(iter((Frame(received_ns, 0, data),))) is None or self._take(data, received_ns):
+        if data[_END_OF_SINGLE] == _TAIL and self.take_plain(iter((Frame(received_ns, 0, data),))) is None:
+            return ()
+        if self._take(data, received_ns):
             return ()
         return self.apply_events(data, received_ns)
 
@@ -75,7 +77,7 @@ class BookSet(Shortcuts):
         """
         by_asset, dirty, read = self._by_asset, self._dirty, wire.read_lean_pair  # what is local is found fastest
         mirrors, wholes, fractions, buy = MIRRORS, WHOLES, FRACTIONS, _BUY
-        tail, head, end, front = _TAIL, _HEAD, _END_OF_SINGLE, _FRONT
+        tail, head, end, front, drains = _TAIL, _HEAD, _END_OF_SINGLE, _FRONT, self._drains
         for frame in frames:
             data = frame.data
             if not (data[end] == tail and data[front] == head and self._room and data.isascii()):
@@ -115,9 +117,9 @@ class BookSet(Shortcuts):
             tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
             tracked.updated_ns = tracked.paired_ns = frame.received_ns
             self._room -= 1
-            if not tracked.dirty:
-                tracked.dirty = True
-                dirty.append(tracked)
+            if tracked.soiled != drains:
+                tracked.soiled = drains
+                dirty.append(tracked.condition_id)
             if book.bid_top != bid or book.ask_top != ask or bid >= ask:
                 tracked.look()
         return None

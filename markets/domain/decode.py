@@ -162,6 +162,9 @@ def _decode_items(data: bytes, items: list[msgspec.Raw]) -> tuple[MarketEvent, .
 def _decode_object(data: bytes) -> tuple[MarketEvent, ...]:
     if not data.startswith(b"{"):
         raise MalformedFrame(MalformedReason.NOT_AN_OBJECT, f"got {data[:20]!r}", 0)
+    reader = _READERS.get(event_type(data))
+    if reader is not None:
+        return (reader(data),)
     head = wire.read_head(data)
     if not head.event_type:
         if head.type is not wire.ABSENT or head.channel is not wire.ABSENT or head.data is not wire.ABSENT:

@@ -9,9 +9,9 @@ capture without metadata does not tell neg-risk. Once a market's neg-risk has re
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
+from typing import NamedTuple
 
 from markets.domain.book import MarketBook
 from markets.domain.book_hash import HashFacts, Recipe, begin, finish, level_text, trade_text
@@ -23,8 +23,7 @@ LIKELY = 4
 _EVERY_RECIPE = tuple(Recipe)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The venue's hash of one token's book at a time. `spelled`: its levels as sent, if it sent them."""
 
     yes: bool

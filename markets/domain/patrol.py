@@ -90,12 +90,16 @@ class Patrol:
         if not self._silence_ns or now_ns - self._looked_ns < LOOK_EVERY_NS:
             return []
         self._looked_ns = now_ns
+        named_since_ns = now_ns - self._silence_ns  # nearly all: both tokens, and nobody waits for a word of them
+        quiet = [one for one in markets.values() if one.silence_ns or one.paired_ns <= named_since_ns]
+        if not quiet:
+            return []
         spoke: dict[str, Nanos] = {}
         for tracked in markets.values():
             event = tracked.market.event_id
             spoke[event] = max(spoke.get(event, 0), tracked.updated_ns)
         found = []
-        for tracked in markets.values():
+        for tracked in quiet:
             others_ns = spoke[tracked.market.event_id] if tracked.market.event_id else tracked.updated_ns
             silent = self._silent(tracked, others_ns, now_ns)
             if silent is not None:

@@ -24,7 +24,8 @@ class Shelf:
         self._auto_track = auto_track
         self._tracked: dict[ConditionId, Tracked] = {}
         self._by_asset: dict[AssetId, Tracked] = {}
-        self._dirty: list[Tracked] = []
+        self._dirty: list[ConditionId] = []
+        self._drains = 0
         self._resyncs: dict[ConditionId, Resync] = {}
         self._requests = 0
 
@@ -49,8 +50,8 @@ class Shelf:
             return
         self._by_asset.pop(tracked.market.yes, None)
         self._by_asset.pop(tracked.market.no, None)
-        if tracked.dirty:
-            self._dirty.remove(tracked)
+        if tracked.soiled == self._drains:
+            self._dirty.remove(condition_id)
         self._resyncs.pop(condition_id, None)
         self._judge.watch.forget(condition_id)
 
@@ -143,14 +144,13 @@ class Shelf:
     def drain_dirty(self) -> list[ConditionId]:
         """Markets whose book or trust changed since the last call, in the order they did."""
         dirty, self._dirty = self._dirty, []
-        for tracked in dirty:
-            tracked.dirty = False
-        return [tracked.condition_id for tracked in dirty]
+        self._drains += 1
+        return dirty
 
     def _soil(self, tracked: Tracked) -> None:
-        if not tracked.dirty:
-            tracked.dirty = True
-            self._dirty.append(tracked)
+        if tracked.soiled != self._drains:
+            tracked.soiled = self._drains
+            self._dirty.append(tracked.condition_id)
 
     def drain_resyncs(self) -> list[Resync]:
         """Snapshots wished for since the last call, at most one wish per market."""

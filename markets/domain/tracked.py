@@ -19,18 +19,20 @@ class Front:
 
     `plain`: the next mirrored change needs nothing but to be applied and compared, so it may take the hot path.
     `yes`, `no` and `tick` are the market's. `said_bid` and `said_ask` are the tops last said in this burst, as YES
-    sees them. `touched` belongs to the hash check. `dirty`: waits to be drained.
+    sees them. `touched` belongs to the hash check. `soiled` is how many drains there had been when it last
+    changed: while that is still so, it waits to be drained.
     """
 
     __slots__ = (
         "book",
         "burst_ms",
-        "dirty",
+        "condition_id",
         "no",
         "paired_ns",
         "plain",
         "said_ask",
         "said_bid",
+        "soiled",
         "tick",
         "touched",
         "updated_ns",
@@ -50,7 +52,6 @@ class Tracked(Front):
         "asked_ns",
         "claim_frames",
         "claims",
-        "condition_id",
         "contradicted",
         "declared",
         "doubt",
@@ -80,7 +81,7 @@ class Tracked(Front):
         self.replace_market(market)
         self.hash_check = HashCheck(None if guessed else market.neg_risk, watch)
         self.touched = self.hash_check.touched
-        self.dirty = False
+        self.soiled = -1
         self.neg_risk_known = not guessed
         self.tick_guessed = guessed
         self.doubt = Doubt.AWAITING_SNAPSHOT
