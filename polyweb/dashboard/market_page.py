@@ -11,7 +11,7 @@ from execution.models import MarketState
 from markets.models import Market
 from polyweb.dashboard import figures
 from strategies import selectors as strategies
-from strategies.domain.definitions import Definition, Group
+from strategies.domain.definitions import Definition, Group, Unit
 from strategies.models import ParamRevision, StrategyConfig
 from strategies.services import plain
 
@@ -108,6 +108,14 @@ class Parameter(NamedTuple):
     @property
     def step(self) -> str:
         return f"{Decimal(1).scaleb(-self.definition.decimals):f}"
+
+    @property
+    def bounds(self) -> str:
+        """What may be entered; a choice explains itself."""
+        item = self.definition
+        if item.unit in (Unit.SWITCH, Unit.FAIR):
+            return item.unit.value
+        return f"{plain(item.minimum)} to {plain(item.maximum)} {item.unit.value}"
 
     @property
     def label(self) -> str:

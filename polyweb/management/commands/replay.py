@@ -19,7 +19,7 @@ from polyweb import replays, sweep_plot, sweeps
 from polyweb.runtime.attribution import HORIZONS_S
 from polyweb.runtime.views import Json
 
-TABLES = ("profit", "markouts", "markets")
+TABLES = ("profit", "markouts", "markets", "inventory")
 FAILURES = (RecordingError, UnreadableFile, replays.ParamsFileError, replays.DatabaseUnread)
 
 
@@ -145,8 +145,16 @@ def _as_text(found: dict[str, Any]) -> str:
         for horizon, markout in found["markouts"].items():
             after = f"markout {horizon} s"
             lines.append(f"{after:<18} {markout['pusd']} pUSD of {markout['fills']} fills")
+    lines.append(_held_table(found["inventory"]))
+    if "markets" in found:
         lines.append(_markets_table(found["markets"]))
     return "\n".join(lines)
+
+
+def _held_table(held: dict[str, Json]) -> str:
+    """What is left at the end, in shares."""
+    rows = [[condition_id[:12], shares["yes"], shares["no"]] for condition_id, shares in held.items()]
+    return table(("held", "YES", "NO"), rows) if rows else "held               nothing"
 
 
 def _markets_table(markets: dict[str, Json]) -> str:
