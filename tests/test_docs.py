@@ -146,7 +146,8 @@ def test_the_architecture_page_names_everything_the_engine_publishes() -> None:
     rehearsal, _ = replays.play(request, replays.markets_of(request))
     trader = rehearsal.trader
     published = [views.market_view(trader, market, rehearsal.last_ns) for market in trader.books.markets]
-    keys = keys_of([*published, *map(views.row, published), views.summary(trader, rehearsal.last_ns)])
+    rows = [views.row(trader, market) for market in trader.books.markets]
+    keys = keys_of([*published, *rows, views.summary(trader, rehearsal.last_ns)])
     section = (
         text_of(ROOT / "docs" / "architecture.md").partition("## What the engine publishes")[2].partition("\n## ")[0]
     )

@@ -6,6 +6,7 @@ stored. Prices are whole 1/10 000 pUSD, sizes whole 1/1 000 000 share.
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 PRICE_ONE = 10_000
 SHARE = 1_000_000
@@ -35,12 +36,14 @@ class Crossed(ValueError):
     """A change would let a bid meet an ask: that is a trade, not a placement."""
 
 
+@lru_cache(maxsize=PRICE_ONE + 1)
 def price_text(price: int) -> str:
     """Spell a price as the venue does: no trailing zeros, '0' and '1' at the ends."""
     whole, rest = divmod(price, PRICE_ONE)
     return str(whole) if rest == 0 else f"{whole}.{rest:04d}".rstrip("0")
 
 
+@lru_cache(maxsize=1 << 14)
 def size_text(size: int) -> str:
     """Spell a size as the venue does: no trailing zeros, whole numbers without a point."""
     whole, rest = divmod(size, SHARE)

@@ -34,6 +34,8 @@ class Client(Generic[S]):
         self._queue: asyncio.Queue[str] = asyncio.Queue(maxsize=backlog)
         self._overrun = asyncio.Event()
         self._frozen_until_s = self._deaf_until_s = 0.0
+        # Where its frames go, for who brings them ready made; None until it is served.
+        self.transport: asyncio.Transport | None = None
 
     @property
     def session(self) -> S:
@@ -58,6 +60,7 @@ class Client(Generic[S]):
     async def serve(self, request: web.Request) -> None:
         """Live until the client leaves, breaks the protocol, falls silent or falls behind."""
         _bound_send_buffer(request)
+        self.transport = request.transport
         jobs = [
             asyncio.create_task(job, name=name)
             for job, name in (

@@ -29,7 +29,9 @@ from markets.domain.units import (
     Price,
     price_text,
 )
+from polyweb.benches import load
 from polyweb.benches.bench import BenchError, Report, machine
+from polyweb.benches.load_script import Plan
 from polyweb.runtime.inbox import NO_CONTROL, Tick, TraderConfig
 from polyweb.runtime.trader import Trader
 from risk.domain.limits import Limits
@@ -39,6 +41,7 @@ START: Nanos = 1_800_000_000 * NANOS_PER_SECOND
 STEP_NS: Nanos = 20 * NANOS_PER_MILLI
 TICK_NS: Nanos = 250 * NANOS_PER_MILLI
 OUTCOMES = 5  # markets of one event: the gate looks at all of them
+MARKETS, LOADED = 100, 1_000
 LEVELS = 30
 TICK: Price = 10
 WARM_UP = 2_000
@@ -84,13 +87,24 @@ class Quote:
     help = "one full quote decision on 30-level books: view, fair value, plan, gate, converge"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--markets", type=int, default=100, help="markets, in events of five (default 100)")
+        parser.add_argument("--markets", type=int, help="markets, in events of five (default 100; with --load 1000)")
         parser.add_argument("--decisions", type=int, default=20_000, help="decisions timed in a round (default 20000)")
         parser.add_argument("--layers", type=int, default=1, help="quotes on each side (default 1)")
         parser.add_argument("--rounds", type=int, default=3, help="rounds of which the median is told (default 3)")
         parser.add_argument("--seed", type=int, default=7)
+        loaded = parser.add_argument_group("a whole engine under load")
+        loaded.add_argument("--load", action="store_true", help="an engine in a process of its own, over real sockets")
+        loaded.add_argument("--rate", type=int, default=5_000, help="messages a second (default 5000)")
+        loaded.add_argument("--burst", type=int, default=20_000, help="messages in every tenth second (default 20000)")
+        loaded.add_argument("--seconds", type=int, default=30, help="how long (default 30)")
+        loaded.add_argument("--sqlite", action="store_true", help="on SQLite, not on a PostgreSQL of its own")
 
     def run(self, options: Mapping[str, Any]) -> Report:
+        if options["markets"] is None:
+            options = {**options, "markets": LOADED if options["load"] else MARKETS}
+        if options["load"]:
+            plan = Plan(**{name: options[name] for name in ("markets", "rate", "burst", "seconds", "seed")})
+            return load.measure(plan, sqlite=options["sqlite"])
         if min(options["markets"], options["decisions"], options["layers"], options["rounds"]) < 1:
             raise BenchError("--markets, --decisions, --layers and --rounds must be at least 1")
         if options["layers"] > 10:

@@ -201,16 +201,13 @@ def shown(trader: Trader, market: Market, now_ns: Nanos) -> Shown:
     return Shown(market.condition_id, view["state"], view["reason"], view["trust"], view)
 
 
-def profit_points(trader: Trader, changed: Sequence[ConditionId]) -> list[ProfitPoint]:
-    """One point for the account and one for each market that holds or earned something."""
-    total = views.account_pnl(trader)
-    points = [ProfitPoint(None, total.total)]
-    for condition_id in changed:
-        market = trader.market(condition_id)
-        if market is None:
-            continue
-        pnl = views.market_pnl(trader, market)
-        held = trader.inventory(market)
-        if pnl.total or held.yes or held.no:
-            points.append(ProfitPoint(condition_id, pnl.total, held.net_yes))
-    return points
+def total_point(trader: Trader) -> ProfitPoint:
+    return ProfitPoint(None, views.account_pnl(trader).total)
+
+
+def profit_point(trader: Trader, market: Market) -> ProfitPoint | None:
+    """None for a market that neither holds nor earned anything."""
+    pnl, held = views.market_pnl(trader, market), trader.inventory(market)
+    if not (pnl.total or held.yes or held.no):
+        return None
+    return ProfitPoint(market.condition_id, pnl.total, held.net_yes)

@@ -25,7 +25,7 @@ from execution.services import Beat
 from markets.domain.units import NANOS_PER_SECOND, AssetId
 from polyweb.runtime import leftovers, views
 from polyweb.runtime.arb_books import ArbBooks
-from polyweb.runtime.clerk import Clerk, holding, profit_points, shown
+from polyweb.runtime.clerk import Clerk
 from polyweb.runtime.facts import FactWriter
 from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.history import History
@@ -35,6 +35,7 @@ from polyweb.runtime.keeper import Keeper
 from polyweb.runtime.lifeline import Lifeline, Ping
 from polyweb.runtime.lookout import Lookout, listing
 from polyweb.runtime.loop import Turns
+from polyweb.runtime.paperwork import Paperwork
 from polyweb.runtime.payouts import Payouts
 from polyweb.runtime.publisher import Publisher
 from polyweb.runtime.recipe_alarm import RecipeAlarm
@@ -113,6 +114,7 @@ class Engine:
         self._incidents = Incidents(parts.clerk, self._database)
         self._recipe_alarm = RecipeAlarm(self._incidents.trouble, self._incidents.settled)
         self._arb_books = ArbBooks(parts.trader, parts.clerk, self.trouble)
+        self._paperwork = Paperwork(parts.trader, parts.publisher, parts.clerk, parts.keeper, self._arb_books)
         account = parts.link.account
         self._lookout = Lookout(
             blotter=parts.trader.blotter,
@@ -363,12 +365,9 @@ class Engine:
             await parts.keeper.rest(BEAT_S - (time.monotonic() - started))
 
     async def _store(self, *, full: bool) -> None:
-        parts, trader, now_ns = self._parts, self._parts.trader, time.time_ns()
-        changed = parts.publisher.take_unstored()
+        parts, trader = self._parts, self._parts.trader
         if full:
-            trader.end_gaps(now_ns)
-            changed = [market.condition_id for market in trader.books.markets]
-        markets = [market for condition_id in changed if (market := trader.market(condition_id)) is not None]
+            trader.end_gaps(time.time_ns())
         overview = self.overview()
         self._gauges.publish(trader, overview)
         self._recipe_alarm.look(trader.books.recipe_state, matched=bool(trader.books.recipes_matched))
@@ -383,18 +382,14 @@ class Engine:
                 summary=overview,
             )
         )
-        await parts.clerk.states([shown(trader, market, now_ns) for market in markets])
-        await parts.keeper.keep(changed)
-        await self._arb_books.keep()
-        await parts.clerk.positions([holding(trader, market) for market in markets])
+        await self._paperwork.write(full=full)
 
     async def _draw_points(self) -> None:
         parts = self._parts
         while True:
             await asyncio.sleep(POINT_S)
             await self._database.wait()
-            known = [market.condition_id for market in parts.trader.books.markets]
             try:
-                await parts.clerk.points(profit_points(parts.trader, known), time.time_ns())
+                await self._paperwork.draw_points()
             except parts.clerk.unavailable as error:
                 log.warning("points_not_written", error=str(error))

@@ -14,6 +14,7 @@ from polyweb.runtime.trader import Trader
 from risk.domain.breakers import Breaker
 
 LOOK_S = 0.1
+AT_ONCE = 100
 
 
 class Shelf(Protocol):
@@ -46,7 +47,11 @@ class Keeper:
         for breaker in self._trader.drain_breakers():
             self._moved[breaker.kind.value, breaker.target] = breaker
         moved = dict(self._moved)
-        news = self._notebook.changed(self._trader.remember(changed))
+        news: dict[str, str] = {}
+        names = list(changed)
+        for begin in range(0, max(len(names), 1), AT_ONCE):
+            news |= self._notebook.changed(self._trader.remember(names[begin : begin + AT_ONCE]))
+            await asyncio.sleep(0)  # a turn runs between two slices
         if not (moved or news):
             return
         await self._shelf.keep(list(moved.values()), news, time.time_ns())

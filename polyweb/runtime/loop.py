@@ -4,6 +4,7 @@ Law: one writer. Only a turn touches the trader, and a turn never waits; everyth
 """
 
 import asyncio
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ INBOX_LIMIT = 50_000
 COALESCE_AT = 10_000
 ITEMS_PER_TURN = 2_000
 TIMINGS_KEPT = 2_000
+# How long a thread that writes rows or recordings may keep the loop waiting; Python's own 5 ms are an age to a quote.
+SWITCH_S = 0.000_5
 
 
 class Feed(Protocol):
@@ -120,6 +123,7 @@ class Turns:
         self._items.append(Doubted(self._now_ns(), assets, Doubt.OVERFLOW))
 
     async def run(self) -> None:
+        sys.setswitchinterval(SWITCH_S)
         while True:
             asked = time.perf_counter()
             woken = await self._wait()

@@ -18,6 +18,7 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from polyweb.runtime import views
+from polyweb.runtime.slices import in_slices
 from polyweb.runtime.state import Fact
 from polyweb.runtime.trader import Trader
 from polyweb.runtime.views import Json
@@ -100,18 +101,17 @@ class Publisher:
         changed = list(self._rows)[:MAX_ROWS]
         for condition_id in changed:
             del self._rows[condition_id]
-        now_ns = self._now_ns()
-        rows = [
-            views.row(views.market_view(self._trader, market, now_ns))
-            for condition_id in changed
-            if (market := self._trader.market(condition_id)) is not None
-        ]
+        rows = [row for row in await in_slices(self._row, changed) if row is not None]
         if rows:
             await self._send("dashboard", {"type": "publish.markets", "data": rows})
         if self._orders:
             moved = list(self._orders.values())
             self._orders.clear()
             await self._send("orders", {"type": "publish.orders", "data": moved})
+
+    def _row(self, condition_id: ConditionId) -> Json | None:
+        market = self._trader.market(condition_id)
+        return None if market is None else views.row(self._trader, market)
 
     def _order_row(self, moved: OrderMoved) -> Json | None:
         order = self._trader.blotter.order(moved.client_order_id)

@@ -43,7 +43,7 @@ from risk.domain.breakers import Breaker
 from strategies.domain.basket_stages import BasketMoved
 from strategies.domain.opportunity_log import Gap
 
-TIMED_PER_TURN = 64  # markets decided in one turn because time passed: frames must not wait for all of them
+TIMED_PER_TURN = 16  # markets decided in one turn because time passed: frames must not wait for all of them
 CANCEL_PATIENCE_NS: Nanos = 10 * NANOS_PER_SECOND
 ENDED_KEPT_NS: Nanos = 3_600 * NANOS_PER_SECOND
 

@@ -4,6 +4,7 @@ Law: reads the trader and changes nothing. A figure the engine does not know is 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from execution.domain.blotter import LiveOrder
@@ -23,6 +24,7 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from polyweb.runtime import explaining
+from polyweb.runtime.state import Desk
 from polyweb.runtime.trader import Trader
 from risk.domain import stops
 from risk.domain.stops import StopScope
@@ -38,7 +40,6 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
     condition_id = market.condition_id
     desk = trader.desks.get(condition_id)
     trading = trader.trades(condition_id)
-    quoting = desk is not None and desk.quoting
     trust = trader.books.trust(condition_id)
     trade = trader.last_trade(condition_id)
     return {
@@ -48,8 +49,8 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
         "min_size": _size(market.min_size),
         "generation": market.generation.value,
         "trading": trading,
-        "state": "quoting" if quoting else "idle" if trading else "watching",
-        "reason": desk.reason if desk is not None else "waiting for a book",
+        "state": _state(trader, desk, condition_id),
+        "reason": _reason(desk),
         "trust": trust.value,
         "trust_reason": trader.books.doubt(condition_id).value,
         "resyncs": desk.resyncs if desk is not None else 0,
@@ -66,26 +67,46 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
     }
 
 
-def row(view: Json) -> Json:
-    """The line of the market tables, from the same view."""
-    ours = view["ours"]
-    bids = [order["yes_price"] for order in ours if order["yes_side"] == "bid"]
-    asks = [order["yes_price"] for order in ours if order["yes_side"] == "ask"]
-    book = view["book"]
+def row(trader: Trader, market: Market) -> Json:
+    """The line of the market tables: of what `market_view` says, what a table has room for."""
+    condition_id = market.condition_id
+    desk, book = trader.desks.get(condition_id), trader.books.book(condition_id)
+    seen = book is not None and book.seeded
+    bid, ask = (book.bid_top, book.ask_top) if book is not None and seen else (0, PRICE_ONE)
+    ours: tuple[list[Price], list[Price]] = ([], [])
+    for order in trader.blotter.live(condition_id):
+        price, bids = _on_yes(order, market)
+        ours[0 if bids else 1].append(price)
     return {
-        "condition_id": view["condition_id"],
-        "question": view["question"],
-        "bid": book["bids"][0][0] if book["bids"] else None,
-        "ask": book["asks"][0][0] if book["asks"] else None,
-        "our_bid": max(bids, default=None),
-        "our_ask": min(asks, default=None),
-        "net": view["position"]["net"],
-        "pnl": view["position"]["pnl"],
-        "trust": view["trust"],
-        "trust_reason": view["trust_reason"],
-        "state": view["state"],
-        "reason": view["reason"],
+        "condition_id": condition_id,
+        "question": market.question,
+        "bid": _price(bid) if bid > 0 else None,
+        "ask": _price(ask) if ask < PRICE_ONE else None,
+        "our_bid": _price(max(ours[0])) if ours[0] else None,
+        "our_ask": _price(min(ours[1])) if ours[1] else None,
+        "net": _size(trader.inventory(market).net_yes),
+        "pnl": _cash(market_pnl(trader, market).total),
+        "trust": trader.books.trust(condition_id).value,
+        "trust_reason": trader.books.doubt(condition_id).value,
+        "state": _state(trader, desk, condition_id),
+        "reason": _reason(desk),
     }
+
+
+def _state(trader: Trader, desk: Desk | None, condition_id: ConditionId) -> str:
+    if desk is not None and desk.quoting:
+        return "quoting"
+    return "idle" if trader.trades(condition_id) else "watching"
+
+
+def _reason(desk: Desk | None) -> str:
+    return desk.reason if desk is not None else "waiting for a book"
+
+
+def _on_yes(order: LiveOrder, market: Market) -> tuple[Price, bool]:
+    """Its YES price, and whether it bids for YES."""
+    is_yes = order.asset == market.yes
+    return order.price if is_yes else PRICE_ONE - order.price, (order.side is Side.BUY) == is_yes
 
 
 def mark(trader: Trader, condition_id: ConditionId) -> int | None:
@@ -225,22 +246,21 @@ def _book(trader: Trader, condition_id: ConditionId) -> Json:
     if book is None or not book.seeded:
         return {"bids": [], "asks": []}
     return {
-        name: [[str(price_to_decimal(price)), _size(size)] for price, size in book.levels(side, LADDER_DEPTH)]
+        name: [[_price(price), _size(size)] for price, size in book.levels(side, LADDER_DEPTH)]
         for name, side in (("bids", Side.BUY), ("asks", Side.SELL))
     }
 
 
 def _order(order: LiveOrder, market: Market, now_ns: Nanos) -> Json:
-    is_yes = order.asset == market.yes
-    price = order.price if is_yes else PRICE_ONE - order.price
+    price, bids = _on_yes(order, market)
     return {
         "client_order_id": str(order.client_order_id),
         "order_id": order.order_id,
-        "outcome": "YES" if is_yes else "NO",
+        "outcome": "YES" if order.asset == market.yes else "NO",
         "side": order.side.value,
-        "price": str(price_to_decimal(order.price)),
-        "yes_price": str(price_to_decimal(price)),
-        "yes_side": "bid" if (order.side is Side.BUY) == is_yes else "ask",
+        "price": _price(order.price),
+        "yes_price": _price(price),
+        "yes_side": "bid" if bids else "ask",
         "size": _size(order.size),
         "remaining": _size(order.remaining),
         "state": order.state.value,
@@ -252,6 +272,12 @@ def _average(cost: int, shares: int) -> str | None:
     return str(price_to_decimal(cost * PRICE_ONE // shares)) if shares else None
 
 
+@lru_cache(maxsize=PRICE_ONE + 1)
+def _price(price: Price) -> str:
+    return str(price_to_decimal(price))
+
+
+@lru_cache(maxsize=1 << 14)
 def _size(size: int) -> str:
     return f"{size_to_decimal(size).normalize():f}"
 

@@ -41,9 +41,25 @@ def test_a_view_is_plain_json() -> None:
 
 def test_a_row_is_the_short_form_of_the_view() -> None:
     stage = Stage().quoting()
-    row = views.row(views.market_view(stage.trader, stage.market, stage.now))
+    row = views.row(stage.trader, stage.market)
     assert (row["bid"], row["ask"], row["our_bid"], row["our_ask"]) == ("0.4900", "0.5100", "0.4900", "0.5100")
-    assert row["state"] == "quoting"
+    view = views.market_view(stage.trader, stage.market, stage.now)
+    shared = ("condition_id", "question", "trust", "trust_reason", "state", "reason")
+    assert row == {name: view[name] for name in shared} | {
+        "bid": view["book"]["bids"][0][0],
+        "ask": view["book"]["asks"][0][0],
+        "our_bid": view["ours"][0]["yes_price"],
+        "our_ask": view["ours"][1]["yes_price"],
+        "net": view["position"]["net"],
+        "pnl": view["position"]["pnl"],
+    }
+
+
+def test_the_row_of_a_market_nobody_has_seen_has_no_prices() -> None:
+    stage = Stage()
+    row = views.row(stage.trader, stage.market)
+    assert [row[name] for name in ("bid", "ask", "our_bid", "our_ask")] == [None] * 4
+    assert row["reason"] == "waiting for a book"
 
 
 def test_a_market_that_is_only_watched_says_so() -> None:
