@@ -124,6 +124,7 @@ class Blotter:
         self._due: dict[ClientOrderId, None] = {}
         self._asked: dict[ClientOrderId, Nanos] = {}
         self._ended: dict[ClientOrderId, Nanos] = {}
+        self._newest_end: dict[ConditionId, Nanos] = {}
         self._open = 0
 
     # Learning
@@ -243,6 +244,10 @@ class Blotter:
         """Whether no other strategy has an order in this market."""
         return len(self.live(condition_id, strategy)) == len(self._live.get(condition_id, _NOBODY))
 
+    def newest_end_ns(self, condition_id: ConditionId) -> Nanos:
+        """When an order of this market last proved to have ended; 0 when none has."""
+        return self._newest_end.get(condition_id, 0)
+
     def all_live(self) -> tuple[LiveOrder, ...]:
         return tuple(order for orders in self._live.values() for order in orders.values())
 
@@ -315,7 +320,7 @@ class Blotter:
         entry.state = after
         if after in ENDED:
             self._ended.pop(client_order_id, None)
-            self._ended[client_order_id] = at_ns
+            self._ended[client_order_id] = self._newest_end[entry.order.condition_id] = at_ns
             self._due.pop(client_order_id, None)
             self._asked.pop(client_order_id, None)
         elif entry.cancel_asked and after not in CANCEL_DEFERRED and after is not OrderState.CANCELLING:

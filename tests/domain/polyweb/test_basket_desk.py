@@ -152,7 +152,8 @@ def test_our_own_quotes_make_way_for_a_basket_and_stay_away_until_it_is_through(
     assert floor.baskets(commands) == []  # our own offer at 0.47 is in its way
     assert CancelReason.BASKET in {each.reason for each in commands if isinstance(each, Cancel)}
     floor.answer(commands)
-    commands = floor.decide()
+    assert floor.baskets(floor.decide()) == []  # the book may still show what was cancelled
+    commands = floor.after(MILLI).turn(*(book(market, floor.now, *CHEAP) for market in (first, second)))
     (basket,) = floor.baskets(commands)
     assert {order.price for order in basket.orders} == {4700}
     assert [each for each in commands if isinstance(each, Place)] == [basket]  # no quote beside it

@@ -11,7 +11,7 @@ from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.intents import NotTaken, OrderType
-from tests.builders import PUSD, SECOND, SHARES, Stage, a_market, a_set, book, placed, plain
+from tests.builders import MILLI, PUSD, SECOND, SHARES, Stage, a_market, a_set, book, cancelled, placed, plain
 
 ARB = ArbParams(enabled=True, cool_down_ms=0)
 FAR = plain(half_spread=4_000)  # so that no basket would buy from our own quotes
@@ -104,7 +104,22 @@ def test_while_legs_are_on_their_way_their_depth_is_not_bought_again() -> None:
     smaller = {4500: 100}, {4700: 30}  # another size is another plan
     assert baskets(stage.after(SECOND).turn(book(first, stage.now, *smaller))) == []
     end_legs(stage)
-    assert len(baskets(stage.turn())) == 1
+    assert len(baskets(stage.after(MILLI).turn(book(first, stage.now, *smaller)))) == 0  # the other book may be old
+    assert len(baskets(stage.after(SECOND).turn())) == 1
+
+
+def test_depth_of_a_quote_that_was_just_cancelled_is_nobody_s_offer() -> None:
+    first, second = a_set()
+    stage = Stage(first, second, arb=ARB)
+    stage.turn(book(first, stage.now, {4500: 100}, {5500: 100}))
+    assert stage.prices(first) == [4900, 5100]
+    stage.after(SECOND)
+    with_ours = book(first, stage.now, {4500: 100, 4900: 20}, {5100: 20, 5500: 100})
+    assert baskets(stage.turn(with_ours, book(second, stage.now, *CHEAP))) == []
+    stage.operator(defaults=plain(half_spread=4_000, min_quote_lifetime_ms=0))
+    assert cancelled(stage.turn())
+    assert baskets(stage.after(MILLI).turn(book(second, stage.now, *CHEAP))) == []
+    assert baskets(stage.after(MILLI).turn(book(first, stage.now, {4500: 100}, {5500: 100}))) == []
 
 
 def test_no_basket_is_bought_while_the_operator_has_it_off() -> None:
