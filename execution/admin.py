@@ -189,6 +189,33 @@ class ExecAuditAdmin(_Page):
     show_full_result_count = False
 
 
+class ChainEventInline(_Rows):
+    model = models.ChainJobEvent
+    fields = ("at", "before", "after", "detail")
+    ordering = ("at", "pk")
+
+
+@admin.register(models.ChainJob)
+class ChainJobAdmin(_Page):
+    list_display = ("created_at", "job_id", "verb", "amount", "state", "attempts", "detail", "relayer", "dry_run")
+    list_filter = ("state", "verb", "relayer", "dry_run")
+    search_fields = ("=job_id", "=plan_id", "=transaction_id", "=transaction_hash", "=event_id")
+    ordering = ("-created_at", "-pk")
+    date_hierarchy = "created_at"
+    inlines = (ChainEventInline,)
+    show_full_result_count = False
+
+
+@admin.register(models.ChainJobEvent)
+class ChainJobEventAdmin(_Page):
+    list_display = ("at", "job", "before", "after", "detail")
+    list_filter = ("after",)
+    list_select_related = ("job",)
+    search_fields = ("=job__job_id", "=job__plan_id")
+    ordering = ("-at", "-pk")
+    show_full_result_count = False
+
+
 @admin.register(models.PositionSnapshot)
 class PositionSnapshotAdmin(_Page):
     list_display = ("market", "yes", "no", "realised", "unrealised", "fees", "mark", "updated_at")

@@ -39,6 +39,7 @@ class Action(StrEnum):
     RESEND = "resend"
     CANCEL = "cancel"
     CANCEL_ALL = "cancel_all"
+    CHAIN = "chain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,5 +27,9 @@ STAGES = Histogram(
 QUEUED = Gauge("polyweb_hands_queued", "Commands waiting for the hands.", ["lane"])
 OPEN_ORDERS = Gauge("polyweb_open_orders", "Orders of ours without a final state.", ["relayer"])
 UNKNOWN_ORDERS = Gauge("polyweb_unknown_orders", "Orders whose fate the venue has not told.", ["relayer"])
+CHAIN_JOBS = Counter(
+    "polyweb_chain_jobs_total", "Steps of jobs on chain, by verb and state.", ["relayer", "verb", "state"]
+)
+CHAIN_OPEN = Gauge("polyweb_chain_jobs_open", "Jobs on chain that have not ended.", ["relayer"])
 JOURNAL_WAITING = Gauge("polyweb_journal_waiting", "Writes waiting for the journal's thread.")
 JOURNAL_FAILURES = Counter("polyweb_journal_failures_total", "Journal calls that failed, by verb.", ["verb"])

@@ -1,4 +1,4 @@
-"""Rows for what we did: plans, orders, their events, fills, audits, positions, the engine's lease and heartbeat.
+"""Rows for what we did: plans, orders, their events, fills, audits, jobs on chain, positions, lease, heartbeat.
 
 Law: the order row with its signed payload is committed before the request leaves; event and audit tables are
 append-only.
@@ -7,6 +7,7 @@ append-only.
 from django.db import models
 from django.db.models.functions import Now
 
+from execution.domain.chain import ChainState, ChainVerb
 from execution.domain.orders import OrderState
 from execution.domain.postings import PostingKind
 from markets.models import CASH, PRICE, SHARES, Market
@@ -139,7 +140,7 @@ class ExecAudit(models.Model):
 
     request_id = models.CharField(max_length=64, unique=True)
     plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="audits")
-    action = models.CharField(max_length=16, help_text="place, resend, cancel or cancel_all")
+    action = models.CharField(max_length=16, help_text="place, resend, cancel, cancel_all or chain")
     relayer = models.CharField(max_length=16)
     dry_run = models.BooleanField(default=False)
     orders = models.PositiveIntegerField()
@@ -302,3 +303,55 @@ class EngineStatus(models.Model):
 
     def __str__(self) -> str:
         return f"engine {self.name}: {self.state}"
+
+
+class ChainJob(models.Model):
+    """One split, merge or conversion for its whole life. (plan, step) is done once, whatever is asked how often."""
+
+    job_id = models.CharField(max_length=80, unique=True)
+    plan_id = models.CharField(max_length=64, help_text="The basket it belongs to.")
+    step = models.PositiveSmallIntegerField()
+    verb = models.CharField(max_length=16, choices=[(verb.value, verb.value) for verb in ChainVerb])
+    event_id = models.CharField(max_length=80)
+    condition_ids = models.JSONField(default=list, help_text="The markets it names, in the order of the call.")
+    amount = models.DecimalField(**SHARES)
+    effects = models.JSONField(help_text="The posting that is booked when it is confirmed, in 1e-6.")
+    why = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in ChainState])
+    relayer = models.CharField(max_length=16)
+    dry_run = models.BooleanField(default=False)
+    nonce = models.CharField(max_length=32, blank=True)
+    payload = models.TextField(blank=True, help_text="The signed request body, exactly as sent.")
+    transaction_id = models.CharField(max_length=80, blank=True, help_text="The relayer's own.")
+    transaction_hash = models.CharField(max_length=66, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was sent.")
+    detail = models.CharField(max_length=500, blank=True, help_text="Newest answer or reason.")
+    fencing_token = models.BigIntegerField()
+    decided_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["plan_id", "step"], name="chain_job_once_per_plan_and_step")]
+        indexes = [
+            models.Index(fields=["relayer", "state"], name="chain_job_by_relayer_state"),
+            models.Index(fields=["-created_at"], name="chain_job_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.job_id
+
+
+class ChainJobEvent(models.Model):
+    """Append-only: one step of one job on chain."""
+
+    job = models.ForeignKey(ChainJob, on_delete=models.PROTECT, related_name="events")
+    before = models.CharField(max_length=16)
+    after = models.CharField(max_length=16)
+    detail = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.before} -> {self.after}"

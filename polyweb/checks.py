@@ -24,7 +24,7 @@ def unknown_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
 
 def env_messages(env: Env) -> list[CheckMessage]:
     """What is well-formed by itself and wrong together."""
-    messages = [*_relayer(env), *_redis(env), *_keys(env)]
+    messages = [*_relayer(env), *_chain(env), *_redis(env), *_keys(env)]
     if env.profile is Profile.LIVE:
         messages += _live(env)
     return messages
@@ -49,6 +49,22 @@ def _relayer(env: Env) -> Iterator[CheckMessage]:
         text = "Kind of wallet and its address do not go together."
         hint = "Set POLYWEB_FUNDER with every POLYWEB_SIGNATURE_TYPE but eoa, and never with eoa."
         yield Error(text, hint=hint, id="polyweb.E012")
+
+
+def _chain(env: Env) -> Iterator[CheckMessage]:
+    key_file = env.relayer_api_key_file
+    if key_file is not None and not key_file.is_file():
+        hint = "Point POLYWEB_RELAYER_API_KEY_FILE at an existing file."
+        yield Error("POLYWEB_RELAYER_API_KEY_FILE names no file.", hint=hint, id="polyweb.E014")
+    if env.relayer != "real" or env.chain != "relayer":
+        return
+    if env.signature_type == "eoa":
+        text = "A plain key's own address (eoa) has no gasless relayer, so nothing can be split, merged or converted."
+        hint = "Name another kind of wallet with POLYWEB_SIGNATURE_TYPE and POLYWEB_FUNDER, or unset POLYWEB_CHAIN."
+        yield Error(text, hint=hint, id="polyweb.E015")
+    if not env.at_sandbox and key_file is None and env.relayer_api_key is None:
+        hint = "Set POLYWEB_RELAYER_API_KEY_FILE, or unset POLYWEB_CHAIN."
+        yield Error("The gasless relayer wants an API key, and none is named.", hint=hint, id="polyweb.E016")
 
 
 def _redis(env: Env) -> Iterator[CheckMessage]:

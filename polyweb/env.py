@@ -154,6 +154,16 @@ class Env(BaseSettings):
     )
     chain_id: int = Field(137, gt=0, description="chain the orders are signed for; 137 is Polygon")
 
+    chain: Literal["off", "relayer"] | None = Field(
+        None,
+        description="split, merge, convert: off, or by the venue's gasless relayer; unset is on without real money",
+    )
+    relayer_url: HttpUrl = Field(
+        "https://relayer-v2.polymarket.com", description="the gasless relayer; a sandbox has its own at its CLOB"
+    )
+    relayer_api_key: SecretStr | None = Field(None, description="relayer API key of the signing key's address")
+    relayer_api_key_file: ProjectPath | None = Field(None, description="file holding it; wins over the variable")
+
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = Field(
         None, description="postgresql://user:password@host/name or sqlite:///file; else var/polyweb.sqlite3"
     )
@@ -244,6 +254,17 @@ class Env(BaseSettings):
     def at_sandbox(self) -> bool:
         """Whether orders go to an exchange on this machine: the only place where a worthless key may sign."""
         return is_local(self.clob_url)
+
+    @property
+    def on_chain(self) -> bool:
+        """Whether positions are split, merged and converted. Unset, it is where no real money is and a wallet can."""
+        if self.chain is not None or self.relayer != "real":
+            return self.chain != "off"
+        return self.at_sandbox and self.signature_type != "eoa"
+
+    @property
+    def gasless_url(self) -> str:
+        return self.clob_url if self.at_sandbox else self.relayer_url
 
     @property
     def recordings(self) -> Path:

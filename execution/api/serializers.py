@@ -198,3 +198,23 @@ class AllowanceReportSerializer(serializers.ModelSerializer[models.AllowanceRepo
         model = models.AllowanceReport
         fields = ("id", "at", "wallet", "available", "missing", "rows")
         read_only_fields = fields
+
+
+class ChainJobEventSerializer(serializers.ModelSerializer[models.ChainJobEvent]):
+    class Meta:
+        model = models.ChainJobEvent
+        fields = ("before", "after", "detail", "at")
+        read_only_fields = fields
+
+
+class ChainJobSerializer(serializers.ModelSerializer[models.ChainJob]):
+    events = ChainJobEventSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = models.ChainJob
+        fields = (
+            "job_id", "plan_id", "step", "verb", "event_id", "condition_ids", "amount", "why", "state", "relayer",
+            "dry_run", "nonce", "transaction_id", "transaction_hash", "attempts", "detail", "decided_at", "sent_at",
+            "ended_at", "created_at", "updated_at", "events",
+        )  # fmt: skip
+        read_only_fields = fields

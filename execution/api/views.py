@@ -116,6 +116,30 @@ class AuditViewSet(ReadOnlyModelViewSet[models.ExecAudit]):
     lookup_field = "request_id"
 
 
+class ChainJobFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    plan = filters.CharFilter(field_name="plan_id", label="plan id")
+    event = filters.CharFilter(field_name="event_id", label="event id")
+    open = filters.BooleanFilter(field_name="ended_at", lookup_expr="isnull", label="true: not ended")
+    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte", label="written at or after")
+
+    class Meta:
+        model = models.ChainJob
+        fields = ("state", "verb", "relayer", "dry_run")
+
+
+@extend_schema(tags=["orders"])
+class ChainJobViewSet(ReadOnlyModelViewSet[models.ChainJob]):
+    """Splits, merges and conversions with every step, newest first; amounts in shares."""
+
+    queryset = models.ChainJob.objects.order_by("-created_at", "-pk").prefetch_related(
+        Prefetch("events", queryset=models.ChainJobEvent.objects.order_by("at", "pk"))
+    )
+    serializer_class = serializers.ChainJobSerializer
+    permission_classes = _READERS
+    filterset_class = ChainJobFilter
+    lookup_field = "job_id"
+
+
 class PositionFilter(_MarketFilter):
     held = filters.BooleanFilter(method="only_held", label="true: leave flat markets out")
 

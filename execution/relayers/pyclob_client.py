@@ -193,6 +193,9 @@ class PyClobTransport:
             case "GET", "/balance-allowance":
                 wanted = _namespace("asset_type", "token_id", "signature_type", **params)
                 return lambda: client.get_balance_allowance(wanted)
+            case "GET", "/balance-allowance/update":
+                wanted = _namespace("asset_type", "token_id", "signature_type", **params)
+                return lambda: client.update_balance_allowance(wanted)
             case "GET", "/auth/ban-status/closed-only":
                 return lambda: client.get_closed_only_mode()
             case "GET", "/time":

@@ -101,6 +101,13 @@ class ClobReads:
                 held[asset] = found.value
         return Ok(Balances(cash.value, held))
 
+    async def look_again(self, assets: Iterable[tuple[AssetId, Generation]]) -> None:
+        """Ask the CLOB to read cash and these tokens' balances from the chain. What it answers changes nothing here."""
+        wanted = [{"asset_type": _ASSET_TYPES[of], "token_id": asset} for asset, of in assets if of in _ASSET_TYPES]
+        for params in ({"asset_type": "COLLATERAL"}, *wanted):
+            query = urlencode(params | {"signature_type": str(self._signature_type.value)})
+            await self._http.call("GET", "/balance-allowance/update", query=query)
+
     async def _balance(self, params: dict[str, str]) -> Ok[int] | Unavailable:
         query = urlencode(params | {"signature_type": str(self._signature_type.value)})
         reply = await self._http.call("GET", "/balance-allowance", query=query)

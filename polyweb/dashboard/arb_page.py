@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from execution import chain_store
+from execution.models import ChainJob
 from markets.models import Event
 from strategies import selectors
 from strategies.domain.arb_params import SWITCHES
@@ -15,6 +17,7 @@ from strategies.services import plain
 
 SHOWN_BASKETS = 30
 SHOWN_GAPS = 50
+SHOWN_JOBS = 30
 
 
 def baskets() -> Sequence[ArbBasket]:
@@ -22,6 +25,11 @@ def baskets() -> Sequence[ArbBasket]:
     return list(
         ArbBasket.objects.select_related("event").prefetch_related("steps").order_by("-opened_at")[:SHOWN_BASKETS]
     )
+
+
+def chain_jobs() -> Sequence[ChainJob]:
+    """The newest splits, merges and conversions."""
+    return list(chain_store.jobs()[:SHOWN_JOBS])
 
 
 def gaps() -> Sequence[ArbOpportunity]:

@@ -259,6 +259,7 @@ class ArbitrageView(Page):
             baskets=arb_page.baskets(),
             gaps=arb_page.gaps(),
             open_gaps=arb_page.open_gaps(context["summary"]),
+            jobs=arb_page.chain_jobs(),
             sets=Market.objects.filter(markets.SUBSCRIBED, event__complete=True, event__augmented=False)
             .values("event").distinct().count(),
             may_edit=self.request.user.has_perm("strategies.change_arbsettings"),

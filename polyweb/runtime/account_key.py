@@ -27,3 +27,16 @@ def signing_key(env: Env) -> SigningKey:
     if not env.at_sandbox:
         raise KeyUnavailable("no keystore is named: set POLYWEB_KEYSTORE and POLYWEB_KEYSTORE_PASSPHRASE_FILE")
     return sandbox_key() if env.private_key is None else read_key(env.private_key.get_secret_value())
+
+
+def relayer_api_key(env: Env) -> str:
+    """What the gasless relayer knows us by; a sandbox takes any. Raises KeyUnavailable for a file that is not read."""
+    if env.relayer_api_key_file is not None:
+        try:
+            return env.relayer_api_key_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            raise KeyUnavailable(f"relayer API key file {env.relayer_api_key_file}: {reason}") from None
+    if env.relayer_api_key is not None:
+        return env.relayer_api_key.get_secret_value()
+    return "sandbox" if env.at_sandbox else ""

@@ -3,9 +3,10 @@
 Law: settings are read here, once, into values; nothing below asks whether money is real.
 """
 
+import functools
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,11 +20,13 @@ from redis.exceptions import RedisError
 
 from execution.domain.commands import Outcome
 from execution.domain.lease import Lease
+from execution.domain.ledger import Ledger
 from execution.domain.moments import nanos
 from execution.domain.postings import Posting
-from execution.engine import Hands, Trouble
+from execution.engine import Hands, Kept, Trouble
 from execution.journal import Journal, Terms
 from execution.relayers.base import Relayer
+from execution.relayers.chain_simulated import SimulatedChain
 from execution.relayers.fake import FakeRelayer
 from execution.relayers.paper import PaperRelayer
 from execution.relayers.paper_exchange import PaperExchange
@@ -37,10 +40,11 @@ from markets.domain.market import Generation, Market
 from markets.domain.units import ConditionId, Nanos, cash_from_decimal
 from markets.store import EventWriter
 from polyweb.env import Env
+from polyweb.runtime import chain_link
 from polyweb.runtime.clerk import LEASE_TTL, Clerk
-from polyweb.runtime.engine import Engine, MarketFeed, Parts, holder_name
+from polyweb.runtime.engine import Engine, Parts, holder_name
 from polyweb.runtime.facts import FactWriter
-from polyweb.runtime.feeds import FeedPlan, FeedWires, LiveFeed, RecordedFeed
+from polyweb.runtime.feeds import FeedPlan, FeedWires, LiveFeed, MarketFeed, RecordedFeed
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Begin, Item, TraderConfig
 from polyweb.runtime.keeper import Keeper
@@ -127,25 +131,28 @@ async def open_access(env: Env, source: Source, wires: Wires, journal: Journal, 
     """The venue the environment asks for. Raises RelayerUnavailable for one that may not be traded at."""
     match env.relayer:
         case "fake":
-            return _in_process(env, FakeRelayer(on_outcome=wires.outcome))
+            return _in_process(env, FakeRelayer(on_outcome=wires.outcome), None)
         case "paper":
             cash = cash_from_decimal(env.paper_cash, "paper_cash")
             paper = PaperRelayer(PaperExchange(lambda key: wires.market(key), cash), wires.outcome, time.time_ns)
             wires.tap, wires.advance = paper.on_event, paper.advance
-            return _in_process(env, paper)
+            return _in_process(env, paper, paper.exchange.ledger)
         case "real":
             venue = await open_venue(_at(env, source), wires.ears())
-            return Access(venue.relayer, venue, venue.signer, lambda: recall(env, venue, journal, clerk), venue.wallet)
+            past = functools.partial(recall, env, venue, journal, clerk)
+            return Access(venue.relayer, venue, venue.signer, past, venue.wallet, venue.chain)
 
 
-def _in_process(env: Env, relayer: Relayer) -> Access:
-    """A venue that lives with the engine: any key will do, and the cash is whatever was asked for."""
+def _in_process(env: Env, relayer: Relayer, ledger: Ledger | None) -> Access:
+    """A venue that lives with the engine: any key will do, and the cash is as asked. `ledger` is its own, if any."""
 
     async def opening() -> Opening:
         return Opening(cash_from_decimal(env.paper_cash, "paper_cash"))
 
     key = sandbox_key()
-    return Access(relayer, InProcess(), LocalSigner(key, key.address, SignatureType.EOA, env.chain_id), opening)
+    signer = LocalSigner(key, key.address, SignatureType.EOA, env.chain_id)
+    chain = SimulatedChain(time.time_ns, ledger) if env.on_chain else None
+    return Access(relayer, InProcess(), signer, opening, chain=chain)
 
 
 def _at(env: Env, source: Source) -> Env:
@@ -210,8 +217,8 @@ class _Bench:
     lease: Lease
 
 
-async def _take_over(env: Env, bench: _Bench, live_money: bool) -> tuple[Trader, Begin]:
-    """A trader that knows what the journal knew."""
+async def _take_over(env: Env, bench: _Bench, live_money: bool, jobs: Sequence[Kept]) -> tuple[Trader, Begin]:
+    """A trader that knows what the journal knew; `jobs` are those on chain that have not ended."""
     wires, journal = bench.wires, bench.journal
     opening = await bench.access.recall()
     config = TraderConfig(
@@ -220,6 +227,7 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool) -> tuple[Trader,
         live_money=live_money,
         wallet=bench.access.wallet,
         max_rest_s=env.order_minutes * 60,
+        chain=bench.access.chain is not None,
     )
     trader = Trader(config, wires.tap, wires.heard)
     since_ns = opening.since_ns
@@ -230,6 +238,7 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool) -> tuple[Trader,
         tuple(fill for fill in await journal.fills(env.relayer) if fill.at_ns >= since_ns),
         tuple(posting for posting in await bench.clerk.postings(env.relayer) if posting.at_ns >= since_ns),
         *await bench.clerk.memories(),
+        chain_link.records(jobs),
     )
     trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings, begin.chain)
     trader.recall(begin.memories, begin.breakers, begin.at_ns)
@@ -288,8 +297,10 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
     clerk, wires = bench.clerk, bench.wires
     dry_run = env.relayer == "real" and env.dry_run
     terms = Terms(env.relayer, dry_run, bench.lease.token)
-    trader, begin = await _take_over(env, bench, env.relayer == "real" and not dry_run)
+    jobs = await clerk.chain_open(env.relayer)
+    trader, begin = await _take_over(env, bench, env.relayer == "real" and not dry_run, jobs)
     hands = _hands(env, trader, bench, terms)
+    chain = chain_link.hands(bench.access.chain, bench.clerk, bench.journal, terms, trader, jobs, wires)
     raw = env.record and source.recording is None
     recordings = Recordings(env.recordings, raw=raw, register=clerk, on_trouble=lambda trouble: wires.trouble(trouble))
     recordings.item(begin, begin.at_ns)
@@ -307,6 +318,7 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
     turns = Turns(
         trader=trader,
         hands=hands,
+        chain=chain,
         feed=feed,
         log=recordings,
         on_facts=on_facts,
@@ -317,6 +329,7 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
     parts = Parts(
         trader=trader,
         hands=hands,
+        chain=chain,
         turns=turns,
         feed=feed,
         journal=bench.journal,

@@ -13,13 +13,16 @@ from typing import TypeVar
 
 from django.db import Error, close_old_connections, connections, transaction
 
-from execution import selectors
+from execution import chain_store, selectors
 from execution import services as execution
+from execution.domain.chain import ChainTold, ChainWork
 from execution.domain.lease import Lease
 from execution.domain.moments import moment
 from execution.domain.postings import Posting
 from execution.domain.reconcile import Correction
-from execution.engine import Trouble
+from execution.engine import Kept, Trouble
+from execution.journal import Terms
+from execution.relayers.base import Prepared
 from execution.selectors import venue_known_ms
 from execution.services import Beat, Holding, Opening, ProfitPoint, Shown
 from markets import selectors as markets
@@ -88,10 +91,10 @@ class Clerk:
         return await self._run(lambda: execution.release_lease(lease=lease), self._lease)
 
     async def abandon(self, relayers: Collection[str]) -> None:
-        """Close orders of venues that died with an earlier process, and what a dry run left."""
-        await self._run(
-            lambda: execution.abandon_orders(relayers=relayers, reason="its venue died with an earlier engine")
-        )
+        """Close orders and jobs of venues that died with an earlier process, and what a dry run left."""
+        reason = "its venue died with an earlier engine"
+        await self._run(lambda: execution.abandon_orders(relayers=relayers, reason=reason))
+        await self._run(lambda: chain_store.abandon(relayers, reason))
 
     async def opening(self, relayer: str, wallet: str, venue: str, cash: Cash) -> Opening:
         """What the account held when an engine first traded it; `cash` (1e-6 pUSD) when this is the first."""
@@ -133,6 +136,20 @@ class Clerk:
     async def post(self, relayer: str, postings: Sequence[Posting]) -> None:
         """Write them down; only then may the trader be told. Raises ValueError for a market that is not stored."""
         await self._run(lambda: execution.record_postings(relayer=relayer, postings=postings))
+
+    async def chain_plan(self, work: ChainWork, terms: Terms, at_ns: Nanos) -> Kept | None:
+        return await self._run(lambda: chain_store.plan(work, terms, at_ns))
+
+    async def chain_sending(self, job_id: str, prepared: Prepared, terms: Terms, at_ns: Nanos) -> None:
+        """Raises LeaseLost."""
+        await self._run(lambda: chain_store.sending(job_id, prepared, terms, at_ns))
+
+    async def chain_told(self, told: ChainTold) -> None:
+        await self._run(lambda: chain_store.told(told))
+
+    async def chain_open(self, relayer: str) -> Sequence[Kept]:
+        """Jobs on chain that an earlier engine left open, oldest first."""
+        return await self._run(lambda: chain_store.open_jobs(relayer))
 
     async def positions(self, holdings: Sequence[Holding]) -> None:
         await self._run(lambda: execution.record_positions(holdings))

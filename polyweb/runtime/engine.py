@@ -9,24 +9,23 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 import structlog
 
-from execution.domain.commands import Resync
 from execution.domain.lease import Lease
-from execution.engine import Hands, Trouble
+from execution.engine import ChainHands, Hands, Trouble
 from execution.journal import Journal, Terms
 from execution.relayers.base import Relayer
 from execution.services import Beat
-from markets.domain.units import NANOS_PER_SECOND, AssetId
+from markets.domain.units import NANOS_PER_SECOND
 from polyweb.runtime import leftovers, views
 from polyweb.runtime.arb_books import ArbBooks
 from polyweb.runtime.clerk import Clerk
 from polyweb.runtime.facts import FactWriter
+from polyweb.runtime.feeds import MarketFeed
 from polyweb.runtime.gauges import Gauges
 from polyweb.runtime.history import History
 from polyweb.runtime.inbox import Control, Hold
@@ -59,18 +58,6 @@ SHUTDOWN_S = 15.0
 SERVERS = frozenset({"lease", "Redis"})
 
 
-class MarketFeed(Protocol):
-    """The market data the engine follows: the venue's sockets, or a recording that stands in for them."""
-
-    async def run(self) -> None: ...
-
-    def set_assets(self, assets: Sequence[AssetId]) -> None: ...
-
-    def resync(self, command: Resync) -> None: ...
-
-    def summary(self) -> Json: ...
-
-
 @dataclass(slots=True)
 class Parts:
     """Everything `bootstrap` put together for one run."""
@@ -94,6 +81,7 @@ class Parts:
     rounds: Rounds
     payouts: Payouts
     lifelines: Mapping[str, Ping]
+    chain: ChainHands | None = None
     leave_to_heartbeat: bool = False
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -241,6 +229,8 @@ class Engine:
             **{name: self._lifeline(name, ping).run() for name, ping in parts.lifelines.items()},
             **parts.link.duties(),
         }
+        if parts.chain is not None:
+            duties["chain"] = parts.chain.run()
         if self._reconciler is not None:
             duties["reconciler"] = self._reconciler.run()
         try:
@@ -282,6 +272,8 @@ class Engine:
     async def _take_down(self, reason: str) -> None:
         parts = self._parts
         parts.turns.close()
+        if parts.chain is not None:
+            parts.chain.close(reason)
         if not await parts.hands.cancel_all(reason):
             log.error("cancel_all_unconfirmed", reason=reason)
         await parts.link.finish()

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from execution.domain.commands import Resync
 from markets import metrics
@@ -32,6 +33,18 @@ from polyweb.runtime.views import Json
 LATENCIES_KEPT = 500
 RATE_WINDOW_S = 5.0
 SHOWN_RESYNCS = 20
+
+
+class MarketFeed(Protocol):
+    """The market data the engine follows: the venue's sockets, or a recording that stands in for them."""
+
+    async def run(self) -> None: ...
+
+    def set_assets(self, assets: Sequence[AssetId]) -> None: ...
+
+    def resync(self, command: Resync) -> None: ...
+
+    def summary(self) -> Json: ...
 
 
 class Pulse:

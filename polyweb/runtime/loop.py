@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from execution.domain.chain import ChainState, ChainTold, ChainWork
 from execution.domain.commands import Cancel, Command, Place, Resync
 from markets.domain.events import Frame
 from markets.domain.integrity import Doubt
@@ -41,6 +42,12 @@ class Carrier(Protocol):
     def take(self, command: Place | Cancel) -> None: ...
 
 
+class ChainCarrier(Protocol):
+    """What the loop asks of who splits, merges and converts: take a job without blocking."""
+
+    def take(self, work: ChainWork) -> None: ...
+
+
 class SessionLog(Protocol):
     """Writes down what entered the inbox, for replay."""
 
@@ -61,6 +68,7 @@ class Turns:
         *,
         trader: Trader,
         hands: Carrier,
+        chain: ChainCarrier | None = None,
         feed: Feed,
         log: SessionLog | None,
         on_facts: Callable[[list[Fact]], None],
@@ -74,6 +82,7 @@ class Turns:
         self.coalesced = 0
         self.lag_ms = 0.0
         self._hands = hands
+        self._chain = chain
         self._feed = feed
         self._log = log
         self._on_facts = on_facts
@@ -188,9 +197,17 @@ class Turns:
         for command in commands:
             if isinstance(command, Place | Cancel):
                 self._hands.take(command)
+            elif isinstance(command, ChainWork):
+                self._to_chain(command, now_ns)
             elif isinstance(command, Resync):
                 self._feed.resync(command)
         self._on_decided(commands, now_ns)
+
+    def _to_chain(self, work: ChainWork, now_ns: Nanos) -> None:
+        if self._chain is not None:
+            self._chain.take(work)
+        else:
+            self.push(ChainTold(work.job_id, ChainState.FAILED, now_ns, "not sent: this engine has no relayer"))
 
     def timings_us(self) -> tuple[float | None, float | None]:
         """p50 and p99 of the last turns in microseconds."""

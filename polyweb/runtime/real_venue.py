@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import structlog
 
 from execution.domain.blotter import OrderRecord
+from execution.domain.chain import ChainWork
 from execution.domain.commands import Fill
 from execution.domain.ours import OurOrders
 from execution.domain.venue import VenueMode
 from execution.engine import Trouble
-from execution.relayers.base import Ok, Unavailable
+from execution.relayers.base import ChainRelayer, Ok, Unavailable
 from execution.relayers.credentials import NoCredentials, api_credentials
 from execution.relayers.heartbeat import Beats, HeartbeatChain
 from execution.relayers.polymarket import REDUCE_ONLY, REGION_BLOCKED, Alarm, PolymarketConfig, PolymarketRelayer
@@ -35,7 +36,7 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
 from markets.domain.units import NANOS_PER_MILLI, AssetId, Cash, ConditionId, Nanos
 from polyweb.env import Env
-from polyweb.runtime.account_key import signature_type, signing_key
+from polyweb.runtime.account_key import relayer_api_key, signature_type, signing_key
 from polyweb.runtime.inbox import VenueTold
 from polyweb.runtime.real_account import RealAccount
 from polyweb.runtime.venue_link import Ears, RelayerUnavailable
@@ -93,6 +94,7 @@ class RealVenue:
         )
         self.orders = OurOrders()
         self.relayer = self._relayer(env, key)
+        self.chain = self._chain(env, key) if env.on_chain else None
         self._data_url = "" if env.at_sandbox else env.data_url
         self._dry_run = env.dry_run
         self._hear: Callable[[CaughtUp], Awaitable[object]] | None = None
@@ -115,6 +117,19 @@ class RealVenue:
             return PolymarketRelayer(self._config, self.orders, **wires)
         client = _pyclob_client(env, key, self._credentials, self.wallet)
         return PyClobRelayer(client, self._config, self.orders, chain_id=env.chain_id, **wires)
+
+    def _chain(self, env: Env, key: SigningKey) -> ChainRelayer:
+        """Raises ValueError for a wallet without a relayer, KeyUnavailable without an API key that can be read."""
+        from execution.relayers.chain import GaslessAccess, GaslessRelayer  # a second to import, and often not needed
+
+        access = GaslessAccess(env.gasless_url, self.wallet, signature_type(env), env.chain_id, relayer_api_key(env))
+        return GaslessRelayer(access, key, on_confirmed=self._balances_moved)
+
+    async def _balances_moved(self, work: ChainWork) -> None:
+        """The CLOB remembers balances: without a word it would refuse to sell what has just been split."""
+        moved = dict.fromkeys(leg.asset for leg in work.effects.legs if leg.asset)
+        generations = {asset: generation for asset, generation in self._assets() if asset in moved}
+        await self.relayer.reads.look_again(generations.items())
 
     def _feed(self, since_ns: Nanos) -> tuple[UserFeed, CatchUp]:
         catch_up = CatchUp(

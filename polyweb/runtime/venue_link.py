@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from execution.domain.commands import Outcome
 from execution.domain.doubts import Look
 from execution.engine import Trouble
-from execution.relayers.base import Ok, Relayer, Unavailable
+from execution.relayers.base import ChainRelayer, Ok, Relayer, Unavailable
 from execution.signing import Signer
 from execution.user_feed import CaughtUp
 from markets.domain.market import Market
@@ -118,7 +118,7 @@ class Access:
     """A venue to trade at: who carries orders there, who signs them, what must run meanwhile.
 
     `recall` reads what the journal knows of the account, once the lease is ours. `wallet` is its address, for stops of
-    one wallet.
+    one wallet. `chain` carries splits, merges and conversions, where there are any.
     """
 
     relayer: Relayer
@@ -126,3 +126,4 @@ class Access:
     signer: Signer
     recall: Callable[[], Awaitable[Opening]]
     wallet: str = ""
+    chain: ChainRelayer | None = None

@@ -9,11 +9,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from execution import services
+from execution import chain_store, services
+from execution.domain.chain import ChainVerb, chain_work
 from execution.domain.postings import transfer
 from execution.domain.reconcile import Correction, CorrectionKind
+from execution.journal import Terms
 from execution.models import Order
-from tests.execution_builders import CONDITION
+from strategies.domain.intents import ChainStep
+from tests.execution_builders import CONDITION, MARKET, NOW
 from tests.execution_rows import audit_row, event_row, fill_row, market_row, order_row
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -42,6 +45,8 @@ def everything() -> Order:
     found = Correction(CorrectionKind.FOREIGN, 0, "0xab", "rests there")
     services.reconcile(source="cli", relayer="paper", corrections=[found])
     services.record_allowances(wallet="0x0", available=True, rows=[], missing=0)
+    step = ChainStep(ChainVerb.SPLIT, (CONDITION,), 10_000_000)
+    chain_store.plan(chain_work("plan", 0, step, MARKET.event_id, [MARKET], 0, NOW), Terms("real", False, 1), NOW)
     return order
 
 

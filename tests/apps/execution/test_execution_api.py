@@ -19,6 +19,7 @@ PATHS = [
     "orders",
     "fills",
     "audits",
+    "chain-jobs",
     "positions",
     "pnl",
     "engines",

@@ -22,6 +22,7 @@ SANDBOX = {
     "user_url": "ws://localhost:9/ws/user",
     "clob_url": "http://127.0.0.1:9",
 }
+SAFE = {"signature_type": "poly-gnosis-safe", "funder": "0x" + "ab" * 20}
 
 
 def env(**values: Any) -> Env:
@@ -53,6 +54,11 @@ def test_complete_live_environment_has_nothing_to_say() -> None:
         ({"relayer": "real", **SANDBOX, "signature_type": "poly-proxy"}, ["E012"]),
         ({"relayer": "real", **SANDBOX, "funder": "0x" + "ab" * 20}, ["E012"]),
         ({"relayer": "real", **SANDBOX, "signature_type": "poly-proxy", "funder": "0x" + "ab" * 20}, []),
+        ({"relayer": "real", **SANDBOX, "chain": "relayer"}, ["E015"]),
+        ({"relayer": "real", **SANDBOX, "chain": "relayer", **SAFE}, []),
+        ({"relayer": "real", "chain": "relayer", **SAFE}, ["E002", "E016"]),
+        ({"relayer": "real", "chain": "relayer", **SAFE, "relayer_api_key": "k"}, ["E002"]),
+        ({"relayer_api_key_file": "/nowhere/key"}, ["E014"]),
         ({"redis_url": None}, ["E003", "E004"]),
         ({"secret_key": None}, ["E005"]),
         ({"secret_key": "short"}, ["E005"]),
@@ -89,3 +95,27 @@ def test_unreadable_variable_is_an_error_and_a_misspelt_one_a_warning() -> None:
 
 def test_paths_are_relative_to_the_project() -> None:
     assert env(keystore="keys/a.json").keystore == Path(__file__).resolve().parents[3] / "keys" / "a.json"
+
+
+@pytest.mark.parametrize(
+    ("values", "works"),
+    [
+        ({}, True),  # fake and paper put nothing at stake
+        ({"chain": "off"}, False),
+        ({"relayer": "real"}, False),
+        ({"relayer": "real", **SAFE}, False),
+        ({"relayer": "real", **SAFE, "chain": "relayer"}, True),
+        ({"relayer": "real", **SANDBOX}, False),  # a plain key
+        ({"relayer": "real", **SANDBOX, **SAFE}, True),
+        ({"relayer": "real", **SANDBOX, **SAFE, "chain": "off"}, False),
+    ],
+)
+def test_positions_are_moved_on_chain_where_nothing_is_at_stake_or_somebody_said_so(
+    values: dict[str, Any], works: bool
+) -> None:
+    assert env(**values).on_chain is works
+
+
+def test_a_sandbox_s_relayer_is_at_its_clob() -> None:
+    assert env(**SANDBOX).gasless_url == "http://127.0.0.1:9"
+    assert env().gasless_url == "https://relayer-v2.polymarket.com"
