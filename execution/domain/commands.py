@@ -119,10 +119,13 @@ class Ack(StrEnum):
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """`took_ns`: from the request to its answer; 0 when it was not asked for but told."""
+
     client_order_id: ClientOrderId
     order_id: str
     ack: Ack
     at_ns: Nanos
+    took_ns: Nanos = 0
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -30,7 +30,7 @@ from execution.domain.urgency import urgency
 from execution.engine.copies import Copies
 from execution.engine.lane import Lane
 from execution.engine.report import Report
-from execution.engine.values import MustStop, NotSent, Pace, Stages, Trouble, micros
+from execution.engine.values import MustStop, NotSent, Pace, Stages, Trouble, micros, timed
 from execution.journal import Action, AlreadyPlanned, Journal, JournalUnavailable, Terms
 from execution.relayers.base import Relayer, Submission
 from execution.signing import OrderToSign, Signer, StaleFence
@@ -277,7 +277,8 @@ class Hands:
                 self._relayer.submit(batch), ids, lambda i, detail: Unknown(i, detail, self._now_ns())
             )
             metrics.ACK_LATENCY.labels(self._terms.relayer, "place").observe(_seconds_since(started))
-        call_us = micros(time.perf_counter_ns() - started)
+        took_ns = time.perf_counter_ns() - started
+        call_us, outcomes = micros(took_ns), timed(outcomes, took_ns)
         self._copies.keep(batch, outcomes, place.decided_ns, self._now_ns())
         tally = self._report.deliver_all(outcomes)
         audit = self._report.audit_of(Action.PLACE, len(batch), stages, tally)

@@ -3,12 +3,13 @@
 Law: values and errors only; nothing here touches the world.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from execution.domain.commands import Accepted, CancelFailed, Cancelled, ClientOrderId, Outcome, Rejected
+from markets.domain.units import Nanos
 
 
 class MustStop(Exception):
@@ -84,3 +85,11 @@ class Tally:
 
 def micros(nanos: int) -> int:
     return max(0, nanos // 1_000)
+
+
+def timed(outcomes: Sequence[Outcome], took_ns: Nanos) -> list[Outcome]:
+    """With how long the venue took for what it accepted."""
+    return [
+        msgspec.structs.replace(outcome, took_ns=took_ns) if isinstance(outcome, Accepted) else outcome
+        for outcome in outcomes
+    ]

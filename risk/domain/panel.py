@@ -152,7 +152,7 @@ class Panel:
     # What became of orders
 
     def acknowledged(self, at_ns: Nanos, took_ns: Nanos) -> None:
-        """An order was taken `took_ns` after it was decided."""
+        """An order was taken `took_ns` after it was sent."""
         self._failures = 0
         self._answers.note(at_ns, good=1)
         self._acks.note(took_ns)

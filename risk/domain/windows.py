@@ -13,7 +13,7 @@ Counted = tuple[int, int, int]
 
 RECENT = 5
 LEARNED = 20  # acknowledgements before anything is usual
-_SLOW = 32  # how slowly what is usual follows
+_FASTER, _SLOWER = 16, 128  # how soon what is usual follows down, and how slowly it lets itself be drawn up
 
 
 class Rolling:
@@ -66,10 +66,18 @@ class Acks:
         self._recent.append(took_ns)
 
     def learn(self, took_ns: Nanos) -> None:
-        """Usual is the median of a moment in which nothing was wrong: single slow ones do not move it."""
+        """Usual is the median of a moment in which nothing was wrong: single slow ones do not move it.
+
+        It forgets a slow beginning at once, and a venue that gets slower bit by bit does not take it along.
+        """
         self._seen += 1
-        step = min(self._seen, _SLOW)
-        self._usual_ns += (took_ns - self._usual_ns) // step
+        away_ns = took_ns - self._usual_ns
+        if self._seen <= LEARNED:
+            self._usual_ns += away_ns // self._seen
+        elif away_ns < 0:
+            self._usual_ns += away_ns // _FASTER
+        else:
+            self._usual_ns += min(away_ns, self._usual_ns) // _SLOWER
 
     def median_ns(self) -> Nanos:
         """Of the last five; 0 before there are five."""

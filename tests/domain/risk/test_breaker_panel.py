@@ -100,6 +100,18 @@ def test_slow_from_the_beginning_is_measured_by_the_absolute_bound() -> None:
     assert [breaker.kind for breaker in panel.tripped] == [BreakerKind.ACK_LATENCY]
 
 
+def test_what_is_usual_forgets_a_slow_beginning_and_is_not_drawn_up_by_a_venue_that_slows_down() -> None:
+    panel = Panel()
+    for took in [400] * 30 + [40] * 60:
+        panel.acknowledged(START, took * MILLI)
+    for _ in range(60):
+        panel.acknowledged(START, 240 * MILLI)  # six times what is usual: no trip, and not the new usual
+    assert panel.breaker(BreakerKind.ACK_LATENCY).lets_through
+    for _ in range(3):
+        panel.acknowledged(START, 840 * MILLI)
+    assert not panel.breaker(BreakerKind.ACK_LATENCY).lets_through
+
+
 def test_what_is_reset_by_time_comes_back_after_its_cooldown_and_a_hold() -> None:
     panel = a_panel()
     for _ in range(3):
