@@ -96,6 +96,7 @@ class Sandbox:
         self._catalogue = Catalogue(self.generator, now_ms)
         self._clients: set[Client[MarketSession]] = set()
         self._users: set[Client[UserSession]] = set()
+        self._frozen_until_s = {"market": 0.0, "user": 0.0}
         # Sockets being told to go away; kept, so that nobody collects them half done.
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -189,14 +190,14 @@ class Sandbox:
             self.mischief.struck(rule.fault)
 
     def _strike_sockets(self, rule: Rule) -> bool:
+        if rule.fault is Fault.FREEZE:
+            return self._freeze(rule)
         clients: list[Client[MarketSession] | Client[UserSession]] = []
         clients += [] if rule.channel == "user" else self._clients
         clients += [] if rule.channel == "market" else self._users
         until_s = asyncio.get_running_loop().time() + rule.seconds
         for client in clients:
             match rule.fault:
-                case Fault.FREEZE:
-                    client.freeze(until_s)
                 case Fault.SLOW_READS:
                     client.stop_reading(until_s)
                 case Fault.DISCONNECT:
@@ -204,6 +205,18 @@ class Sandbox:
                     self._closing.add(task)
                     task.add_done_callback(self._closing.discard)
         return bool(clients)
+
+    def _freeze(self, rule: Rule) -> bool:
+        """Sockets that are opened meanwhile tell nothing either."""
+        until_s = asyncio.get_running_loop().time() + rule.seconds
+        sockets: dict[str, set[Client[MarketSession]] | set[Client[UserSession]]]
+        sockets = {"market": self._clients, "user": self._users}
+        asked = [channel for channel in sockets if rule.channel in (channel, "both")]
+        for channel in asked:
+            self._frozen_until_s[channel] = until_s
+            for client in sockets[channel]:
+                client.freeze(until_s)
+        return any(sockets[channel] for channel in asked)
 
     async def _say_goodbye(self, _: web.Application) -> None:
         market, user = (client.close() for client in self._clients), (client.close() for client in self._users)
@@ -213,6 +226,7 @@ class Sandbox:
         channel = await _opened(request)
         config = self.config
         client = Client(channel, MarketSession(self.generator), backlog=config.backlog, silence_s=config.silence_s)
+        client.freeze(self._frozen_until_s["market"])
         self._clients.add(client)
         try:
             await client.serve(request)
@@ -224,6 +238,7 @@ class Sandbox:
         channel = await _opened(request)
         config = self.config
         client = Client(channel, UserSession(self.keys), backlog=config.backlog, silence_s=config.silence_s)
+        client.freeze(self._frozen_until_s["user"])
         self._users.add(client)
         try:
             await client.serve(request)

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from execution.sandbox.session import Refuse
+from execution.sandbox.session import PONG, Refuse
 
 SEND_BUFFER = 1 << 17
 
@@ -43,11 +43,11 @@ class Client(Generic[S]):
 
     def push(self, text: str) -> None:
         """Queue one frame; a frozen socket loses it, and nobody is told."""
-        if asyncio.get_running_loop().time() >= self._frozen_until_s:
+        if text == PONG or asyncio.get_running_loop().time() >= self._frozen_until_s:
             self._enqueue(text)
 
     def freeze(self, until_s: float) -> None:
-        """From now on pings are answered, but no data comes, until then (in the loop's time)."""
+        """From now on pings are answered, but no data comes, asked for or not, until then (in the loop's time)."""
         self._frozen_until_s = until_s
 
     def stop_reading(self, until_s: float) -> None:
@@ -111,7 +111,7 @@ class Client(Generic[S]):
                 await self._channel.close(code=refusal.code, message=refusal.reason.encode())
                 return
             for answer in answers:
-                self._enqueue(answer)
+                self.push(answer)
 
 
 def _bound_send_buffer(request: web.Request) -> None:

@@ -95,6 +95,10 @@ class Shelf:
         """Book, market and trust at one look, for who needs most of them. To be read only."""
         return self._tracked.get(condition_id)
 
+    def markets_of(self, assets: Iterable[AssetId]) -> tuple[ConditionId, ...]:
+        """The tracked markets that have one of these tokens."""
+        return tuple(tracked.condition_id for tracked in self._of(assets))
+
     def book(self, condition_id: ConditionId) -> MarketBook | None:
         tracked = self._tracked.get(condition_id)
         return None if tracked is None else tracked.book

@@ -35,13 +35,17 @@ def is_local(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """These tokens are (`up`) or are no longer delivered, as of that connection's rise or fall."""
+    """These tokens are (`up`) or are no longer delivered, as of that connection's rise or fall.
+
+    `frozen`: the connection was open and said nothing any more.
+    """
 
     at_ns: Nanos
     up: bool
     assets: tuple[AssetId, ...]
     connection: int
     reason: str
+    frozen: bool = False
 
 
 def _never() -> bool:
@@ -232,7 +236,8 @@ class FeedClient:
         twins = [other for other in self._sockets.get(socket.shard, ()) if other is not socket]
         changed = tuple(asset for asset in assets if not any(asset in twin.up for twin in twins))
         if changed:
-            self._on_state(FeedState(at_ns, up, changed, socket.connection, reason))
+            frozen = not up and socket.lifeless
+            self._on_state(FeedState(at_ns, up, changed, socket.connection, reason, frozen))
 
     def ended(self, kind: str) -> None:
         self.endings[kind] += 1

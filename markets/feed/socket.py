@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from markets.domain.events import Frame
 from markets.domain.units import AssetId, Nanos
+from markets.feed.filters import event_type_of
 from markets.feed.pacing import Backoff, DataWatch, FeedTimes
 from markets.feed.subscription import (
     PING,
@@ -29,6 +30,9 @@ MAX_FRAME_BYTES = 16 << 20
 FRAMES_AHEAD = 1024  # read off the socket but not yet handed on; beyond, TCP slows the venue down
 SEND_TIMEOUT_S = 10.0
 HOLD_S = 0.01
+LATE_S = 1.0  # a loop that wakes later than this has not listened either
+PROBED = 4  # tokens a quiet connection is asked for at once: not every token has a book
+LIFELESS = frozenset({"frozen", "silent"})
 TOO_BIG = 1009
 
 
@@ -73,13 +77,19 @@ class Owner(Protocol):
 
 
 class ShardSocket:
-    """Connection after connection for one side of one shard."""
+    """Connection after connection for one side of one shard.
+
+    Its tokens are `up` from the first data of a connection to its end; `lifeless` when that was open and said nothing.
+    """
 
     def __init__(self, owner: Owner, shard: int, side: int = 0) -> None:
         self.shard = shard
         self.side = side
         self.connection = 0
         self.up: dict[AssetId, None] = {}
+        self.lifeless = False
+        self._talking = False
+        self._probed = 0
         times = owner.times
         self._owner = owner
         self._task: asyncio.Task[None] | None = None
@@ -101,16 +111,17 @@ class ShardSocket:
 
     def change(self, added: tuple[AssetId, ...], removed: tuple[AssetId, ...]) -> None:
         """Tell the open connection; one that is still to open will name the right tokens anyway."""
-        if not self.up:
+        if not self._talking:
             return
         if removed:
             self._outgoing.append(unsubscribe(removed))
             self._resyncs.forget(removed)
-            self._say(False, removed, "unsubscribed")
+            self._say(False, tuple(asset for asset in removed if asset in self.up), "unsubscribed")
         if added:
             self._outgoing.append(subscribe(added))
-            self._watch.asked(time.monotonic())
-            self._say(True, added, "subscribed")
+            self._watch.asked(time.monotonic(), self._owner.times.opening_s)
+            if self._watch.spoke:
+                self._say(True, added, "subscribed")
         self._wake.set()
 
     def resync(self, assets: tuple[AssetId, ...]) -> None:
@@ -120,7 +131,7 @@ class ShardSocket:
 
     def missed(self) -> None:
         """The venue's books moved on and this socket did not say so."""
-        self._watch.missed()
+        self._watch.missed(time.monotonic())
         self._wake.set()
 
     async def _run(self) -> None:
@@ -168,6 +179,7 @@ class ShardSocket:
         except* (OSError, WebSocketException, TimeoutError) as failed:
             kind, reason = "failed", f"failed: {type(_first(failed)).__name__}: {_first(failed)}"
         finally:
+            self._talking, self.lifeless = False, kind in LIFELESS
             self._say(False, tuple(self.up), reason)
         return kind
 
@@ -177,25 +189,40 @@ class ShardSocket:
         self.connection = owner.next_connection()
         self._outgoing.clear()
         await connection.send(opening(assets))
-        self._say(True, assets, "connected")
+        self._talking, self.lifeless = True, False
         now_s = time.monotonic
         life = Liveness(now_s(), ping_s=owner.times.ping_s, silence_s=owner.times.silence_s)
         self._watch.opened(now_s())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep(connection, life), name=f"market-feed-keep-{self.shard}-{self.side}")
             while True:
-                while owner.holding_back():  # noqa: ASYNC110 - TCP slows the venue down while we do not read
+                while owner.holding_back():  # TCP slows the venue down while we do not read
                     await asyncio.sleep(HOLD_S)
+                    self._watch.deaf(now_s())
                 data = await connection.recv(decode=False)
                 life.heard(now_s())
                 if data != PONG:
-                    self._watch.heard(now_s(), live=not data.startswith(b"["))
-                    owner.heard(self.shard, self.side, Frame(owner.now_ns(), self.connection, data))
+                    self._heard(data, now_s())
+
+    def _heard(self, data: bytes, now_s: float) -> None:
+        """A connection brings its tokens up with the first data: until then it is open and proves nothing."""
+        watch, owner = self._watch, self._owner
+        awaited, spoke = watch.awaits, watch.spoke
+        asked_for = data.startswith(b"[") or (awaited and event_type_of(data) == "book")
+        watch.heard(now_s, live=not asked_for)
+        if awaited:
+            self._wake.set()  # quiet is due sooner than the answer would have been
+        if not spoke:
+            self._say(True, owner.tokens(self.shard), "connected")
+        owner.heard(self.shard, self.side, Frame(owner.now_ns(), self.connection, data))
 
     async def _keep(self, connection: ClientConnection, life: Liveness) -> None:
         """Send what is to be sent, ping in time, and end a connection that has gone silent or old."""
+        due_s = time.monotonic()
         while True:
             now_s = time.monotonic()
+            if now_s - due_s > LATE_S:
+                self._watch.deaf(now_s)
             pulse = life.pulse(now_s)
             if pulse is Pulse.DEAD:
                 self._give_up(connection, "silent", f"nothing heard for {self._owner.times.silence_s:g} s")
@@ -206,16 +233,25 @@ class ShardSocket:
                 raise RotationDue
             messages, self._outgoing = self._outgoing, []
             due = self._resyncs.due(now_s)
+            due = due or (self._to_probe() if self._watch.quiet(now_s) else ())
             if due:
                 messages += [unsubscribe(due), subscribe(due)]
-                self._watch.asked(now_s)
+                self._watch.asked(now_s, self._owner.times.answer_s)
             if pulse is Pulse.PING:
                 messages.append(PING)
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 for message in messages:
                     await connection.send(message)
+            due_s = time.monotonic()
             if not self._outgoing:
-                await self._rest(life.wait_s(now_s), now_s)
+                due_s += await self._rest(life.wait_s(now_s), now_s)
+
+    def _to_probe(self) -> tuple[AssetId, ...]:
+        """The next few of its tokens, in turn."""
+        known = tuple(self.up)
+        first, count = self._probed, min(PROBED, len(known))
+        self._probed += count
+        return tuple(known[(first + place) % len(known)] for place in range(count))
 
     def _give_up(self, connection: ClientConnection, kind: str, detail: str) -> None:
         """End the connection without a goodbye, which a dead one would not answer. Always raises."""
@@ -226,17 +262,20 @@ class ShardSocket:
         """Seconds until the connection's planned end; infinite without one."""
         return self._opened_s + self._life_s - now_s if self._life_s > 0 else float("inf")
 
-    async def _rest(self, ping_wait_s: float, now_s: float) -> None:
-        """Sleep until something is due. One that may not rotate yet looks again with the next ping."""
+    async def _rest(self, ping_wait_s: float, now_s: float) -> float:
+        """Sleep until something is due; for how long at most. One that may not rotate yet looks again with the next
+        ping.
+        """
         waits = [ping_wait_s, self._resyncs.wait_s(now_s), self._watch.wait_s(now_s)]
         if (old_s := self._old_s(now_s)) > 0:
             waits.append(old_s)
         try:
             async with asyncio.timeout(min(waits)):
                 await self._wake.wait()
+            self._wake.clear()
         except TimeoutError:
-            return
-        self._wake.clear()
+            pass
+        return min(waits)
 
     def _say(self, up: bool, assets: tuple[AssetId, ...], reason: str) -> None:
         if not assets:

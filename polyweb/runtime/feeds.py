@@ -211,7 +211,7 @@ class LiveFeed:
         if state.up:
             self._push(FeedUp(state.at_ns, state.assets, 0 if self._twins else state.connection))
         else:
-            self._push(FeedDown(state.at_ns, state.assets, state.reason))
+            self._push(FeedDown(state.at_ns, state.assets, state.reason, state.frozen))
 
 
 def _books_client(plan: FeedPlan) -> BooksClient | None:

@@ -59,9 +59,12 @@ class FeedUp(msgspec.Struct, frozen=True, tag=True):
 
 
 class FeedDown(msgspec.Struct, frozen=True, tag=True):
+    """These tokens are no longer delivered. `frozen`: their socket was open and said nothing any more."""
+
     at_ns: Nanos
     assets: tuple[AssetId, ...]
     reason: str
+    frozen: bool = False
 
 
 class Doubted(msgspec.Struct, frozen=True, tag=True):

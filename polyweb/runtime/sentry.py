@@ -11,7 +11,7 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
-from polyweb.runtime.inbox import ClockRead, Control, Sensed, VenueTold
+from polyweb.runtime.inbox import ClockRead, Control, FeedDown, Sensed, VenueTold
 from polyweb.runtime.state import Desk, TradingState
 from risk.domain import clock, losses
 from risk.domain.breakers import Breaker, BreakerKind
@@ -47,6 +47,16 @@ class Sentry:
         if desk is not None and desk.proved:
             self._state.panel.trip(BreakerKind.STALE_BOOK, now_ns, "book broken", condition_id)
 
+    def feed_down(self, item: FeedDown) -> None:
+        """A socket that closed says so and its books wait; one that was open and silent proves that silence lies."""
+        if not item.frozen:
+            return
+        state = self._state
+        for condition_id in state.books.markets_of(item.assets):
+            desk = state.desks.get(condition_id)
+            if desk is not None and desk.proved and state.trades(condition_id):
+                state.panel.trip(BreakerKind.FEED_SILENCE, item.at_ns, item.reason, condition_id)
+
     def clock_read(self, item: ClockRead) -> None:
         most_ms = self._state.control.thresholds.skew_ms
         said = clock.wrong(Skew(item.low_ns, item.high_ns), most_ms)
@@ -68,7 +78,7 @@ class Sentry:
             return
         match outcome:
             case Accepted():
-                panel.acknowledged(outcome.at_ns, max(0, outcome.at_ns - order.placed_ns))
+                panel.acknowledged(outcome.at_ns, outcome.took_ns or max(0, outcome.at_ns - order.placed_ns))
             case Rejected():
                 panel.refused(outcome.at_ns, order.condition_id, outcome.code)
             case Unknown():
@@ -83,13 +93,21 @@ class Sentry:
                 market = self._state.market(breaker.target)
                 if market is None or not market.blocked:
                     self._state.panel.fine(breaker.kind, now_ns, breaker.target)
+            elif breaker.kind is BreakerKind.FEED_SILENCE and breaker.target and self._heard(breaker.target):
+                self._state.panel.fine(breaker.kind, now_ns, breaker.target)
         self._state.panel.settle(now_ns)
+
+    def _heard(self, condition_id: ConditionId) -> bool:
+        """Whether a frozen market's socket speaks again: no book is proved, not even over HTTP, before it does."""
+        books = self._state.books
+        return not self._state.trades(condition_id) or books.doubt(condition_id) in (Doubt.NONE, Doubt.BURST_OPEN)
 
     def _listen(self, now_ns: Nanos) -> None:
         """A feed that said nothing at all for as long as a single book may be silent is not believed to be alive."""
         state = self._state
-        if state.last_frame_ns:
-            silent = now_ns - state.last_frame_ns > state.control.limits.max_book_age_ns
+        heard_ns = state.last_socket_ns or state.last_frame_ns  # a capture may name no connections at all
+        if heard_ns:
+            silent = now_ns - heard_ns > state.control.limits.max_book_age_ns
             state.panel.judge(BreakerKind.FEED_SILENCE, now_ns, "feed silent" if silent else "")
 
     def _count_broken(self, now_ns: Nanos) -> None:

@@ -144,6 +144,7 @@ class TradingState:
         self.desks: dict[ConditionId, Desk] = {}
         self.remembered: dict[ConditionId, MarketMemory] = {}  # of an earlier run, until its desk is set up
         self.last_frame_ns: Nanos = 0
+        self.last_socket_ns: Nanos = 0
         self.hold = ""
         self.hold_leaves = False
         # Nanoseconds from anywhere, lent by the loop; a replay has none, and nothing is decided by it.

@@ -82,6 +82,7 @@ class Trader(TradingState):
                 self.books.feed_up(item.assets)
             case FeedDown():
                 self._deliveries.down(item.assets)
+                self._sentry.feed_down(item)
                 self.books.feed_down(item.assets)
             case Doubted():
                 self.books.suspect(item.assets, item.reason)
@@ -141,6 +142,8 @@ class Trader(TradingState):
     def _frames(self, run: Sequence[Frame]) -> None:
         self.counters.frames += len(run)
         self.last_frame_ns = run[-1].received_ns
+        if run[-1].connection:  # what came over HTTP says nothing about the sockets
+            self.last_socket_ns = run[-1].received_ns
         waiting = iter(run)
         if self._tap is None:
             while (frame := self.books.take_plain(waiting)) is not None:

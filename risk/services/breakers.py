@@ -24,6 +24,9 @@ from risk.services.incidents import close_incident_by_key, open_incident
 # Daily life of a market, shown where it happens: no incident, no history.
 UNREMARKABLE = frozenset({BreakerKind.STALE_BOOK, BreakerKind.RESOLUTION, BreakerKind.RULES})
 
+# One socket freezes with all its markets: a row of history for each, and one incident, until the last is over.
+TOLD_TOGETHER = frozenset({BreakerKind.FEED_SILENCE})
+
 # Whoever reports it tells people more than the reason says.
 TOLD_ELSEWHERE = frozenset({BreakerKind.ENGINE_SILENCE})
 
@@ -68,13 +71,20 @@ def _remark(report: BreakerReport, market_id: int | None) -> None:
     )
     if BreakerKind(report.kind) in TOLD_ELSEWHERE:
         return
-    key = f"breaker {report.kind} {report.condition_id}".strip()
+    together = bool(report.condition_id) and BreakerKind(report.kind) in TOLD_TOGETHER
+    key = f"breaker {report.kind} {'markets' if together else report.condition_id}".strip()
     if report.state == BreakerState.OPEN.value:
         ends = _ENDS[RESETS[BreakerKind(report.kind)]]
-        text = f"Breaker {report.kind.replace('_', ' ')}: {report.reason}. Orders are taken down. {ends}"
-        open_incident(kind="breaker", key=key, text=text, market=report.condition_id or None)
-    elif report.state == BreakerState.CLOSED.value:
+        down = "Orders of its markets are taken down" if together else "Orders are taken down"
+        text = f"Breaker {report.kind.replace('_', ' ')}: {report.reason}. {down}. {ends}"
+        open_incident(kind="breaker", key=key, text=text, market=None if together else report.condition_id or None)
+    elif report.state == BreakerState.CLOSED.value and not (together and _others_stand(report.kind)):
         close_incident_by_key(key=key)
+
+
+def _others_stand(kind: str) -> bool:
+    standing = Breaker.objects.filter(kind=kind, market__isnull=False)
+    return standing.exclude(state=BreakerState.CLOSED.value).exists()
 
 
 _ENDS = {

@@ -19,12 +19,14 @@ FAST = FeedTimes(open_s=2, ping_s=0.05, silence_s=0.4, backoff_s=0.01, backoff_c
 
 
 class Exchange:
-    """Answers pings and sends a book for every token subscribed, until told to freeze or to hang up."""
+    """Answers pings and sends a book for every token subscribed, until told to freeze (to say nothing at all) or to
+    hang up; `muted` it hears what is asked and sends no book.
+    """
 
     def __init__(self) -> None:
         self.heard: list[Any] = []
         self.pings = 0
-        self.frozen = False
+        self.frozen = self.muted = False
         self.connections: list[ServerConnection] = []
         self.url = ""
 
@@ -40,7 +42,7 @@ class Exchange:
                     continue
                 said = json.loads(message)
                 self.heard.append(said)
-                if said.get("operation") != "unsubscribe":
+                if said.get("operation") != "unsubscribe" and not self.muted:
                     await connection.send(json.dumps([{"asset_id": asset} for asset in said["assets_ids"]]))
 
 
@@ -233,3 +235,72 @@ def test_more_than_two_sockets_per_shard_are_refused_at_once() -> None:
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="must begin with ws://"):
         FeedClient(url, on_frame=print, on_state=print, rng=random.Random(1))
+
+
+PROBING = replace(FAST, silence_s=10, opening_s=0.3, quiet_s=0.1, answer_s=0.1)
+
+
+@asynccontextmanager
+async def probing(venue: Exchange, inbox: Inbox, *assets: str) -> AsyncIterator[FeedClient]:
+    client = FeedClient(
+        venue.url, on_frame=inbox.frames.append, on_state=inbox.states.append, rng=random.Random(1), times=PROBING
+    )
+    client.set_assets(assets)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(client.run())
+        try:
+            yield client
+        finally:
+            task.cancel()
+
+
+async def test_a_quiet_connection_is_asked_for_a_few_books_in_turn_and_kept_while_it_answers() -> None:
+    inbox = Inbox()
+    async with exchange() as venue, probing(venue, inbox, *"abcdef") as client:
+        await until(lambda: len(inbox.frames) >= 4)
+        asked = [said["assets_ids"] for said in venue.heard if said.get("operation") == "subscribe"]
+        assert asked[:2] == [["a", "b", "c", "d"], ["e", "f", "a", "b"]]
+        assert (len(venue.connections), client.reconnects) == (1, 0)
+    assert inbox.up == [(True, tuple("abcdef")), (False, tuple("abcdef"))]
+
+
+async def test_a_connection_that_owes_an_answer_is_frozen_and_the_next_one_is_up_when_it_speaks() -> None:
+    inbox = Inbox()
+    async with exchange() as venue, probing(venue, inbox, "a") as client:
+        await until(lambda: inbox.frames)
+        venue.frozen = True
+        await until(lambda: client.endings["frozen"] >= 2)
+        assert [(state.up, state.frozen) for state in inbox.states] == [(True, False), (False, True)]
+        venue.frozen = False
+        await until(lambda: len(inbox.states) == 3)
+        assert inbox.states[2].up
+
+
+async def test_tokens_wanted_before_a_connection_spoke_are_asked_for_and_come_up_with_it() -> None:
+    inbox = Inbox()
+    async with exchange() as venue, probing(venue, inbox, "a") as client:
+        venue.muted = True
+        await until(lambda: venue.heard)
+        client.set_assets(["a", "b"])
+        await until(lambda: len(venue.heard) == 2)
+        venue.muted = False
+        await venue.connections[0].send("[]")
+        await until(lambda: inbox.states)
+        assert inbox.up == [(True, ("a", "b"))]
+
+
+async def test_how_soon_a_connection_is_found_frozen_does_not_depend_on_what_its_opening_was_allowed() -> None:
+    inbox = Inbox()
+    async with exchange() as venue:
+        times = replace(PROBING, opening_s=60, ping_s=60, silence_s=120)
+        client = FeedClient(
+            venue.url, on_frame=inbox.frames.append, on_state=inbox.states.append, rng=random.Random(1), times=times
+        )
+        client.set_assets(["a"])
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(client.run())
+            await until(lambda: inbox.frames)
+            venue.frozen = True
+            await until(lambda: len(inbox.states) == 2)
+            task.cancel()
+    assert inbox.states[1].reason == "dead: no book within 0.1 s"

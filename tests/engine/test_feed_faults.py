@@ -29,6 +29,7 @@ from polyweb.runtime.feeds import FeedPlan, FeedWires, LiveFeed
 from polyweb.runtime.inbox import Item, TraderConfig
 from polyweb.runtime.loop import Turns
 from polyweb.runtime.trader import Trader
+from risk.domain.breakers import BreakerKind
 from tests.builders import PUSD, a_control, accepted
 
 TIMES = FeedTimes(
@@ -36,6 +37,8 @@ TIMES = FeedTimes(
     ping_s=0.1,
     silence_s=5,
     opening_s=1.0,
+    quiet_s=0.5,
+    answer_s=0.5,
     data_silence_s=1.0,
     backoff_s=0.02,
     backoff_cap_s=0.1,
@@ -270,7 +273,9 @@ async def test_a_socket_that_answers_pings_and_says_nothing_is_replaced(tmp_path
     async with rigged(tmp_path) as rig:
         await until(lambda: rig.verified() and rig.trader.books.counters.deltas > 3)
         rig.proxy.alter = lambda text: []
-        await until(lambda: rig.endings("frozen"), TIMES.data_silence_s + 2)
+        await until(lambda: rig.endings("frozen"))
+        await until(lambda: not rig.trader.blotter.all_live())
+        assert {each.kind for each in rig.trader.panel.tripped if each.target} >= {BreakerKind.FEED_SILENCE}
         rig.proxy.alter = lambda text: [text]
         await rig.healed()
         assert rig.endings("silent") == 0

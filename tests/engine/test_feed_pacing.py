@@ -33,12 +33,43 @@ def test_a_new_connection_owes_its_books() -> None:
     assert (watch.verdict(114.9), watch.verdict(115.0)) == ("", "no book within 15 s")
 
 
-def test_a_socket_that_spoke_lately_and_says_nothing_any_more_is_frozen() -> None:
+def test_a_quiet_socket_is_asked_for_a_book_and_is_frozen_without_an_answer() -> None:
+    watch = DataWatch(TIMES)
+    watch.opened(0.0)
+    watch.heard(10.0, live=True)
+    assert (watch.quiet(13.9), watch.quiet(14.0), watch.wait_s(10.0)) == (False, True, 4)
+    watch.asked(14.0, TIMES.answer_s)
+    assert not watch.quiet(15.0)
+    assert (watch.verdict(17.9), watch.verdict(18.0)) == ("", "no book within 4 s")
+
+
+def test_a_quiet_socket_that_answers_lives_and_is_asked_again_when_it_is_quiet_again() -> None:
+    watch = DataWatch(TIMES)
+    watch.opened(0.0)
+    watch.heard(10.0, live=True)
+    watch.asked(14.0, TIMES.answer_s)
+    watch.heard(14.5, live=False)
+    assert watch.verdict(18.0) == ""
+    assert (watch.quiet(18.0), watch.quiet(18.5)) == (False, True)
+
+
+def test_nothing_is_held_against_a_socket_nobody_listened_to() -> None:
+    watch = DataWatch(TIMES)
+    watch.opened(0.0)
+    watch.heard(10.0, live=True)
+    watch.asked(14.0, TIMES.answer_s)
+    watch.missed(14.0)
+    watch.deaf(40.0)
+    assert (watch.verdict(43.9), watch.verdict(44.0)) == ("", "no book within 4 s")
+
+
+def test_a_socket_that_answers_but_told_of_changes_lately_and_does_not_any_more_is_frozen() -> None:
     watch = DataWatch(TIMES)
     watch.opened(0.0)
     watch.heard(1.0, live=False)
     watch.heard(30.0, live=True)
-    assert (watch.verdict(89.9), watch.verdict(90.0)) == ("", "no data for 60 s")
+    watch.heard(85.0, live=False)
+    assert (watch.verdict(89.9), watch.verdict(90.0)) == ("", "no change for 60 s")
 
 
 def test_a_quiet_market_is_not_frozen_and_patience_grows_with_every_replacement_in_vain() -> None:
@@ -46,7 +77,6 @@ def test_a_quiet_market_is_not_frozen_and_patience_grows_with_every_replacement_
     watch.opened(0.0)
     watch.heard(1.0, live=False)
     assert watch.verdict(10_000.0) == ""
-    assert watch.wait_s(10_000.0) == float("inf")
     watch.heard(10_000.0, live=True)
     replaced = []
     for second in range(10_000, 12_000):
@@ -57,23 +87,24 @@ def test_a_quiet_market_is_not_frozen_and_patience_grows_with_every_replacement_
     assert replaced == [60, 180]
 
 
-def test_a_socket_that_was_asked_for_books_owes_one_although_its_market_is_quiet() -> None:
+def test_a_socket_that_was_given_more_tokens_owes_their_books_although_its_market_is_quiet() -> None:
     watch = DataWatch(TIMES)
     watch.opened(0.0)
     watch.heard(1.0, live=False)
-    watch.asked(1_000.0)
-    watch.asked(1_010.0)
+    watch.asked(1_000.0, 15)
+    watch.asked(1_010.0, 15)
     assert watch.wait_s(1_000.0) == 15
     assert (watch.verdict(1_014.0), watch.verdict(1_015.0)) == ("", "no book within 15 s")
     watch.heard(1_015.0, live=False)
     assert watch.verdict(2_000.0) == ""
 
 
-def test_a_socket_the_venue_moved_on_without_must_prove_itself_although_its_market_is_quiet() -> None:
+def test_a_socket_the_venue_moved_on_without_must_prove_itself_although_it_answers() -> None:
     watch = DataWatch(TIMES)
     watch.opened(0.0)
     watch.heard(1.0, live=False)
-    watch.missed()
-    assert watch.verdict(61.0) == "no data for 60 s"
-    watch.heard(62.0, live=True)
+    watch.missed(61.0)
+    watch.heard(64.0, live=False)
+    assert (watch.verdict(64.9), watch.verdict(65.0)) == ("", "the venue's books move on without it")
+    watch.heard(66.0, live=True)
     assert watch.verdict(100.0) == ""

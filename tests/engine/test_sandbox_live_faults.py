@@ -224,6 +224,24 @@ async def test_a_frozen_socket_answers_pings_and_tells_nothing() -> None:
         assert await counted(http) == {"freeze": 1}
 
 
+async def test_a_frozen_market_channel_answers_no_subscription_and_freezes_who_comes_meanwhile() -> None:
+    async with a_venue() as (sandbox, running, http), connect(running.ws, ping_interval=None) as first:
+        greeting = json.dumps({"type": "market", "assets_ids": [sandbox.generator.markets[0].asset_ids[0]]})
+        await first.send(json.dumps({"type": "market", "assets_ids": []}))
+        await heard(first)
+        await faults(http, {"kind": "freeze", "channel": "market", "seconds": 0.5})
+        await first.send(greeting.replace('"type"', '"operation":"subscribe","type"'))
+        async with connect(running.ws, ping_interval=None) as second:
+            await second.send(greeting)
+            for client in (first, second):
+                await client.send("PING")
+                assert await asyncio.wait_for(client.recv(), 5) == "PONG"
+            await asyncio.sleep(0.55)
+        async with connect(running.ws, ping_interval=None) as third:
+            await third.send(greeting)
+            assert (await asyncio.wait_for(third.recv(), 5)).startswith("[{")
+
+
 async def test_a_disconnect_cuts_the_asked_channel_only() -> None:
     async with (
         a_venue() as (_, running, http),

@@ -203,6 +203,19 @@ def test_the_daily_life_of_a_book_opens_no_incident() -> None:
     assert not BreakerEvent.objects.exists()
 
 
+def test_markets_of_one_frozen_socket_have_a_history_each_and_one_incident_until_the_last_is_over() -> None:
+    now, markets = timezone.now(), [a_market().condition_id, a_market(2).condition_id]
+    report = [BreakerReport("feed_silence", "open", now, "dead: no book within 4 s", each) for each in markets]
+    services.report_breakers(report)
+    assert BreakerEvent.objects.filter(state="open").count() == 2
+    incident = Incident.objects.get()
+    assert (incident.times, incident.market) == (2, None)
+    services.report_breakers([BreakerReport("feed_silence", "closed", now, "", markets[0])])
+    assert Incident.objects.get().closed_at is None
+    services.report_breakers([BreakerReport("feed_silence", "closed", now, "", markets[1])])
+    assert Incident.objects.get().closed_at is not None
+
+
 def test_a_release_reaches_the_engine_until_it_has_closed_the_breaker() -> None:
     now = timezone.now()
     services.report_breakers([BreakerReport("drift", "open", now, "5 shares")])
