@@ -239,7 +239,7 @@ async def test_a_frozen_market_channel_answers_no_subscription_and_freezes_who_c
             await asyncio.sleep(0.55)
         async with connect(running.ws, ping_interval=None) as third:
             await third.send(greeting)
-            assert (await asyncio.wait_for(third.recv(), 5)).startswith("[{")
+            assert str(await asyncio.wait_for(third.recv(), 5)).startswith("[{")
 
 
 async def test_a_disconnect_cuts_the_asked_channel_only() -> None:
