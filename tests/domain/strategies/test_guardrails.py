@@ -106,6 +106,15 @@ def test_no_bid_stands_above_the_collar_and_no_offer_below_it() -> None:
     assert max(10_000 - price for price in prices(planned(tight, held=short))[:1]) <= 5_000
 
 
+def test_skew_takes_no_bid_past_the_collar_and_no_offer_either() -> None:
+    wide = BookView(((1_000, 100 * SHARES),), ((9_000, 100 * SHARES),), 0)
+    loose = changed(PARAMS, half_spread=10, inventory_skew=4_000, max_from_mid=9_999)
+    tight = changed(loose, collar_low=5_000, collar_high=5_000)
+    short = Inventory(no=60 * SHARES, no_sellable=60 * SHARES)
+    assert [10_000 - planned(each, view=wide, held=short).quotes[0].price for each in (tight, loose)] == [5_000, 7_300]
+    assert [planned(each, view=wide, held=LONG).quotes[1].price for each in (tight, loose)] == [5_000, 2_700]
+
+
 def test_quotes_far_from_the_mid_or_the_last_trade_are_left_out() -> None:
     assert planned(changed(PARAMS, max_from_mid=99)).reason is NoQuote.FAR_FROM_MID
     assert planned(changed(PARAMS, max_from_mid=100)).reason is None
@@ -134,6 +143,7 @@ def test_makers_who_pay_a_fee_need_more_edge() -> None:
     assert prices(planned(keen, market=dear)) == [4900, 4900]  # 0.04 * 0.5 * 0.5 is a cent
     assert prices(planned(keen, market=replace(dear, fees=FeeSchedule(rate=400)))) == [4900, 4900]
     assert prices(planned(keen, market=replace(dear, tick=10))) == [4900, 4900]
+    assert prices(planned(changed(keen, min_edge=50), market=replace(dear, tick=10))) == [4850, 4850]
     assert prices(planned(keen, market=replace(MARKET, tick=10))) == [4990, 4990]
 
 

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed
 
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, SIZE_ONE
 from strategies.domain.measures import CALM, MOST_PENDING, Measures
@@ -32,6 +33,26 @@ def test_volatility_is_the_root_of_squared_moves() -> None:
 def test_half_of_the_squared_moves_is_left_after_the_window() -> None:
     later = START + SECOND + PARAMS.volatility_s * SECOND
     assert seen(5000, 5100).signals(later, PARAMS).volatility == 70  # 100 / sqrt(2)
+
+
+def test_each_window_is_the_one_the_parameters_name() -> None:
+    quick = changed(PARAMS, volatility_s=10, trade_flow_s=10, markout_after_s=2, markout_s=10)
+    assert seen(5000, 5100, params=quick).signals(START + 11 * SECOND, quick).volatility == 70
+    assert seen(5000, 5100, 5100, params=quick, every_ns=10 * SECOND).signals(START, quick).volatility == 100
+    measures = seen(5000)
+    measures.traded(30 * SHARES, START, quick)
+    measures.traded(30 * SHARES, START + 10 * SECOND, quick)
+    assert measures.signals(START + 20 * SECOND, quick).flow == 22_500_000
+    measures.filled(True, 4900, PARAMS.size, START)
+    measures.saw(2 * 4700, START + 2 * SECOND, quick)
+    assert measures.signals(START + 2 * SECOND, quick).markout_loss == 100
+    assert measures.signals(START + 12 * SECOND, quick).markout_loss == 66
+
+
+def test_moves_fade_by_their_window_before_the_next_is_added() -> None:
+    quick = changed(PARAMS, volatility_s=10)
+    both = seen(5000, 5100, 5200, params=quick, every_ns=10 * SECOND).signals(START + 20 * SECOND, quick)
+    assert both.volatility == 122  # 100 * sqrt(1.5)
 
 
 def test_the_direction_of_moves_does_not_matter_to_volatility() -> None:
@@ -98,6 +119,19 @@ def test_a_jump_pauses_the_market_and_says_so() -> None:
 
 def test_a_jump_in_steps_is_one_too() -> None:
     assert seen(5000, 5200, 5400, 5500, params=JUMPY, every_ns=250 * MILLI).pause == "jump"
+
+
+def test_a_longer_window_finds_a_slower_jump() -> None:
+    slow = changed(JUMPY, jump_window_ms=10_000)
+    assert seen(5000, 5200, 5400, 5500, params=slow, every_ns=SECOND).pause == "jump"
+
+
+def test_a_longer_window_finds_a_slower_sweep() -> None:
+    params = SpreadParams(sweep_size=100 * SHARES, jump_window_ms=10_000)
+    measures = Measures()
+    measures.traded(60 * SHARES, START, params)
+    measures.traded(60 * SHARES, START + 5 * SECOND, params)
+    assert measures.pause == "sweep"
 
 
 def test_a_slow_move_of_the_same_size_is_none() -> None:
