@@ -63,17 +63,15 @@ class BookSet(Shortcuts):
         Returned are its events if they had to be built: always for trades and whatever is rare, never for price
         changes and books that took a shorter way.
         """
-        if data[_END_OF_SINGLE] == _TAIL and self.take_plain(iter((Frame(received_ns, 0, data),))) is None:
+        if self.take_plain(iter((Frame(received_ns, 0, data),))) is None:
             return ()
-        if self._take(data, received_ns):
-            return ()
-        return self.apply_events(data, received_ns)
+        return self.apply_other(data, received_ns)
 
     def take_plain(self, frames: Iterator[Frame]) -> Frame | None:
         """Apply frames as long as each is one mirrored change of a book in good order, as nearly all are.
 
-        The first that is anything else is given back and nothing of it was applied: `apply_frame` knows what to do
-        with it. None when all were taken.
+        The first that is anything else is given back and nothing of it was applied: it is one for `apply_other`.
+        None when all were taken.
         """
         by_asset, dirty, read = self._by_asset, self._dirty, wire.read_lean_pair  # what is local is found fastest
         mirrors, wholes, fractions, buy = MIRRORS, WHOLES, FRACTIONS, _BUY
@@ -137,13 +135,20 @@ class BookSet(Shortcuts):
         if not named or not (whole or data.lstrip().startswith(b"{")):
             self.suspect(self._by_asset if delivered is None else delivered, Doubt.MALFORMED)
 
+    def apply_other(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
+        """`apply_frame` for a frame that `take_plain` has given back."""
+        return () if self._take(data, received_ns) else self.apply_events(data, received_ns)
+
     def _take(self, data: bytes, received_ns: Nanos) -> bool:
-        """The short way of groups of changes and of books. False when it is not for them: nothing has happened then."""
+        """Whether one of the shorter ways was the frame's. Nothing of it has happened where none was."""
         try:
             if data[_END_OF_SMALL] == _TAIL:
-                if data[_FRONT] == _HEAD and self._room and data.isascii():
-                    return self._take_changes(wire.read_lean_changes(data), received_ns)
-            elif len(data) < _SMALL_FRAME and event_type(data) == b"book" and data.isascii():
+                if data[_FRONT] != _HEAD or not data.isascii():
+                    return False
+                if self._room and self._take_changes(wire.read_lean_changes(data), received_ns):
+                    return True
+                return self._take_claim(wire.read_changes(data), received_ns)
+            if len(data) < _SMALL_FRAME and event_type(data) == b"book" and data.isascii():
                 return self._take_book(wire.read_book(data), received_ns)
         except (msgspec.MsgspecError, BadNumber):
             pass  # decode says what is wrong with it, and where

@@ -4,10 +4,11 @@ Law: it finds, it does not act; what a doubt costs the book is the book set's bu
 """
 
 from enum import StrEnum
+from typing import Protocol
 
 from markets.domain.audit import Audit, audit
 from markets.domain.book_hash import Recipe
-from markets.domain.events import BookSnapshot, LevelChange
+from markets.domain.events import BookSnapshot
 from markets.domain.hash_check import Claim
 from markets.domain.integrity import BookCounters, Doubt
 from markets.domain.recipe_watch import RecipeState, RecipeWatch
@@ -26,6 +27,13 @@ class Proof(StrEnum):
     HELD = "held"
     MISSED = "missed"
     REFUTED = "refuted"
+
+
+class Hashed(Protocol):
+    """An entry of a price change, as far as its hash."""
+
+    @property
+    def hash(self) -> str: ...
 
 
 class Judge:
@@ -69,13 +77,14 @@ class Judge:
         tracked.forget_burst()
         return doubt
 
-    def hear_claim(self, tracked: Tracked, yes: LevelChange | None, no: LevelChange | None, at: Millis) -> bool:
+    def hear_claim(self, tracked: Tracked, yes: Hashed | None, no: Hashed | None, at: Millis) -> bool:
         """Note the hashes of a frame before it is applied, if it is their turn.
 
         Neighbours of a burst carry the hash of the book after all of them, so equal hashes wait together; a
         different one means the claim so far was about the book as it stands. False if that claim is untrue.
         """
         if not self._hash_every:
+            tracked.hash_due = False
             return True
         held = True
         if tracked.claims and not _repeats(tracked.claims, yes, no):
@@ -161,7 +170,7 @@ class Judge:
         return not wrong
 
 
-def _claims(yes: LevelChange | None, no: LevelChange | None, at: Millis) -> tuple[Claim, ...]:
+def _claims(yes: Hashed | None, no: Hashed | None, at: Millis) -> tuple[Claim, ...]:
     claims = []
     if yes is not None and yes.hash:
         claims.append(Claim(True, at, yes.hash))
@@ -170,6 +179,6 @@ def _claims(yes: LevelChange | None, no: LevelChange | None, at: Millis) -> tupl
     return tuple(claims)
 
 
-def _repeats(claims: tuple[Claim, ...], yes: LevelChange | None, no: LevelChange | None) -> bool:
+def _repeats(claims: tuple[Claim, ...], yes: Hashed | None, no: Hashed | None) -> bool:
     said = yes if claims[0].yes else no
     return said is not None and said.hash == claims[0].hash

@@ -5,16 +5,28 @@ anything, and the long way decides. Both are compared by a property test. No eve
 of all, for the single change that nearly every frame is, stands in `books`.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from markets.domain.bookkeeping import Bookkeeper
 from markets.domain.decode import FRACTIONS, MIRRORS, WHOLES, read_side, spelled_levels
 from markets.domain.events import Side
 from markets.domain.hash_check import Claim
 from markets.domain.integrity import Doubt
 from markets.domain.judge import Proof
-from markets.domain.units import Nanos
-from markets.domain.wire import LeanChanges, WireBook
+from markets.domain.tracked import Tracked
+from markets.domain.units import Millis, Nanos, Price, Size
+from markets.domain.wire import LeanChange, LeanChanges, WireBook, WireChange, WireChanges
 
 _BUY = Side.BUY  # a global is found faster than a member of an enum
+
+
+class Told(NamedTuple):
+    """What a frame of changes says of a book, as YES sees it: its levels (bid or ask, price, size) and its tops."""
+
+    levels: list[tuple[bool, Price, Size]]
+    bid: Price
+    ask: Price
 
 
 class Shortcuts(Bookkeeper):
@@ -26,39 +38,51 @@ class Shortcuts(Bookkeeper):
         tracked = self._by_asset.get(changes[0].asset_id) if changes and not len(changes) % 2 else None
         if tracked is None or not tracked.plain or at < tracked.burst_ms:
             return False
-        yes_asset, no_asset, tick = tracked.yes, tracked.no, tracked.tick
-        mirrors, wholes, fractions = MIRRORS, WHOLES, FRACTIONS
-        levels, bid, ask = [], 0, 0
-        entries = iter(changes)
-        for yes, no in zip(entries, entries, strict=True):
-            if yes.asset_id != yes_asset:
-                yes, no = no, yes
-            price, no_price = mirrors[yes.price]
-            bid, no_ask = mirrors[yes.best_bid]
-            ask, no_bid = mirrors[yes.best_ask]
-            if (
-                no.asset_id != no_asset
-                or yes.asset_id != yes_asset
-                or no.price != no_price
-                or no.size != yes.size
-                or no.side is yes.side
-                or no.best_ask != no_ask
-                or no.best_bid != no_bid
-                or price % tick
-            ):
-                return False
-            whole, _, fraction = yes.size.partition(".")
-            levels.append((yes.side is _BUY, price, wholes[whole] + fractions[fraction]))
-        book = tracked.book
-        for is_bid, price, size in levels:
-            tracked.set_plainly(is_bid, price, size)
-        tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
-        tracked.updated_ns = tracked.paired_ns = received_ns
-        self._soil(tracked)
+        told = _told(changes, tracked)
+        if told is None:
+            return False
         self._room -= 1
-        if book.bid_top != bid or book.ask_top != ask or bid >= ask:
+        self._apply_told(tracked, told, at, received_ns)
+        book = tracked.book
+        if book.bid_top != told.bid or book.ask_top != told.ask or told.bid >= told.ask:
             tracked.look()
         return True
+
+    def _take_claim(self, frame: WireChanges, received_ns: Nanos) -> bool:
+        """The same changes when their hash may be wanted, or when they end a burst that left something to judge."""
+        changes, at = frame.price_changes, frame.timestamp
+        if not changes or len(changes) % 2:
+            return False
+        tracked = self._by_asset.get(changes[0].asset_id)
+        if tracked is None or at < tracked.burst_ms:
+            return False
+        ends_burst = tracked.unsettled and at > tracked.burst_ms
+        told = _told(changes, tracked) if ends_burst or tracked.orderly() else None
+        if told is None:
+            return False
+        if ends_burst:
+            self._close_burst(tracked, at)  # which is what the long way begins with, too
+            tracked.burst_ms = at
+            if not tracked.orderly():
+                return False
+        self._count_hot()
+        yes, no = changes[-2:] if changes[-1].asset_id == tracked.no else changes[:-3:-1]
+        self._judge.hear_claim(tracked, yes, no, at)
+        self._apply_told(tracked, told, at, received_ns)
+        tracked.look()
+        counters = self._counters
+        counters.events += 1
+        counters.deltas += 1
+        counters.bbo_checked += 1
+        self._make_room()
+        return True
+
+    def _apply_told(self, tracked: Tracked, told: Told, at: Millis, received_ns: Nanos) -> None:
+        for is_bid, price, size in told.levels:
+            tracked.set_plainly(is_bid, price, size)
+        tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, told.bid, told.ask
+        tracked.updated_ns = tracked.paired_ns = received_ns
+        self._soil(tracked)
 
     def _take_book(self, frame: WireBook, received_ns: Nanos) -> bool:
         """A later snapshot that says what the book built from deltas holds already."""
@@ -95,3 +119,31 @@ class Shortcuts(Bookkeeper):
         else:
             tracked.proved_ns = received_ns
         return True
+
+
+def _told(changes: Sequence[LeanChange | WireChange], tracked: Tracked) -> Told | None:
+    """What mirrored pairs say of the book; None unless all of them are that. Raises BadNumber."""
+    yes_asset, no_asset, tick = tracked.yes, tracked.no, tracked.tick
+    mirrors, wholes, fractions = MIRRORS, WHOLES, FRACTIONS
+    levels, bid, ask = [], 0, 0
+    entries = iter(changes)
+    for yes, no in zip(entries, entries, strict=True):
+        if yes.asset_id != yes_asset:
+            yes, no = no, yes
+        price, no_price = mirrors[yes.price]
+        bid, no_ask = mirrors[yes.best_bid]
+        ask, no_bid = mirrors[yes.best_ask]
+        if (
+            no.asset_id != no_asset
+            or yes.asset_id != yes_asset
+            or no.price != no_price
+            or no.size != yes.size
+            or no.side is yes.side
+            or no.best_ask != no_ask
+            or no.best_bid != no_bid
+            or price % tick
+        ):
+            return None
+        whole, _, fraction = yes.size.partition(".")
+        levels.append((yes.side is _BUY, price, wholes[whole] + fractions[fraction]))
+    return Told(levels, bid, ask)

@@ -203,10 +203,14 @@ class Tracked(Front):
 
     def smooth(self) -> None:
         """Decide whether the next frame may take the hot path."""
-        self.plain = (
+        self.plain = self.orderly() and not self.hash_due
+
+    def orderly(self) -> bool:
+        """Whether mirrored changes need nothing but to be applied and compared, and their hash checked if it is due."""
+        return (
             self.book.seeded
             and self.doubt is Doubt.NONE
-            and not (self.unsettled or self.hash_due or self.tick_guessed or self.hash_check.misses)
+            and not (self.unsettled or self.tick_guessed or self.hash_check.misses)
             and self.shown is None
             and bool(self.market.no)
         )

@@ -29,6 +29,7 @@ from markets.domain.books import DEFAULT_HASH_EVERY, BookSet
 from markets.domain.decode import MalformedFrame
 from markets.domain.events import Frame
 from markets.domain.market import Market
+from markets.domain.units import Nanos
 from markets.domain.verification import Verification, verify
 from markets.feed.frames import read_frames
 from markets.feed.recorder import RecordingError
@@ -99,23 +100,24 @@ class Reader:
             self._pause(run)
             waiting = iter(run)
             while (frame := self.books.take_plain(waiting)) is not None:
-                self._apply(frame)
+                _apply(self.books.apply_other, frame)
 
     def read_alone(self, runs: Sequence[Run]) -> None:
         for run in runs:
             self._pause(run)
             for frame in run:
-                self._apply(frame)
+                _apply(self.books.apply_frame, frame)
 
     def _pause(self, run: Run) -> None:
         self.books.settle(run[0].received_ns)
         self.books.drain_dirty()
 
-    def _apply(self, frame: Frame) -> None:
-        try:
-            self.books.apply_frame(frame.data, frame.received_ns)
-        except MalformedFrame:
-            return
+
+def _apply(apply: Callable[[bytes, Nanos], object], frame: Frame) -> None:
+    try:
+        apply(frame.data, frame.received_ns)
+    except MalformedFrame:
+        return
 
 
 class Ingest:

@@ -169,7 +169,7 @@ class Trader(TradingState):
     def _fold(self, frame: Frame, tap: Ear | None) -> tuple[MarketEvent, ...]:
         """Tell the books; both ways leave them the same. Raises MalformedFrame before anything has changed."""
         if tap is None:
-            return self.books.apply_frame(frame.data, frame.received_ns)
+            return self.books.apply_other(frame.data, frame.received_ns)
         events = self.books.apply_events(frame.data, frame.received_ns)
         for event in events:
             tap(event, frame.received_ns)

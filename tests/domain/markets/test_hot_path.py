@@ -52,7 +52,9 @@ def by_runs(books: BookSet, run: list[Frame]) -> list[bool]:
     """Which frames of the run could be read; those the shortest way gives back go the way of single frames."""
     waiting, refused = iter(run), set()
     while (frame := books.take_plain(waiting)) is not None:
-        if not by_frame(books, frame.data, frame.received_ns):
+        try:
+            books.apply_other(frame.data, frame.received_ns)
+        except MalformedFrame:
             refused.add(id(frame))
     return [id(frame) not in refused for frame in run]
 
@@ -201,9 +203,44 @@ def test_a_run_ends_where_a_hash_is_due() -> None:
     frames = [Frame(2, 0, venue.change(Side.BUY, 4950, shares)) for shares in range(1, 9)]
     waiting = iter(frames)
     assert books.take_plain(waiting) is frames[3]
-    books.apply_frame(frames[3].data, 2)
+    books.apply_other(frames[3].data, 2)
     books.flush()
     assert books.counters.hash_checked == books.counters.hash_matches == 2
+
+
+def test_neither_a_sampled_frame_nor_the_next_one_needs_the_long_way() -> None:
+    venue, books = Venue(), BookSet(hash_every=3)
+    books.track(MARKET)
+    books.apply_frame(venue.snapshot(), 1)
+    for shares in range(1, 13):
+        books.apply_frame(venue.change(Side.BUY, 4950, shares), 2)
+    books.flush()
+    assert books._long == 1  # the snapshot
+    assert (books.counters.hash_checked, books.counters.hash_matches) == (5, 5)
+    assert books.counters.deltas == books.counters.bbo_checked == 12
+
+
+@pytest.mark.parametrize("hash_every", [0, 1_000])
+def test_a_sweep_does_not_keep_frames_off_the_short_way(hash_every: int) -> None:
+    venue, books = Venue(), BookSet(hash_every=hash_every, sweep_ns=10, silence_ns=0)
+    books.track(MARKET)
+    books.apply_frame(venue.snapshot(), 1)
+    books.settle(9)  # asks for a hash
+    before = books._long
+    for shares in range(1, 9):
+        books.apply_frame(venue.change(Side.BUY, 4950, shares), 9)
+    assert books._long - before <= 1
+    assert books.counters.deltas == 8
+
+
+def test_a_wrong_hash_on_the_short_way_costs_trust_as_on_the_long() -> None:
+    venue, books = Venue(), BookSet(hash_every=1)
+    books.track(MARKET)
+    books.apply_frame(venue.snapshot(), 1)
+    books.apply_frame(venue.change(Side.BUY, 4950, 1), 2)
+    books.apply_frame(venue.change(Side.BUY, 4950, 2, wrong={"hash": "0" * 40}), 3)
+    books.apply_frame(venue.change(Side.BUY, 4950, 3), 4)
+    assert books.doubt(CONDITION) is Doubt.HASH
 
 
 def test_a_wrong_top_on_the_short_way_costs_trust_as_on_the_long() -> None:
