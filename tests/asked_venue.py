@@ -9,6 +9,7 @@ from collections import Counter
 from urllib.request import Request, urlopen
 
 from execution.domain.ours import OurOrders
+from execution.domain.reconcile import VenueOrder
 from execution.relayers.base import Ok
 from execution.relayers.credentials import api_credentials
 from execution.relayers.http import ClobHttp
@@ -17,10 +18,10 @@ from execution.signing import SignatureType, sandbox_key
 from tests.installation import Installation
 
 
-def resting(place: Installation) -> Counter[str]:
-    """How many orders of the sandbox's key rest in each market, by condition id."""
+def resting_orders(place: Installation) -> tuple[VenueOrder, ...]:
+    """What rests for the sandbox's key."""
 
-    async def ask() -> Counter[str]:
+    async def ask() -> tuple[VenueOrder, ...]:
         url, key = place.env["POLYWEB_CLOB_URL"], sandbox_key()
         http = ClobHttp(url, key.address, await api_credentials(url, key, 137))
         try:
@@ -28,9 +29,14 @@ def resting(place: Installation) -> Counter[str]:
         finally:
             await http.close()
         assert isinstance(found, Ok), found
-        return Counter(order.condition_id for order in found.value)
+        return found.value
 
     return asyncio.run(ask())
+
+
+def resting(place: Installation) -> Counter[str]:
+    """How many orders of the sandbox's key rest in each market, by condition id."""
+    return Counter(order.condition_id for order in resting_orders(place))
 
 
 def fault(place: Installation, rule: dict[str, object]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from prometheus_client import REGISTRY
 
 from execution.domain.chain import ChainRecord, ChainState, ChainTold, chain_work
 from execution.domain.commands import Place, Rejected, Strategy
@@ -12,7 +13,7 @@ from polyweb.runtime.arb_books import ArbBooks
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import BasketMoved
 from strategies.domain.basket_stages import Stage as At
-from strategies.domain.intents import ChainStep, Conversion
+from strategies.domain.intents import ChainStep, Conversion, Route
 from strategies.domain.opportunity_log import TAKEN, Gap
 from tests.builders import SHARES, Stage, a_set, accepted, book, fill_of, plain
 
@@ -66,11 +67,32 @@ async def test_an_unbalanced_basket_is_told_once_and_its_steps_survive_a_databas
     assert rows.moved[-1].filled[0] == 100 * SHARES
 
 
+def counted(reason: str) -> float:
+    value = REGISTRY.get_sample_value(
+        "polyweb_arb_opportunities_total", {"route": Route.BUY_ALL_YES.value, "reason": reason}
+    )
+    return value or 0.0
+
+
 async def test_a_gap_that_was_taken_says_so_when_it_ends() -> None:
     rows = Rows()
     troubles: list[Trouble] = []
+    before = counted(TAKEN)
     await ArbBooks(stuck_basket().trader, rows, troubles.append).keep()
     assert TAKEN in {gap.reason for gap in rows.gaps}
+    assert counted(TAKEN) == before + 1
+
+
+async def test_open_gaps_lifetimes_and_ends_of_baskets_are_told_to_prometheus() -> None:
+    end = {"route": Route.BUY_ALL_YES.value, "end": At.STUCK.value}
+    before = REGISTRY.get_sample_value("polyweb_arb_baskets_total", end) or 0.0
+    stage = stuck_basket()
+    stage.hear(*(book(market, stage.now, {4500: 100}, {4700: 100}) for market in stage.markets))
+    stage.decide()
+    await ArbBooks(stage.trader, Rows(), lambda _: None).keep()
+    assert REGISTRY.get_sample_value("polyweb_arb_open") == len(stage.trader.open_gaps)
+    assert REGISTRY.get_sample_value("polyweb_arb_baskets_total", end) == before + 1
+    assert REGISTRY.get_sample_value("polyweb_arb_lifetime_seconds_count", {"route": Route.BUY_ALL_YES.value})
 
 
 async def test_a_basket_an_earlier_engine_left_under_way_is_told_before_the_first_quote() -> None:

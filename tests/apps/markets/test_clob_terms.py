@@ -1,9 +1,7 @@
 """What the CLOB says of followed markets: read, compared with Gamma, journaled once, and blocking what costs money."""
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +20,7 @@ from markets.models import Change, Market
 from markets.services import TermsUnavailable
 from markets.tasks import refresh_clob_terms
 from tests.control_builders import a_market
+from tests.served import served
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -113,32 +112,21 @@ def test_fees_neither_states_in_a_way_we_can_price_stay_unknown(schedule: dict[s
 # Asking -----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def a_clob(answers: dict[str, dict[str, Any] | int]) -> Iterator[str]:
-    """Answers by condition id, a number being a status; served from a thread of its own."""
-    ready, done = threading.Event(), threading.Event()
-    addresses: list[str] = []
+def a_clob(answers: dict[str, dict[str, Any] | int]) -> AbstractContextManager[str]:
+    """Answers by condition id, a number being a status."""
 
     async def handle(request: web.Request) -> web.Response:
         answer = answers.get(request.match_info["condition"], 404)
         return web.Response(status=answer) if isinstance(answer, int) else web.json_response(answer)
 
-    async def serve() -> None:
+    @asynccontextmanager
+    async def server() -> AsyncIterator[str]:
         app = web.Application()
         app.router.add_get("/clob-markets/{condition}", handle)
-        async with TestServer(app) as server:
-            addresses.append(str(server.make_url("/")))
-            ready.set()
-            await asyncio.to_thread(done.wait, 30)
+        async with TestServer(app) as running:
+            yield str(running.make_url("/"))
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield addresses[0]
-    finally:
-        done.set()
-        thread.join(10)
+    return served(server())
 
 
 def refresh_from(url: str) -> dict[str, Any]:

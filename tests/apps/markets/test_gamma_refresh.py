@@ -1,9 +1,7 @@
 """The whole refresh: the task walks a local Gamma, stores it, and marks what is gone."""
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 
 import pytest
 import stamina
@@ -18,30 +16,9 @@ from markets.gamma import CrawlFailed
 from markets.models import Event, Market
 from markets.tasks import refresh_gamma
 from tests.control_builders import a_market
+from tests.served import served
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
-
-
-@contextmanager
-def served(server: AbstractAsyncContextManager[str]) -> Iterator[str]:
-    """Served from a thread of its own: the refresh owns the test's thread and its database connection."""
-    ready, done = threading.Event(), threading.Event()
-    addresses: list[str] = []
-
-    async def serve() -> None:
-        async with server as address:
-            addresses.append(address)
-            ready.set()
-            await asyncio.to_thread(done.wait, 30)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield addresses[0]
-    finally:
-        done.set()
-        thread.join(10)
 
 
 def a_sandbox(*, markets: int) -> AbstractContextManager[str]:

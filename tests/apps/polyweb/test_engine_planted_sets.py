@@ -1,14 +1,13 @@
 """The engine as a process at a sandbox that plants four sets: only the one that pays is traded."""
 
-import json
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.asked_venue import fault
 from tests.installation import Installation, at_sandbox, eventually, finish
 
 # Quotes keep far away, so that nothing but sets trades; capital may be locked as long as the sandbox's markets last.
@@ -19,7 +18,7 @@ set_params(scope="global", values={"half_spread": Decimal("0.4")}, author=None, 
 values = {"enabled": True, "max_lock_days": Decimal(3650), "lock_rate_bps": Decimal(0)}
 set_arb(values=values, author=None, source="system")
 """
-PLANT = {"kind": "plant_sets", "seconds": 600}
+PLANT: dict[str, object] = {"kind": "plant_sets", "seconds": 600}
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def test_only_the_planted_set_that_pays_is_traded(place: Installation) -> None:
     verified = "SELECT count(*) FROM execution_marketstate WHERE trust = 'verified'"
     with place.started(sys.executable, "manage.py", "run_engine") as child:
         eventually(lambda: child.poll() is not None or place.one(verified) >= 19, "books are verified")
-        plant(place)
+        fault(place, PLANT)
         ended = "SELECT count(*) FROM strategies_arbbasket WHERE ended_at IS NOT NULL"
         eventually(lambda: place.one(ended) > 0, "a basket ends")
         assert finish(child, signal.SIGTERM) == 0
@@ -50,12 +49,6 @@ def test_only_the_planted_set_that_pays_is_traded(place: Installation) -> None:
         "needs shares split first, and nothing here can split",
     }
     assert len(seen) == 3
-
-
-def plant(place: Installation) -> None:
-    wanted = Request(f"{place.env['POLYWEB_CLOB_URL']}/sandbox/faults", data=json.dumps(PLANT).encode(), method="POST")
-    with urlopen(wanted, timeout=10) as answer:
-        assert json.load(answer)["injected"]["plant_sets"] == 1
 
 
 def gaps(place: Installation) -> dict[str, set[str]]:

@@ -1,6 +1,5 @@
 """The engine as a process on the sandbox through the real relayer: it rests there what it says, whatever ends it."""
 
-import asyncio
 import json
 import signal
 import sqlite3
@@ -9,17 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
-from urllib.request import Request, urlopen
 
 import pytest
 
-from execution.domain.ours import OurOrders
-from execution.relayers.base import Ok
-from execution.relayers.credentials import api_credentials
-from execution.relayers.http import ClobHttp
-from execution.relayers.reads import ClobReads
-from execution.signing import SignatureType, sandbox_key
 from polyweb.devtools.machine import free_port
+from tests.asked_venue import fault, resting_orders
 from tests.installation import DATABASE, Installation, at_sandbox, eventually, finish
 
 OPEN = "SELECT count(*) FROM execution_order WHERE state NOT IN ('filled', 'cancelled', 'rejected', 'expired')"
@@ -34,18 +27,7 @@ def place(tmp_path: Path, migrated: Path) -> Iterator[Installation]:
 
 def at_venue(place: Installation) -> set[str]:
     """What rests for the sandbox's key, as the venue lists it to anybody with that key."""
-
-    async def ask() -> set[str]:
-        url, key = place.env["POLYWEB_CLOB_URL"], sandbox_key()
-        http = ClobHttp(url, key.address, await api_credentials(url, key, 137))
-        try:
-            found = await ClobReads(http, OurOrders(), SignatureType.EOA).open_orders()
-        finally:
-            await http.close()
-        assert isinstance(found, Ok), found
-        return {order.order_id for order in found.value}
-
-    return asyncio.run(ask())
+    return {order.order_id for order in resting_orders(place)}
 
 
 @contextmanager
@@ -116,12 +98,6 @@ def test_cancel_only_mode_takes_quotes_down_and_pages_say_why(place: Installatio
         eventually(lambda: ("venue cancel-only",) in place.rows(shown), "the pages say why")
         eventually(lambda: at_venue(place) == set(), "quotes come down")
         assert finish(child, signal.SIGTERM) == 0
-
-
-def fault(place: Installation, rule: dict[str, object]) -> None:
-    wanted = Request(f"{place.env['POLYWEB_CLOB_URL']}/sandbox/faults", data=json.dumps(rule).encode(), method="POST")
-    with urlopen(wanted, timeout=10) as answer:
-        assert answer.status == 200
 
 
 def one_line(place: Installation) -> str:

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from strategies import services
 from strategies.domain.arb_params import ARB_BY_NAME
+from strategies.domain.params import BY_NAME
 from strategies.models import ParamRevision
 from tests.control_builders import a_caller, a_market, a_user, an_event
 
@@ -30,6 +31,15 @@ def test_values_come_with_source_unit_and_bounds() -> None:
     assert effective(body, "half_spread") == ("0.01", "default")
     first = next(item for item in body["effective"] if item["name"] == "half_spread")
     assert (first["unit"], first["minimum"], first["maximum"]) == ("pUSD per share", "0.0001", "0.4")
+
+
+def test_the_schema_names_every_parameter_with_unit_and_bounds() -> None:
+    schema = a_caller(VIEW).get("/api/v1/schema", headers={"Accept": "application/json"}).json()
+    values = schema["components"]["schemas"]["Values"]["properties"]
+    assert tuple(values) == tuple(BY_NAME)
+    for name, definition in BY_NAME.items():
+        bounds = f"{definition.unit.value}, {definition.minimum} to {definition.maximum}; default {definition.default}."
+        assert values[name]["description"] == f"{definition.help} {bounds}"
 
 
 def test_patch_changes_the_named_values_and_put_replaces_all() -> None:
