@@ -55,6 +55,9 @@ PROFILE_DEFAULTS: dict[Profile, dict[str, Any]] = {
     Profile.DEMO: {
         "relayer": "real",
         "dry_run": False,
+        # The Safe of the sandbox's public key: a plain key could split, merge and convert nothing.
+        "signature_type": "poly-gnosis-safe",
+        "funder": "0x566130478C47Bf4E498A86E3c9A6f087295c2e58",
         "feed_url": "ws://127.0.0.1:9/ws/market",
         "user_url": "ws://127.0.0.1:9/ws/user",
         "gamma_url": "http://127.0.0.1:9",
@@ -242,7 +245,10 @@ class Env(BaseSettings):
     @classmethod
     def _profile_defaults(cls, values: Any) -> Any:
         """Below everything the environment said, above the class's own defaults."""
-        return {**PROFILE_DEFAULTS[values["profile"]], **values}
+        defaults = PROFILE_DEFAULTS[values["profile"]]
+        if "signature_type" in values:  # another kind of wallet has another address, or none
+            defaults = {name: value for name, value in defaults.items() if name != "funder"}
+        return {**defaults, **values}
 
     @model_validator(mode="after")
     def _secret_key_from_file(self) -> Self:

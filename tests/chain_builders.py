@@ -18,6 +18,7 @@ from execution.sandbox.server import Running, Sandbox, SandboxConfig, serving
 from execution.sandbox.venue import Terms
 from execution.signing import SignatureType, SigningKey
 from execution.signing.wallets import safe_wallet
+from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
 from markets.domain.units import SIZE_ONE, AssetId, Size
 from strategies.domain.intents import ChainStep
@@ -43,6 +44,7 @@ def market_of(spec: MarketSpec, event: EventSpec) -> Market:
         set_size=len(event.markets) if event.neg_risk and not event.augmented else 0,
         question_id=spec.question_id,
         convert_fee_bps=event.fee_bips,
+        fees=FeeSchedule(rate=round(spec.fees.rate * 10_000)),
     )
 
 

@@ -58,7 +58,10 @@ CASH, SHARES = 10_000 * SIZE_ONE, 1_000 * SIZE_ONE
 class Trading:
     """An account at the sandbox with everything that carries out its orders and hears of them."""
 
-    def __init__(self, sandbox: Sandbox, running: Running) -> None:
+    def __init__(
+        self, sandbox: Sandbox, running: Running, kind: SignatureType = SignatureType.EOA, wallet: str = KEY.address
+    ) -> None:
+        self.kind, self.wallet = kind, wallet
         self.sandbox = sandbox
         self.running = running
         self.orders = OurOrders()
@@ -88,6 +91,7 @@ class Trading:
             "heartbeat": Beats(0.5, 10.0, 0.1),
             "call_s": 1.0,
             "probe_s": 0.05,
+            "signature_type": self.kind,
         } | config
         self.config = PolymarketConfig(self.running.http, KEY.address, credentials, **terms)
         self.relayer = PolymarketRelayer(
@@ -121,7 +125,7 @@ class Trading:
         )
         self.journal = MemoryJournal()
         self.hands = Hands(
-            signer=LocalSigner(KEY, KEY.address, SignatureType.EOA, 137),
+            signer=LocalSigner(KEY, self.wallet, self.kind, 137),
             journal=self.journal,
             relayer=self.relayer,
             terms=Terms("real", False, 1),
@@ -295,6 +299,9 @@ async def trading(
     shares: Size = SHARES,
     mood: Mood = Mood.QUIET,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    kind: SignatureType = SignatureType.EOA,
+    wallet: str = KEY.address,
+    fee_bips: int = 0,
     **config: Any,
 ) -> AsyncIterator[Trading]:
     sandbox = Sandbox(
@@ -305,11 +312,12 @@ async def trading(
             mood=mood,
             tier="Elite",
             terms=VenueTerms(cash=CASH, shares=shares, mine_ms=100, confirm_ms=200),
+            fee_bips=fee_bips,
         ),
         clock_ms,
     )
     async with serving(sandbox) as running:
-        at = Trading(sandbox, running)
+        at = Trading(sandbox, running, kind, wallet)
         async with asyncio.TaskGroup() as tasks:
             jobs = await at.start(tasks, **config)
             try:

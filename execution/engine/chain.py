@@ -96,12 +96,10 @@ class ChainHands:
         self._closed = reason
 
     @property
-    def waiting(self) -> int:
-        return self._queue.qsize()
-
-    @property
-    def under_way(self) -> list[tuple[ChainWork, ChainState]]:
-        return [(job.work, job.state) for job in self._jobs.values()]
+    def summary(self) -> dict[str, int]:
+        """Jobs that have not ended, those of them whose answer was lost, and those that wait for their turn."""
+        unknown = sum(job.state is ChainState.UNKNOWN for job in self._jobs.values())
+        return {"open": len(self._jobs), "unknown": unknown, "waiting": self._queue.qsize()}
 
     async def run(self) -> None:
         """Work until cancelled. MustStop comes out in an ExceptionGroup and ends the engine."""

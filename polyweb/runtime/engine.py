@@ -194,6 +194,7 @@ class Engine:
             "feed": feed,
             "recordings": parts.recordings.summary(),
             "history": parts.history.summary(),
+            "chain": None if parts.chain is None else parts.chain.summary,
             "loop": {
                 "decide_us_p50": p50,
                 "decide_us_p99": p99,

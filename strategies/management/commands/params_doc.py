@@ -94,9 +94,9 @@ AFTER_ARB = """\
 | buy every NO, hold | the same, at resolution | `max_lock_days` |
 | split, convert, sell every YES | what the bids pay, for 1 pUSD | a split first |
 
-What needs the chain is told and not traded while nothing here can call it. Every leg pays by its own market's fee
-schedule; the edge is what is left after fees, slippage, conversions and the price of locked capital, each rounded
-against us.
+What needs the chain is told and not traded where nothing can call it: see [work on chain](execution.md#work-on-chain).
+Every leg pays by its own market's fee schedule; the edge is what is left after fees, slippage, conversions and the
+price of locked capital, each rounded against us.
 """
 
 TAIL = """\

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from execution.signing import sandbox_key
+from execution.signing.wallets import safe_wallet
 from polyweb.env import Profile, Reading, read_env
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
@@ -130,3 +132,12 @@ def test_host_names_are_comma_separated(monkeypatch: pytest.MonkeyPatch) -> None
 def test_tests_do_not_see_the_developers_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     found = reading(monkeypatch, Profile.TEST, relayer="real", relayr="x")
     assert (found.env.relayer, found.problems, found.unknown) == ("fake", (), ())
+
+
+def test_the_demo_s_wallet_is_the_safe_of_its_public_key_unless_another_kind_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    demo = reading(monkeypatch, Profile.DEMO).env
+    assert (demo.funder, demo.on_chain) == (safe_wallet(sandbox_key().address), True)
+    plain = reading(monkeypatch, Profile.DEMO, signature_type="eoa").env
+    assert (plain.funder, plain.on_chain) == (None, False)
