@@ -119,7 +119,8 @@ class Blotter:
     def __init__(self) -> None:
         self._entries: dict[ClientOrderId, _Entry] = {}
         self._live: dict[ConditionId, dict[ClientOrderId, LiveOrder]] = {}
-        self._views: dict[ConditionId, dict[Strategy | None, tuple[LiveOrder, ...]]] = {}
+        self._views: dict[ConditionId, tuple[LiveOrder, ...]] = {}
+        self._quotes: dict[ConditionId, tuple[LiveOrder, ...]] = {}
         self._early: dict[ClientOrderId, list[Outcome]] = {}
         self._due: dict[ClientOrderId, None] = {}
         self._asked: dict[ClientOrderId, Nanos] = {}
@@ -194,6 +195,11 @@ class Blotter:
                 now.append(client_order_id)
         return tuple(now)
 
+    @property
+    def cancels_wait(self) -> bool:
+        """Whether any cancel is to be sent or was sent and is not proved."""
+        return bool(self._due or self._asked)
+
     def due_cancels(self, at_ns: Nanos) -> tuple[ClientOrderId, ...]:
         """Deferred cancels whose order has meanwhile been seen resting: to be sent now, handed out once."""
         if not self._due:
@@ -206,8 +212,6 @@ class Blotter:
 
     def overdue_cancels(self, at_ns: Nanos, patience_ns: Nanos) -> tuple[ClientOrderId, ...]:
         """Cancels sent `patience_ns` ago and not proved: request or answer was lost, send them again."""
-        if not self._asked:
-            return ()
         late = [each for each, sent_ns in self._asked.items() if at_ns - sent_ns >= patience_ns]
         if not late:
             return ()
@@ -230,19 +234,23 @@ class Blotter:
 
     def live(self, condition_id: ConditionId, strategy: Strategy | None = None) -> tuple[LiveOrder, ...]:
         """Orders of one market whose end is not proved, oldest first; of one strategy when named."""
-        views = self._views.get(condition_id)
-        if views is None:
-            views = self._views[condition_id] = {}
-        view = views.get(strategy)
+        view = self._views.get(condition_id)
         if view is None:
-            orders = self._live.get(condition_id, _NOBODY).values()
-            view = tuple([order for order in orders if strategy is None or order.strategy is strategy])
-            views[strategy] = view
-        return view
+            view = self._views[condition_id] = tuple(self._live.get(condition_id, _NOBODY).values())
+        if strategy is None:
+            return view
+        return tuple([order for order in view if order.strategy is strategy])
 
-    def all_of(self, condition_id: ConditionId, strategy: Strategy) -> bool:
+    def quotes(self, condition_id: ConditionId) -> tuple[LiveOrder, ...]:
+        """`live` of the spread quoter, kept until an order moves: asked at every decision."""
+        found = self._quotes.get(condition_id)
+        if found is None:
+            found = self._quotes[condition_id] = self.live(condition_id, Strategy.SPREAD)
+        return found
+
+    def only_quotes(self, condition_id: ConditionId) -> bool:
         """Whether no other strategy has an order in this market."""
-        return len(self.live(condition_id, strategy)) == len(self._live.get(condition_id, _NOBODY))
+        return len(self.quotes(condition_id)) == len(self._live.get(condition_id, _NOBODY))
 
     def newest_end_ns(self, condition_id: ConditionId) -> Nanos:
         """When an order of this market last proved to have ended; 0 when none has."""
@@ -345,3 +353,4 @@ class Blotter:
         else:
             orders[entry.order.client_order_id] = entry.view()
         self._views.pop(condition_id, None)
+        self._quotes.pop(condition_id, None)

@@ -18,6 +18,7 @@ from markets.domain.units import PRICE_ONE, AssetId, Nanos, Price
 from risk.domain.gate import Approved
 from strategies.domain.intents import Quote, QuoteSet
 
+FOREVER: Nanos = 2**62
 AGES = 16  # orders of one age limit are renewed at as many different ages, or all markets would renew at once
 
 
@@ -82,20 +83,23 @@ def converge(
     return _assemble(bids, offers, live, churn, now_ns)
 
 
-def settled(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos) -> bool:
-    """Whether `converge` would surely find nothing to do; False where only its search can tell.
+def settled(targets: Sequence[Quote], live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos) -> Nanos:
+    """Until when `converge` would surely find nothing to do for the same targets and orders; 0 where only its search
+    can tell.
 
     Of `churn` only what lets an order stay is read, so this can be asked before anybody counts cancels.
     """
-    targets = wanted.quotes
     if len(live) != len(targets):
-        return False
+        return 0
     if len(live) == 2 and (live[0].asset != targets[0].asset or live[0].side is not targets[0].side):
         live = live[::-1]  # orders stand as they were placed, targets with the bids first
+    until_ns = FOREVER
     for order, target in zip(live, targets, strict=True):
         if order.cancel_asked or not _stays(order, target, market, churn, now_ns):
-            return False
-    return True
+            return 0
+        if churn.max_age_ns:
+            until_ns = min(until_ns, _end_ns(order, churn.max_age_ns))
+    return until_ns
 
 
 def cost(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change_ticks: int) -> Cost:
@@ -131,11 +135,12 @@ def _stays(order: LiveOrder, target: Quote, market: Market, churn: Churn, now_ns
         return False
     if order.price != target.price and not _near(order, target, market.tick, churn, now_ns):
         return False
-    most_ns = churn.max_age_ns
-    if not most_ns:
-        return True
-    earlier_ns = most_ns * (order.client_order_id % AGES) // (10 * AGES)
-    return now_ns - order.placed_ns < most_ns - earlier_ns
+    return not churn.max_age_ns or now_ns < _end_ns(order, churn.max_age_ns)
+
+
+def _end_ns(order: LiveOrder, most_ns: Nanos) -> Nanos:
+    """When an order is too old to stand for anything."""
+    return order.placed_ns + most_ns - most_ns * (order.client_order_id % AGES) // (10 * AGES)
 
 
 def _near(order: LiveOrder, target: Quote, tick: Price, churn: Churn, now_ns: Nanos) -> bool:

@@ -232,4 +232,5 @@ class Tracked(Front):
             return self.doubt
         if self.suspicious:
             return Doubt.BURST_OPEN
-        return Doubt.HASH if self.hash_check.suspects else Doubt.NONE
+        check = self.hash_check
+        return Doubt.HASH if check.misses and check.suspects else Doubt.NONE

@@ -15,7 +15,7 @@ from markets.domain.units import (
     price_to_decimal,
     size_to_decimal,
 )
-from polyweb.runtime.state import Desk
+from polyweb.runtime.desk import Desk
 from strategies.domain import rewards, traces
 from strategies.domain.inputs import MarketInput
 from strategies.domain.intents import Quote, QuoteSet

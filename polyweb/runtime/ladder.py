@@ -7,8 +7,9 @@ in its market. The bound counts from the best bid when flattening began, so tryi
 from execution.domain.commands import Cancel, CancelReason, Command, NewOrder, Place, Refusal, Strategy
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos, Price
-from polyweb.runtime.state import Desk, TradingState
+from markets.domain.units import NANOS_PER_SECOND, Nanos, Price
+from polyweb.runtime.desk import Desk
+from polyweb.runtime.state import TradingState
 from risk.domain import exits, gate
 from risk.domain.exits import Exit, NoExit
 from risk.domain.gate import Guard, Refused
@@ -23,12 +24,9 @@ class Ladder:
     def __init__(self, state: TradingState) -> None:
         self._state = state
 
-    def decide(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
-        """Cheap while no stop is in force."""
+    def decide(self, desk: Desk, now_ns: Nanos) -> list[Command]:
+        """Asked only while a stop is in force, or a sale that one began has not been forgotten."""
         state = self._state
-        desk = state.desks.get(condition_id)
-        if desk is None:
-            return []
         if not state.control.stops:
             desk.exit_from = None
             return []

@@ -25,10 +25,12 @@ from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import SIZE_STEP, Market
 from markets.domain.tracked import Tracked
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos, floor_to_step
+from polyweb.runtime.desk import NO_QUIET, Desk, Quiet
 from polyweb.runtime.measuring import Measurer
 from polyweb.runtime.recall import open_desk
 from polyweb.runtime.sentry import Sentry
-from polyweb.runtime.state import Desk, TradingState, view_of
+from polyweb.runtime.sights import mid_x2_of, view_of
+from polyweb.runtime.state import TradingState
 from risk.domain import gate
 from risk.domain.breakers import BreakerKind
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused
@@ -76,25 +78,36 @@ class Quoter:
         if state.config.auto_track:
             state.know(market)
         desk.market, desk.decided_ns = market, now_ns
-        live = state.blotter.live(condition_id, _SPREAD)
+        doubt, age_ns = tracked.why(), now_ns - tracked.updated_ns
+        if (
+            state.free
+            and not (state.hold or state.claims or market.blocked)
+            and doubt is _NONE
+            and age_ns < state.quiet_ns
+            and state.panel.well
+            and state.trades(condition_id)
+        ):  # nearly always
+            desk.proved = True
+            return self._quote(desk, tracked, None, now_ns)
+        return self._with_care(desk, tracked, doubt, age_ns, now_ns)
+
+    def _with_care(self, desk: Desk, tracked: Tracked, doubt: Doubt, age_ns: Nanos, now_ns: Nanos) -> list[Command]:
+        """Something may stand against quoting: everything that can is asked, the gravest first."""
+        state, market = self._state, desk.market
         if state.hold and state.hold_leaves:
-            desk.wanted = desk.given = desk.planned = None
-            desk.tell(False, state.hold, (), now_ns)
-            return []
-        stop, doubt, age_ns = state.stop(market, _SPREAD, now_ns), tracked.why(), now_ns - tracked.updated_ns
+            return self._rest(desk, state.hold, (), now_ns)
+        stop = state.stop(market, _SPREAD, now_ns)
         down = self._forbidden(market, stop, doubt, now_ns)
-        commands = self._confirm(desk, tracked, age_ns, now_ns)
+        commands = self._confirm(desk, tracked, now_ns) if age_ns >= state.quiet_ns else []
         if down is None and not state.venue.may_quote:  # no cancels either: what rests is left until it listens again
-            desk.wanted = desk.given = desk.planned = None
-            desk.tell(False, state.venue.reason, ("venue",), now_ns)
-            return commands
+            return commands + self._rest(desk, state.venue.reason, ("venue",), now_ns)
         down = down or self._tripped(desk, doubt, age_ns, now_ns)
         if down is not None:
             desk.given = desk.planned = None
-            return commands + self._take_down(desk, live, down, now_ns)
+            return commands + self._take_down(desk, down, now_ns)
         if doubt is not _NONE:
             return commands  # the rest of the burst is on its way: judge nothing in the middle of it
-        return commands + self._quote(desk, tracked, live, stop, now_ns)
+        return commands + self._quote(desk, tracked, stop, now_ns)
 
     def _forbidden(self, market: Market, stop: Stop | None, doubt: Doubt, now_ns: Nanos) -> Down | None:
         state = self._state
@@ -123,42 +136,46 @@ class Quoter:
         cause = CancelReason.UNTRUSTED if breaker.kind in OF_DATA else CancelReason.BREAKER
         return Down(cause, f"{breaker.kind.value.replace('_', ' ')} breaker: {breaker.reason}")
 
-    def _confirm(self, desk: Desk, tracked: Tracked, age_ns: Nanos, now_ns: Nanos) -> list[Command]:
+    def _confirm(self, desk: Desk, tracked: Tracked, now_ns: Nanos) -> list[Command]:
         """Silence proves nothing: a book that has not moved for half its allowed age is asked to show itself."""
-        half_ns = self._state.control.limits.max_book_age_ns // 2
-        if age_ns < half_ns or now_ns - desk.asked_ns < half_ns // 2 or tracked.trust() is not Trust.VERIFIED:
+        if now_ns - desk.asked_ns < self._state.quiet_ns // 2 or tracked.trust() is not _VERIFIED:
             return []
         market = desk.market
         desk.asked_ns = now_ns
         assets = tuple(asset for asset in (market.yes, market.no) if asset)
         return [Resync(assets, "quiet", market.condition_id)]
 
-    def _take_down(self, desk: Desk, live: tuple[LiveOrder, ...], down: Down, now_ns: Nanos) -> list[Command]:
+    @staticmethod
+    def _rest(desk: Desk, reason: str, codes: tuple[str, ...], now_ns: Nanos) -> list[Command]:
+        """Neither quote nor cancel."""
+        desk.wanted = desk.given = desk.planned = None
+        desk.tell(False, reason, codes, now_ns)
+        return []
+
+    def _take_down(self, desk: Desk, down: Down, now_ns: Nanos) -> list[Command]:
         desk.wanted = None
         desk.tell(False, down.reason, down.codes, now_ns)
+        live = self._state.blotter.quotes(desk.market.condition_id)
         asked = self._state.blotter.ask_cancel([order.client_order_id for order in live], now_ns)
         return [Cancel(asked, down.cause, now_ns)] if asked else []
 
-    def _quote(
-        self, desk: Desk, tracked: Tracked, live: tuple[LiveOrder, ...], stop: Stop | None, now_ns: Nanos
-    ) -> list[Command]:
-        state, market = self._state, desk.market
-        params = state.params(market.condition_id)
-        reduce = f"stopped: {stop.reason}" if stop is not None and stop.level is StopLevel.REDUCE else ""
-        terms = desk.terms
-        if terms is None or terms.params is not params or terms.market is not market:
+    def _quote(self, desk: Desk, tracked: Tracked, stop: Stop | None, now_ns: Nanos) -> list[Command]:
+        state, market, terms = self._state, desk.market, desk.terms
+        if terms is None or terms.market is not market:
+            params = state.params(market.condition_id)
             terms = desk.terms = terms_of(market, params)
-            desk.churn = _churn(params, state.expiry_s(params))
-        desk.given = given = self._input(desk, tracked, params, reduce, now_ns)
+            desk.churn, desk.quiet = _churn(params, state.expiry_s(params)), NO_QUIET
+        reduce = f"stopped: {stop.reason}" if stop is not None and stop.level is StopLevel.REDUCE else ""
+        desk.given = given = self._input(desk, tracked, terms.params, reduce, now_ns)
         wanted = spread.plan_on(given, terms)
         if state.venue.only_closes:
             wanted = _sales(wanted)
         desk.planned = wanted
         if stop is not None and reduce and wanted.reason is NoQuote.REDUCE_ONLY:
             down = Down(CancelReason.STOPPED, f"stopped, reducing only, nothing to reduce: {stop.reason}", ("stopped",))
-            return self._take_down(desk, live, down, now_ns)
+            return self._take_down(desk, down, now_ns)
         if wanted.reason is not None:
-            return self._declined(desk, live, wanted.reason, now_ns)
+            return self._declined(desk, wanted.reason, now_ns)
         started = state.stopwatch()
         guard = self._guard(tracked, stop, now_ns)
         verdict = gate.evaluate_quotes(wanted, market, state.exposure, state.control.limits, guard, now_ns)
@@ -166,34 +183,43 @@ class Quoter:
         if isinstance(verdict, Refused):
             reduced = self._reduced(desk, wanted, verdict, guard, now_ns)
             if reduced is None:
-                return self._refused(desk, live, verdict, now_ns)
+                return self._refused(desk, verdict, now_ns)
             wanted, verdict = reduced.proposal, reduced
         else:
             if desk.noted is not None:
                 self._tell_repeats(desk)
-            reason, codes = (f"reducing only: {wanted.reduce}", ("reduce_only",)) if wanted.reduce else ("", ())
-            desk.tell(True, reason, codes, now_ns)
+            if wanted.reduce:
+                desk.tell(True, f"reducing only: {wanted.reduce}", ("reduce_only",), now_ns)
+            elif desk.reason or not desk.quoting:
+                desk.tell(True, "", (), now_ns)
         desk.wanted = wanted
-        if not desk.rehearsed and settled(wanted, live, market, desk.churn, now_ns):
-            return []  # nearly always: what rests is what is wanted
-        return self._converge(desk, live, verdict, params, now_ns)
+        live, quiet = state.blotter.quotes(market.condition_id), desk.quiet
+        if live is quiet.live and quiet.since_ns <= now_ns < quiet.until_ns and wanted.quotes == quiet.quotes:
+            return []  # nearly always: what was wanted and rested before is wanted and rests
+        if not desk.rehearsed:
+            until_ns = settled(wanted.quotes, live, market, desk.churn, now_ns)
+            if until_ns:
+                desk.quiet = Quiet(live, wanted.quotes, now_ns, until_ns)
+                return []
+        return self._converge(desk, live, verdict, terms.params, now_ns)
 
     def _input(self, desk: Desk, tracked: Tracked, params: SpreadParams, reduce: str, now_ns: Nanos) -> MarketInput:
         state, market, measures = self._state, desk.market, desk.measures
         view = view_of(tracked, VIEW_DEPTH)
         if view.bids and view.asks:
-            measures.saw(view.bids[0][0] + view.asks[0][0], now_ns, params)
+            mid_x2 = view.bids[0][0] + view.asks[0][0]
+            if mid_x2 != measures.mid_x2 or measures.pending:
+                measures.saw(mid_x2, now_ns, params)
         signals = measures.signals(now_ns, params)
-        held = state.quotable(market)
-        outside = state.external(market.condition_id, now_ns)
-        return MarketInput(market, view, held, now_ns, signals, outside, desk.rivals, reduce)
+        outside = state.external(market.condition_id, now_ns) if state.control.external else None
+        return MarketInput(market, view, state.quotable(market), now_ns, signals, outside, desk.rivals, reduce)
 
-    def _declined(self, desk: Desk, live: tuple[LiveOrder, ...], reason: NoQuote, now_ns: Nanos) -> list[Command]:
+    def _declined(self, desk: Desk, reason: NoQuote, now_ns: Nanos) -> list[Command]:
         """The strategy wants nothing. That is said when it begins and when its reason changes."""
         codes = (reason.name.lower(),)
         if desk.codes != codes:
             self._note(desk, codes, reason.value, now_ns, traces.DECLINED)
-        return self._take_down(desk, live, Down(CancelReason.NO_QUOTE, reason.value, codes), now_ns)
+        return self._take_down(desk, Down(CancelReason.NO_QUOTE, reason.value, codes), now_ns)
 
     def _reduced(
         self, desk: Desk, wanted: QuoteSet, verdict: Refused, guard: Guard, now_ns: Nanos
@@ -215,8 +241,7 @@ class Quoter:
         return None
 
     def _guard(self, tracked: Tracked, stop: Stop | None, now_ns: Nanos) -> Guard:
-        state, market = self._state, tracked.market
-        age_ns = now_ns - tracked.updated_ns
+        state, market, age_ns = self._state, tracked.market, now_ns - tracked.updated_ns
         return Guard(
             stop,
             tracked.trust() is _VERIFIED,
@@ -225,16 +250,16 @@ class Quoter:
             state.config.live_money,
             state.panel.standing(market.condition_id),
             state.inventory(market) if stop is not None else FLAT,  # only a stop asks what is held
-            state.mid_x2(market.condition_id),
+            mid_x2_of(tracked),
         )
 
-    def _refused(self, desk: Desk, live: tuple[LiveOrder, ...], verdict: Refused, now_ns: Nanos) -> list[Command]:
+    def _refused(self, desk: Desk, verdict: Refused, now_ns: Nanos) -> list[Command]:
         """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
         codes = self._note(desk, _words(verdict), verdict.detail, now_ns, traces.REFUSED)
         if set(verdict.codes) <= KEEPS_RESTING:
             desk.tell(False, verdict.detail, codes, now_ns)
             return []
-        return self._take_down(desk, live, Down(CancelReason.REFUSED, verdict.detail, codes), now_ns)
+        return self._take_down(desk, Down(CancelReason.REFUSED, verdict.detail, codes), now_ns)
 
     def _note(self, desk: Desk, codes: tuple[str, ...], detail: str, now_ns: Nanos, word: str) -> tuple[str, ...]:
         """Say a refusal once, with its trace; while it is repeated, count, and say how often once a minute."""

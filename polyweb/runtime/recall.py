@@ -11,6 +11,7 @@ import msgspec
 
 from execution.domain.budget import CancelWindow
 from markets.domain.units import AssetId, ConditionId, Nanos, Size
+from polyweb.runtime.desk import Desk
 from polyweb.runtime.memory import (
     EVERYTHING,
     EngineMemory,
@@ -20,7 +21,7 @@ from polyweb.runtime.memory import (
     market_memory,
     written,
 )
-from polyweb.runtime.state import Desk, TradingState
+from polyweb.runtime.state import TradingState
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.panel import Kept
 

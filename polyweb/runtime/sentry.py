@@ -11,8 +11,9 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
+from polyweb.runtime.desk import Desk
 from polyweb.runtime.inbox import ClockRead, Control, FeedDown, Sensed, VenueTold
-from polyweb.runtime.state import Desk, TradingState
+from polyweb.runtime.state import TradingState
 from risk.domain import clock, losses
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.clock import Skew
@@ -34,8 +35,6 @@ class Sentry:
         if doubt is _NONE:  # and not in the middle of a burst
             desk.proved = True
             old = age_ns > self._state.control.limits.max_book_age_ns
-            if not old and panel.well:
-                return None
             panel.judge(BreakerKind.STALE_BOOK, now_ns, "book stale" if old else "", condition_id)
         if panel.standing(condition_id) is not None:
             panel.settle(now_ns)

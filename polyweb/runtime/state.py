@@ -4,27 +4,24 @@ Law: owned by the trader alone. Quoter and arbitrageur read it and book their pl
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from execution.domain.blotter import Blotter, OrderMoved
-from execution.domain.budget import CancelWindow
 from execution.domain.chain import ENDS as CHAIN_ENDS
 from execution.domain.chain import ChainWork
 from execution.domain.chain_book import ChainBook
 from execution.domain.commands import Fill, Place, Refusal, Strategy
-from execution.domain.converge import Churn
 from execution.domain.ledger import Ledger
 from execution.domain.orders import ENDED
 from execution.domain.postings import Posting
 from execution.domain.supposed import supposed
 from markets.domain.books import BookSet
-from markets.domain.events import Side
 from markets.domain.fees import taker_fee_ceil
 from markets.domain.market import Market
-from markets.domain.tracked import Tracked
 from markets.domain.units import PRICE_ONE, AssetId, ConditionId, Nanos, Price, Size
+from polyweb.runtime.desk import Counters, Desk
 from polyweb.runtime.inbox import NO_CONTROL, VENUE_AT_HAND, Control, TraderConfig
 from polyweb.runtime.memory import MarketMemory
+from polyweb.runtime.sights import last_trade_of, mid_x2_of, view_of
 from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
 from risk.domain.losses import NOTHING_LOST
@@ -33,95 +30,15 @@ from risk.domain.payoff import Shift, Unsettled
 from risk.domain.rate import OrderRate
 from risk.domain.stops import Stop, strongest
 from strategies.domain.basket_stages import TakenGap
-from strategies.domain.inputs import BookView, Inventory, MarketInput
-from strategies.domain.intents import QuoteSet
-from strategies.domain.measures import Measures
+from strategies.domain.inputs import BookView, Inventory
 from strategies.domain.params import SpreadParams
-from strategies.domain.rewards import Scores
-from strategies.domain.terms import Terms
 
 Fact = OrderMoved | Fill | Refusal
-
-
-@dataclass(slots=True)
-class Counters:
-    frames: int = 0
-    malformed: dict[str, int] = field(default_factory=dict)
-    decisions: int = 0
-    placed: int = 0
-    cancelled: int = 0
-    rejected: int = 0
-    unknown: int = 0
-    fills: int = 0
-    refusals: int = 0
-    contradictions: int = 0
-
-
-NO_CHURN = Churn(1, 0, 0)
-
-
-@dataclass(slots=True)
-class Desk:
-    """What the engine last thought about one market; screens read it. Decisions read what was measured (`measures`,
-    `rivals`) and what requoting has cost (`cancels`, when each side was last replaced).
-
-    `proved` is whether its book was verified once; `changes` counts decisions about a changed book, `resyncs` the
-    doubts that asked for a snapshot. `exit_from` is the best bid when flattening began.
-    `rehearsed` are the wanted quotes that a dry run has signed, by token, side, price and size.
-    `terms` and `churn` are what market and parameters come to, derived once per change of either.
-    `given` and `planned` are the last plan, whatever became of it; `since_ns` is when `quoting` or `reason` changed.
-    """
-
-    market: Market
-    cancels: CancelWindow = field(default_factory=CancelWindow)
-    wanted: QuoteSet | None = None
-    reason: str = ""
-    codes: tuple[str, ...] = ()
-    quoting: bool = False
-    decided_ns: Nanos = 0
-    asked_ns: Nanos = 0
-    proved: bool = False
-    noted: Refusal | None = None
-    exit_from: Price | None = None
-    exit_tried_ns: Nanos = 0
-    changes: int = 0
-    resyncs: int = 0
-    measures: Measures = field(default_factory=Measures)
-    rivals: Scores | None = None
-    rivals_ns: Nanos = 0
-    bids_replaced_ns: Nanos = 0
-    offers_replaced_ns: Nanos = 0
-    given: MarketInput | None = None
-    planned: QuoteSet | None = None
-    rehearsed: set[tuple[AssetId, Side, Price, Size]] = field(default_factory=set)
-    since_ns: Nanos = 0
-    terms: Terms | None = None
-    churn: Churn = NO_CHURN
-
-    def tell(self, quoting: bool, reason: str, codes: tuple[str, ...], now_ns: Nanos) -> None:
-        """Say what was decided and why."""
-        if quoting is not self.quoting or reason != self.reason:
-            self.since_ns = now_ns
-        self.quoting, self.reason, self.codes = quoting, reason, codes
 
 
 def lasting_s(params: SpreadParams, bound_s: int) -> int:
     """How long a quote may rest without us, seconds: the parameter, never more than the run's bound (0 is none)."""
     return min(params.quote_expiry_s, bound_s) if bound_s else params.quote_expiry_s
-
-
-def view_of(tracked: Tracked, depth: int) -> BookView:
-    """The YES-oriented view of a tracked book."""
-    book = tracked.book
-    return BookView(book.best_bids(depth), book.best_asks(depth), tracked.updated_ns, last_trade_of(tracked))
-
-
-def last_trade_of(tracked: Tracked) -> Price | None:
-    """The last print as a YES price, whichever token it was in."""
-    trade = tracked.last_trade
-    if trade is None:
-        return None
-    return trade.price if trade.asset == tracked.yes else PRICE_ONE - trade.price
 
 
 def _stands_still() -> int:
@@ -153,6 +70,7 @@ class TradingState:
         self._gate_ns: dict[str, Nanos] = {}
         self.venue = VENUE_AT_HAND
         self.panel = Panel()
+        self.survey()
         # Markets whose quotes make way for a basket, until when; and shares that baskets hold, by asset and plan.
         self.claims: dict[ConditionId, Nanos] = {}
         self.sets: dict[AssetId, dict[str, Size]] = {}
@@ -161,6 +79,12 @@ class TradingState:
         self._facts: list[Fact] = []
         self._touched: dict[ConditionId, None] = {}
         self._next_id = config.first_id
+
+    def survey(self) -> None:
+        """Look once at what operator and venue have against quoting at all, again whenever one of them has spoken."""
+        self.free = not self.control.stops and self.venue.may_quote
+        self.oldest_ns = self.control.limits.max_book_age_ns
+        self.quiet_ns = self.oldest_ns // 2  # a book that has not moved for so long is asked to show itself
 
     # What may be asked
 
@@ -205,7 +129,7 @@ class TradingState:
     def inventory(self, market: Market) -> Inventory:
         """What the spread quoter may sell: settled shares less what other strategies' sells and the chain claim."""
         condition_id = market.condition_id
-        if self.blotter.all_of(condition_id, Strategy.SPREAD) and not self.chain.open:  # nearly always
+        if self.blotter.only_quotes(condition_id) and not self.chain.open:  # nearly always
             return self.ledger.inventory(market)
         reserved = {
             asset: self.blotter.selling(condition_id, asset, besides=Strategy.SPREAD) + self.chain.claimed(asset)
@@ -283,14 +207,8 @@ class TradingState:
 
     def mid_x2(self, condition_id: ConditionId) -> dict[ConditionId, int]:
         """Twice the YES price orders are collared around: the middle of the book, or its only side; else nothing."""
-        book = self.books.book(condition_id)
-        if book is None or not book.seeded:
-            return {}
-        bid, ask = book.bid_top, book.ask_top
-        if bid > 0 and ask < PRICE_ONE:
-            return {condition_id: bid + ask}
-        only = bid or (ask if ask < PRICE_ONE else 0)
-        return {condition_id: only * 2} if only else {}
+        tracked = self.books.tracked(condition_id)
+        return mid_x2_of(tracked) if tracked is not None else {}
 
     def mark(self, condition_id: ConditionId) -> Price | None:
         """The YES price positions are valued at: the mid of a book that is there, else the last trade, else None."""

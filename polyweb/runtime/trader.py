@@ -7,7 +7,7 @@ commands on every machine. Replay, paper and live differ only in who feeds it an
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, islice
 
-from execution.domain.blotter import OrderMoved, OrderRecord
+from execution.domain.blotter import OrderRecord
 from execution.domain.chain import ChainRecord, ChainTold, IllegalChainMove
 from execution.domain.commands import DRY_RUN, Cancel, CancelReason, Command, Fill, Outcome, Place, Rejected, Resync
 from execution.domain.orders import IllegalMove
@@ -191,6 +191,9 @@ class Trader(TradingState):
         """Take the operator's whole state over. Markets no longer followed lose their quotes before their book."""
         before = self.control
         self.control = control
+        self.survey()
+        for desk in self.desks.values():
+            desk.terms = None
         self._sentry.control(before, control)
         for market in (*before.markets, *control.markets):
             self._dirty[market.condition_id] = None
@@ -264,6 +267,7 @@ class Trader(TradingState):
 
     def _venue_told(self, told: VenueTold) -> None:
         self.venue = told
+        self.survey()
         self._sentry.venue_told(told)
         self._dirty.update(dict.fromkeys(self.desks))
 
@@ -283,7 +287,7 @@ class Trader(TradingState):
         if moved is None:
             return
         self._facts.append(moved)
-        self._count(moved)
+        self.counters.note(moved)
         self._sentry.answered(outcome, moved)
         if isinstance(outcome, Fill):
             self._quoter.measurer.filled(outcome)
@@ -294,15 +298,6 @@ class Trader(TradingState):
             desk = self.desks.get(order.condition_id)
             if desk is not None and isinstance(outcome, Rejected) and outcome.code == DRY_RUN:
                 desk.rehearsed.add((order.asset, order.side, order.price, order.size))
-
-    def _count(self, moved: OrderMoved) -> None:
-        match moved.after.value:
-            case "cancelled":
-                self.counters.cancelled += 1
-            case "rejected":
-                self.counters.rejected += 1
-            case "unknown":
-                self.counters.unknown += 1
 
     def drain_baskets(self) -> list[BasketMoved]:
         """Every step of every basket since the last call, in order."""
@@ -342,9 +337,10 @@ class Trader(TradingState):
     def decide(self, now_ns: Nanos) -> list[Command]:
         """Decide for every market that changed since the last call. Cancels stand before places of the same market."""
         commands: list[Command] = []
-        due = self.blotter.due_cancels(now_ns) + self.blotter.overdue_cancels(now_ns, CANCEL_PATIENCE_NS)
-        if due:
-            commands.append(Cancel(due, CancelReason.REQUOTE, now_ns))
+        if self.blotter.cancels_wait:
+            due = self.blotter.due_cancels(now_ns) + self.blotter.overdue_cancels(now_ns, CANCEL_PATIENCE_NS)
+            if due:
+                commands.append(Cancel(due, CancelReason.REQUOTE, now_ns))
         for condition_id in self.books.drain_dirty():
             self._dirty[condition_id] = None
         self.decided = dirty = list(self._dirty)
@@ -386,7 +382,11 @@ class Trader(TradingState):
         return [Resync(wish.assets, wish.reason.value, wish.condition_id, wish.request_id) for wish in wishes]
 
     def _judge(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
-        return self._quoter.decide(condition_id, now_ns) + self._ladder.decide(condition_id, now_ns)
+        commands = self._quoter.decide(condition_id, now_ns)
+        desk = self.desks.get(condition_id)
+        if desk is not None and (self.control.stops or desk.exit_from is not None):
+            commands += self._ladder.decide(desk, now_ns)
+        return commands
 
     def _at_time(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
         """Decide because time passed: screens hear of it only when it made a difference."""

@@ -254,13 +254,14 @@ def test_what_is_settled_at_a_look_is_settled_for_converge_too(
     churn = Churn(ticks, 0, 100, keep_queue_ticks=2, keep_queue_after_ns=LATER, max_age_ns=age)
     same = [order for order in live if not order.cancel_asked]
     for wanted in (targets, [Quote(each.asset, each.side, each.price, each.size) for each in same]):
-        if settled(QuoteSet("m", tuple(wanted)), live, MARKET, churn, LATER):
-            result = converge(approved(*wanted), live, MARKET, churn, LATER)
+        until = settled(tuple(wanted), live, MARKET, churn, LATER)
+        for later in {LATER, until - 1, min(until - 1, 2 * LATER)} if until else ():
+            result = converge(approved(*wanted), live, MARKET, churn, later)
             assert result == Convergence(kept=tuple(order.client_order_id for order in live))
 
 
 def test_two_orders_are_settled_in_whatever_order_they_were_placed() -> None:
-    wanted = QuoteSet("m", (bid(4800), offer(5200)))
+    wanted = (bid(4800), offer(5200))
     live = [resting(1, bid(4800)), resting(2, offer(5200))]
     assert settled(wanted, live, MARKET, FREE, LATER)
     assert settled(wanted, live[::-1], MARKET, FREE, LATER)
