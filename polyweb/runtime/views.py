@@ -24,7 +24,7 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from polyweb.runtime import explaining
-from polyweb.runtime.state import Desk
+from polyweb.runtime.desk import Desk
 from polyweb.runtime.trader import Trader
 from risk.domain import stops
 from risk.domain.stops import StopScope

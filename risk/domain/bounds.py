@@ -10,7 +10,8 @@ import msgspec
 from markets.domain.market import Market
 from markets.domain.units import PRICE_ONE, Cash, Price, Size
 from risk.domain.limits import Limits, Room, Rooms
-from risk.domain.rows import Row, Sum
+from risk.domain.rows import Around, Row, Sum
+from strategies.domain.intents import Quote
 
 # A sum and its caps: shares, notional, open orders. A bare tuple: walked for every proposal.
 Scope: TypeAlias = tuple[Sum, Size, Cash, int]
@@ -38,8 +39,22 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
     total_loss: Cash
 
 
+class Agreed:
+    """Quotes that all rested and were found in order, as `around` had them; `bid` and `ask` are the best of them."""
+
+    __slots__ = ("around", "ask", "bid", "quotes")
+
+    def __init__(self) -> None:
+        self.quotes: tuple[Quote, ...] = ()
+        self.around: Around | None = None
+        self.bid: Price = 0
+        self.ask: Price = PRICE_ONE
+
+
 class Bounds(msgspec.Struct, frozen=True, gc=False):
-    """`scopes` are the market and everything it is part of, those without a figure of their own left out."""
+    """`scopes` are the market and everything it is part of, those without a figure of their own left out. `agreed` is
+    what the gate last agreed to within these bounds.
+    """
 
     row: Row
     market: Market
@@ -47,6 +62,7 @@ class Bounds(msgspec.Struct, frozen=True, gc=False):
     figures: Figures
     scopes: tuple[Scope, ...]
     rooms: Rooms
+    agreed: Agreed
 
 
 def figures(market: Market, limits: Limits, rooms: Rooms) -> Figures:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import Cash, ConditionId, Price, Size
-from risk.domain.bounds import Bounds, Figures, figures, scopes
+from risk.domain.bounds import Agreed, Bounds, Figures, figures, scopes
 from risk.domain.limits import Limits
 from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Shift, Unsettled, adverse
 from risk.domain.rows import Category, EventRow, Group, Row, Standing, Sum
@@ -321,7 +321,7 @@ class ExposureBook:
             plain = figures(market, limits, rooms)
             plain = self._figures.setdefault(plain, plain)
             of_strategy = self._strategies.setdefault(strategy, Sum())
-            found = Bounds(row, market, strategy, plain, scopes(row, rooms, of_strategy, self._sum), rooms)
+            found = Bounds(row, market, strategy, plain, scopes(row, rooms, of_strategy, self._sum), rooms, Agreed())
             self._bounds[market.condition_id] = found
         return found
 

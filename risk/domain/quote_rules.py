@@ -3,6 +3,9 @@
 Law: each rule is first asked in the fewest steps whether anything is near its bound; only then does it speak, in
 `order_rules` and `cap_rules`, and what it says there decides. Nothing near a bound may be missed, and nothing is
 written for what is in order.
+
+Quotes that all rest add nothing, and what rests was in order. While the same quotes are wanted, no order of the market
+has moved and the same bounds hold, that is so still: only the middle of the book may have left them behind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,14 +31,30 @@ def judge(
     found: Found,
 ) -> tuple[int, Cash]:
     """How many of the quotes do not rest yet, and the total loss possible once they do."""
+    if _still_agreed(wanted, bounds, mids_x2):
+        return 0, exposure.worst_total()
     bids, offers, bid, ask = _by_side(wanted.quotes, bounds, found)
     _check_prices(wanted.quotes, bounds, bid, ask, mids_x2, found)
     moved = change(bounds.row, bids, offers, None if wanted.post_only else bounds.market.fees)
     if not moved.fresh:  # every one of them counts already: nothing is added, and what adds nothing is within every cap
+        if not found:
+            agreed = bounds.agreed
+            agreed.quotes, agreed.around, agreed.bid, agreed.ask = wanted.quotes, bounds.row.around(), bid, ask
         return 0, exposure.worst_total()
     total = _check_losses(moved, bounds, exposure, limits, found)
     _check_sums(moved, bounds, exposure, found)
     return moved.fresh, total
+
+
+def _still_agreed(wanted: QuoteSet, bounds: Bounds, mids_x2: Mapping[ConditionId, int] | None) -> bool:
+    last = bounds.agreed
+    if last.around is not bounds.row.around():
+        return False
+    if mids_x2 is not None:
+        mid_x2, collar_x2 = mids_x2.get(bounds.market.condition_id), bounds.figures.collar_x2
+        if mid_x2 is None or last.bid * 2 - mid_x2 > collar_x2 or mid_x2 - last.ask * 2 > collar_x2:
+            return False
+    return last.quotes == wanted.quotes
 
 
 def _by_side(quotes: Sequence[Quote], bounds: Bounds, found: Found) -> tuple[list[Target], list[Target], Price, Price]:

@@ -32,7 +32,8 @@ class OrderRate:
         self._credit = min(self._credit, self._burst * NANOS_PER_SECOND)
 
     def room(self, now_ns: Nanos) -> int:
-        self._refill(now_ns)
+        if now_ns > self._at_ns:
+            self._refill(now_ns)
         return self._credit // NANOS_PER_SECOND
 
     def take(self, count: int, now_ns: Nanos) -> None:

@@ -97,8 +97,11 @@ class Measures(msgspec.Struct, gc=False):
         """`CALM` for a market in which nothing happened."""
         if not (self.moves or self.flow or self.lost_x2 or self.paused_until_ns):
             return CALM
+        moves = self.moves
+        if moves:
+            moves = _faded(moves, now_ns - self.moved_ns, params.volatility_s)
         return Signals(
-            isqrt(_faded(self.moves, now_ns - self.moved_ns, params.volatility_s) // SCALE) // 2 if self.moves else 0,
+            isqrt(moves // SCALE) // 2,
             _faded(self.flow, now_ns - self.traded_ns, params.trade_flow_s) if self.flow else 0,
             self._loss(now_ns, params) if self.lost_x2 > 0 else 0,
             self.paused_until_ns,

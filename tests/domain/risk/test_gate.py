@@ -14,9 +14,10 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
 from markets.domain.units import CASH_ONE, NANOS_PER_SECOND, SIZE_ONE
 from risk.domain import gate
+from risk.domain.caps import CapKind, Level
 from risk.domain.exposure import ExposureBook
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused, evaluate_basket, evaluate_quotes
-from risk.domain.limits import Limits
+from risk.domain.limits import Limits, spelled
 from risk.domain.payoff import ProposedOrder
 from risk.domain.replacing import UNCHANGED, change
 from risk.domain.stops import Stop, StopLevel, StopScope
@@ -532,3 +533,45 @@ def test_what_rests_already_is_refused_for_no_cap_but_those_of_a_single_order() 
 def test_the_gates_module_offers_no_other_way_to_approve() -> None:
     makers = [name for name in dir(gate) if name.startswith("evaluate")]
     assert makers == ["evaluate_basket", "evaluate_exit", "evaluate_quotes"]
+
+
+PAIRS = st.sampled_from([(BID, ASK), (BID,), (msgspec.structs.replace(BID, price=4800), ASK), (ASK, BID)])
+STEPS = st.tuples(
+    st.none() | PAIRS,  # what rests from now on; None leaves it
+    PAIRS,  # what is wanted
+    st.sampled_from([None, 9_800, 9_800, 4_000]),  # twice the middle of the book
+    st.sampled_from([None, None, None, 30, 50]),  # the market's cap of shares from now on
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(STEPS, max_size=12))
+def test_what_was_agreed_to_before_is_judged_as_if_for_the_first_time(
+    steps: list[tuple[tuple[Quote, ...] | None, tuple[Quote, ...], int | None, int | None]],
+) -> None:
+    lasting, limits = ExposureBook([MARKET]), LIMITS
+    rests: tuple[Quote, ...] = ()
+    for now_rests, wanted, mid, cap in steps:
+        if now_rests is not None:
+            rests = now_rests
+            _rest(lasting, rests)
+        if cap is not None:
+            limits = replace(LIMITS, own={spelled(CapKind.SHARES, Level.ORDER): cap * SHARES // 2})
+        fresh = ExposureBook([MARKET])
+        _rest(fresh, rests)
+        mids_x2 = None if mid is None else {"a": mid}
+        guard = msgspec.structs.replace(CLEAR, order_room=0, mids_x2=mids_x2)  # what is fresh is refused
+        for _ in range(2):
+            again, first = (judged(both(*wanted), exposure=at, limits=limits, guard=guard) for at in (lasting, fresh))
+            assert (codes(again), type(again)) == (codes(first), type(first))
+            assert getattr(again, "worst_after", 0) == getattr(first, "worst_after", 0)
+            fresh = ExposureBook([MARKET])
+            _rest(fresh, rests)
+
+
+def _rest(exposure: ExposureBook, quotes: tuple[Quote, ...]) -> None:
+    """These quotes rest, and no other."""
+    for number in range(3):
+        exposure.set_order(number, "a", True, Side.BUY, 1, 0, is_quote=True)
+    for number, quote in enumerate(quotes):
+        exposure.set_order(number, "a", quote.asset == "a-yes", quote.side, quote.price, quote.size, is_quote=True)
