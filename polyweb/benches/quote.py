@@ -1,7 +1,9 @@
 """`bench quote`: one full quote decision, from a changed book to commands.
 
-Law: what is timed is the trader's own `decide` for one market: view, measures, fair value, plan, gate, converge and
-the commands. Applying the frame and the venue's answers is not. Time is processor time of this thread.
+Law: what is timed is the trader's own `judge` of one market: stops and breakers, view, measures, fair value, plan,
+gate, converge and the commands. The turn around it (the Dutch book's watch, lists of what changed) is timed in every
+other decision and told apart. Applying the frame and the venue's answers is not timed. Time is processor time of this
+thread.
 """
 
 import gc
@@ -16,35 +18,29 @@ from typing import Any
 import msgspec
 
 from execution.domain.commands import Accepted, Ack, Cancel, Cancelled, Command, Fill, Place, TradeStatus
-from markets.domain.events import Frame, Side
-from markets.domain.fees import FeeSchedule
-from markets.domain.market import Generation, Market
+from markets.domain.events import Frame
 from markets.domain.units import (
     CASH_ONE,
     NANOS_PER_MILLI,
-    NANOS_PER_SECOND,
-    PRICE_ONE,
     SIZE_ONE,
+    ConditionId,
     Nanos,
-    Price,
-    price_text,
 )
 from polyweb.benches import load
 from polyweb.benches.bench import BenchError, Report, machine
 from polyweb.benches.load_script import Plan
+from polyweb.benches.operations import operations
+from polyweb.benches.quote_walk import LEVELS, OUTCOMES, START, Walk, a_market
 from polyweb.runtime.inbox import NO_CONTROL, Tick, TraderConfig
 from polyweb.runtime.trader import Trader
 from risk.domain.limits import Limits
 from strategies.domain.params import SpreadParams
 
-START: Nanos = 1_800_000_000 * NANOS_PER_SECOND
 STEP_NS: Nanos = 20 * NANOS_PER_MILLI
 TICK_NS: Nanos = 250 * NANOS_PER_MILLI
-OUTCOMES = 5  # markets of one event: the gate looks at all of them
 MARKETS, LOADED = 100, 1_000
-LEVELS = 30
-TICK: Price = 10
 WARM_UP = 2_000
+COUNTED = 400
 FILLED_ONE_IN = 200
 
 # Caps that are computed and never reached: a refusal would cost less than a decision.
@@ -68,19 +64,26 @@ PARAMS = SpreadParams(
 )
 
 
+DECISION, TURN = "decision", "turn"
+KEPT, CANCELS, PLACES = "kept", "cancels", "places"  # what came of a decision
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Microseconds of every decision and of decoding one change's JSON, and what the decisions came to."""
+    """Microseconds of every decision, of every turn, of the decisions of each kind, and of decoding one change's JSON;
+    bytecodes of a decision; and what the decisions came to.
+    """
 
-    taken: list[float]
+    taken: dict[str, list[float]]
     bare: float
+    operations: float
     places: int
     cancels: int
     quoting: int
 
-    def at(self, percent: int) -> float:
-        ordered = sorted(self.taken)
-        return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+    def at(self, percent: int, kind: str = DECISION) -> float:
+        ordered = sorted(self.taken[kind])
+        return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0.0
 
 
 class Quote:
@@ -122,39 +125,63 @@ def _round(options: Mapping[str, Any], params: SpreadParams, seed: int) -> Drawn
     gc.collect()
     gc.freeze()
     try:
-        while len(bench.taken) < options["decisions"]:
+        while len(bench.taken[DECISION]) < options["decisions"]:
             bench.step()
     finally:
         gc.unfreeze()
     quoting = sum(desk.quoting for desk in bench.trader.desks.values())
-    return Drawn(bench.taken, bench.bare_us(), bench.places, bench.cancels, quoting)
+    taken, places, cancels = bench.taken, bench.places, bench.cancels
+    return Drawn(taken, bench.bare_us(), bench.operations(), places, cancels, quoting)
+
+
+class _Watched(Trader):
+    """A trader whose judgement of one market can be timed by itself, or its bytecodes counted."""
+
+    watch = ""
+    seen = 0  # nanoseconds or bytecodes of the last judgement
+
+    def judge(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
+        if self.watch == "time":
+            began = time.thread_time_ns()
+            commands = super().judge(condition_id, now_ns)
+            self.seen = time.thread_time_ns() - began
+            return commands
+        if self.watch == "count":
+            found: list[Command] = []
+            self.seen = operations(lambda: found.extend(Trader.judge(self, condition_id, now_ns)))
+            return found
+        return super().judge(condition_id, now_ns)
 
 
 class _Bench:
     """Markets, a trader, and a venue that says yes at once."""
 
     def __init__(self, count: int, params: SpreadParams, seed: int) -> None:
-        self.trader = Trader(TraderConfig(first_id=1, starting_cash=100_000 * CASH_ONE, hash_every=0))
-        self.taken: list[float] = []
+        self.trader = _Watched(TraderConfig(first_id=1, starting_cash=100_000 * CASH_ONE, hash_every=0))
+        self.taken: dict[str, list[float]] = {}
+        self.forget()
         self.places = self.cancels = 0
         self._random = Random(seed)
         self._now: Nanos = START
         self._ticked: Nanos = START
         self._trades = 0
-        self.markets = tuple(_market(number) for number in range(count))
+        self._inner = False
+        self._counts: list[int] | None = None
+        self.markets = tuple(a_market(number) for number in range(count))
         ids = frozenset(market.condition_id for market in self.markets)
         self.trader.apply(
             msgspec.structs.replace(
                 NO_CONTROL, version=1, at_ns=START, markets=self.markets, trading=ids, defaults=params, limits=WIDE
             )
         )
-        self._walks = [_Walk(market, self._random) for market in self.markets]
+        self._walks = [Walk(market, self._random) for market in self.markets]
         for walk in self._walks:
             self._hear(walk.snapshot(self._now))
         self._answer(self.trader.decide(self._now))
 
     def forget(self) -> None:
-        self.taken, self.places, self.cancels = [], 0, 0
+        self.taken = {kind: [] for kind in (DECISION, TURN, KEPT, CANCELS, PLACES)}
+        self.places = self.cancels = 0
 
     def step(self) -> None:
         """One change of one book, the decision about it, the venue's answers, the decision about those."""
@@ -187,12 +214,33 @@ class _Bench:
                 break
         self._answer(self.trader.decide(self._now))
 
+    def operations(self) -> float:
+        """Bytecodes of a decision, the median of some hundred more."""
+        counts: list[int] = []
+        self._counts = counts
+        while len(counts) < COUNTED:
+            self.step()
+        self._counts = None
+        return median(counts)
+
     def _decide(self) -> list[Command]:
+        """Whole turns and the judgement inside of them are timed in turns: a clock in the way costs time itself."""
+        trader, inner = self.trader, not self._inner
+        self._inner = inner
+        trader.watch = "count" if self._counts is not None else "time" if inner else ""
         began = time.thread_time_ns()
-        commands = self.trader.decide(self._now)
+        commands = trader.decide(self._now)
         taken = time.thread_time_ns() - began
-        if len(self.trader.decided) == 1:
-            self.taken.append(taken / 1_000)
+        trader.watch = ""
+        if len(trader.decided) != 1:
+            return commands
+        if self._counts is not None:
+            self._counts.append(trader.seen)
+        elif inner:
+            for kind in (DECISION, _kind(commands)):
+                self.taken[kind].append(trader.seen / 1_000)
+        else:
+            self.taken[TURN].append(taken / 1_000)
         return commands
 
     def _hear(self, data: bytes) -> None:
@@ -239,124 +287,30 @@ class _Bench:
                 )
 
 
-def _market(number: int) -> Market:
-    """One of a neg-risk event that is not known to be complete: the gate weighs all five outcomes and none of them, and
-    the Dutch book, which has a bench of its own, leaves it alone.
-    """
-    event = number // OUTCOMES
-    return Market(
-        f"0x{number:064x}",
-        f"event-{event}",
-        f"Market {number}?",
-        yes=str(10**30 + 2 * number),
-        no=str(10**30 + 2 * number + 1),
-        generation=Generation.V1,
-        tick=TICK,
-        neg_risk=True,
-        fees=FeeSchedule(rate=400, rebate=2_500),
-        rewards_min_size=50 * SIZE_ONE,
-        rewards_max_spread=350,
-        rewards_daily=25 * CASH_ONE,
-        end_ms=START // NANOS_PER_MILLI + 86_400_000 * 30,
-    )
-
-
-class _Walk:
-    """One market's book: mostly sizes change, one time in three a best price moves by a tick."""
-
-    def __init__(self, market: Market, random: Random) -> None:
-        self.market = market
-        self._random = random
-        self._mid = random.randrange(200, 800) * TICK
-        self.bids = {self._mid - (1 + at) * TICK: 100 + at for at in range(LEVELS)}
-        self.asks = {self._mid + (1 + at) * TICK: 100 + at for at in range(LEVELS)}
-
-    def snapshot(self, at_ns: Nanos) -> bytes:
-        return _encoded(
-            market=self.market.condition_id, asset_id=self.market.yes, timestamp=_ms(at_ns), hash="",
-            bids=[_level(price, self.bids[price]) for price in sorted(self.bids)],
-            asks=[_level(price, self.asks[price]) for price in sorted(self.asks, reverse=True)],
-            tick_size=price_text(TICK), last_trade_price="", event_type="book",
-        )  # fmt: skip
-
-    def trade(self, at_ns: Nanos) -> bytes:
-        side = self._random.choice((Side.BUY, Side.SELL))
-        price = min(self.asks) if side is Side.BUY else max(self.bids)
-        return _encoded(
-            market=self.market.condition_id, asset_id=self.market.yes, price=price_text(price),
-            size=str(self._random.randrange(1, 80)), fee_rate_bps="0", side=side.value, timestamp=_ms(at_ns),
-            event_type="last_trade_price",
-        )  # fmt: skip
-
-    def change(self, at_ns: Nanos) -> bytes:
-        changes = [self._resized()] if self._random.randrange(3) else self._moved()
-        tops = max(self.bids), min(self.asks)
-        entries = [entry for side, price in changes for entry in self._entries(side, price, *tops)]
-        return _encoded(
-            market=self.market.condition_id, price_changes=entries, timestamp=_ms(at_ns), event_type="price_change"
-        )
-
-    def _resized(self) -> tuple[Side, Price]:
-        side, levels = self._random.choice(((Side.BUY, self.bids), (Side.SELL, self.asks)))
-        best_first = sorted(levels, reverse=side is Side.BUY)
-        price = best_first[min(self._random.randrange(6), self._random.randrange(LEVELS))]
-        levels[price] = self._random.randrange(20, 900)
-        return side, price
-
-    def _moved(self) -> list[tuple[Side, Price]]:
-        """The whole book a tick up or down: two levels go and two come."""
-        up = self._random.random() < 0.5 if 2_000 <= self._mid <= 8_000 else self._mid < 2_000
-        self._mid += TICK if up else -TICK
-        changes: list[tuple[Side, Price]] = []
-        for side, levels, first in ((Side.BUY, self.bids, -TICK), (Side.SELL, self.asks, TICK)):
-            wanted = {self._mid + first * (1 + at) for at in range(LEVELS)}
-            gone, come = set(levels) - wanted, wanted - set(levels)
-            for price in sorted(gone):
-                del levels[price]
-            levels.update((price, self._random.randrange(20, 900)) for price in sorted(come))
-            changes += [(side, price) for price in sorted(gone | come)]
-        return changes
-
-    def _entries(self, side: Side, price: Price, best_bid: Price, best_ask: Price) -> list[dict[str, str]]:
-        """A change as the venue says it: of YES, and mirrored of NO."""
-        size = str((self.bids if side is Side.BUY else self.asks).get(price, 0))
-        other = Side.SELL if side is Side.BUY else Side.BUY
-        return [
-            _entry(self.market.yes, side, price, size, best_bid, best_ask),
-            _entry(self.market.no, other, PRICE_ONE - price, size, PRICE_ONE - best_ask, PRICE_ONE - best_bid),
-        ]
-
-
-def _entry(asset: str, side: Side, price: Price, size: str, best_bid: Price, best_ask: Price) -> dict[str, str]:
-    return {
-        "asset_id": asset, "price": price_text(price), "size": size, "side": side.value, "hash": "",
-        "best_bid": price_text(best_bid), "best_ask": price_text(best_ask),
-    }  # fmt: skip
-
-
-def _level(price: Price, shares: int) -> dict[str, str]:
-    return {"price": price_text(price), "size": str(shares)}
-
-
-def _ms(at_ns: Nanos) -> str:
-    return str(at_ns // NANOS_PER_MILLI)
-
-
-def _encoded(**members: object) -> bytes:
-    return msgspec.json.encode(members)
+def _kind(commands: Sequence[Command]) -> str:
+    if any(isinstance(command, Place) for command in commands):
+        return PLACES
+    return CANCELS if any(isinstance(command, Cancel) for command in commands) else KEPT
 
 
 def _report(rounds: Sequence[Drawn], options: Mapping[str, Any]) -> Report:
-    decisions = sum(len(drawn.taken) for drawn in rounds)
+    decisions = sum(len(drawn.taken[DECISION]) for drawn in rounds)
     p50, p99 = median([drawn.at(50) for drawn in rounds]), median([drawn.at(99) for drawn in rounds])
+    turn = [median([drawn.at(percent, TURN) for drawn in rounds]) for percent in (50, 99)]
+    by_kind = {kind: median([drawn.at(50, kind) for drawn in rounds]) for kind in (KEPT, CANCELS, PLACES)}
+    counted = median([drawn.operations for drawn in rounds])
     bare = median([drawn.bare for drawn in rounds])
-    worst = max(max(drawn.taken) for drawn in rounds)
+    worst = max(max(drawn.taken[DECISION]) for drawn in rounds)
     places, cancels = (sum(getattr(drawn, name) for drawn in rounds) for name in ("places", "cancels"))
     figures: dict[str, object] = {
         "p50_us": round(p50, 2),
         "p99_us": round(p99, 2),
-        "mean_us": round(sum(sum(drawn.taken) for drawn in rounds) / decisions, 2),
+        "mean_us": round(sum(sum(drawn.taken[DECISION]) for drawn in rounds) / decisions, 2),
         "max_us": round(worst, 1),
+        "turn_p50_us": round(turn[0], 2),
+        "turn_p99_us": round(turn[1], 2),
+        "p50_us_by_outcome": {kind: round(us, 2) for kind, us in by_kind.items()},
+        "operations": round(counted),
         "bare_decode_us": round(bare, 2),
         "p50_in_bare_decodes": round(p50 / bare, 1),
         "p99_in_bare_decodes": round(p99 / bare, 1),
@@ -373,6 +327,9 @@ def _report(rounds: Sequence[Drawn], options: Mapping[str, Any]) -> Report:
     table = (
         ("one quote decision", f"{p50:.1f} us at p50, {p99:.1f} us at p99 (medians of {len(rounds)} rounds)"),
         ("in bare decodes", f"{p50 / bare:.0f} and {p99 / bare:.0f}; one change decoded bare takes {bare:.2f} us here"),
+        ("of which", ", ".join(f"{kind} {us:.1f} us" for kind, us in by_kind.items()) + " at p50"),
+        ("bytecodes", f"{counted:.0f} (median)"),
+        ("with the turn around it", f"{turn[0]:.1f} us at p50, {turn[1]:.1f} us at p99"),
         ("mean, longest", f"{figures['mean_us']} us, {worst:.0f} us"),
         ("decisions", f"{decisions}, of which came {places} places and {cancels} cancels"),
         (

@@ -347,7 +347,7 @@ class Trader(TradingState):
         timed = self._next_timed(now_ns) if self._timed else []
         self._dirty.clear()
         for condition_id in dirty:
-            commands += self._judge(condition_id, now_ns)
+            commands += self.judge(condition_id, now_ns)
             self._touched[condition_id] = None
             desk = self.desks.get(condition_id)
             if desk is not None:
@@ -381,7 +381,8 @@ class Trader(TradingState):
                 self._touched[wish.condition_id] = None  # a wish may leave the book as it was, its count is news
         return [Resync(wish.assets, wish.reason.value, wish.condition_id, wish.request_id) for wish in wishes]
 
-    def _judge(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
+    def judge(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
+        """The decision about one market: its quotes, then what a stop in force asks for."""
         commands = self._quoter.decide(condition_id, now_ns)
         desk = self.desks.get(condition_id)
         if desk is not None and (self.control.stops or desk.exit_from is not None):
@@ -392,7 +393,7 @@ class Trader(TradingState):
         """Decide because time passed: screens hear of it only when it made a difference."""
         desk = self.desks.get(condition_id)
         before = (desk.quoting, desk.reason) if desk else None
-        commands = self._judge(condition_id, now_ns)
+        commands = self.judge(condition_id, now_ns)
         if commands or (desk and before != (desk.quoting, desk.reason)):
             self._touched[condition_id] = None
         return commands

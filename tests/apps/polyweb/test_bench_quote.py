@@ -21,6 +21,9 @@ def test_every_market_is_quoted_and_the_figures_are_one_document() -> None:
     assert found["decisions"] >= 300
     assert min(found["places"], found["cancels"]) > 0
     assert 0 < found["p50_us"] <= found["p99_us"] <= found["max_us"]
+    assert 0 < found["turn_p50_us"] <= found["turn_p99_us"]
+    assert all(us > 0 for us in found["p50_us_by_outcome"].values())
+    assert found["operations"] > 0
     assert found["p50_in_bare_decodes"] == pytest.approx(found["p50_us"] / found["bare_decode_us"], rel=0.05)
 
 
