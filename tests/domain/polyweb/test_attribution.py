@@ -18,13 +18,13 @@ from tests.builders import MILLI, PUSD, SECOND, SHARES, START, Stage, a_control,
 FEES = FeeSchedule(rate=400, rebate=2_500)
 
 
-def filled(market: Market, after: int, *, bid: bool = True) -> tuple[Stage, Attribution]:
+def filled(market: Market, after: int, *, bid: bool = True, fee: int = 0) -> tuple[Stage, Attribution]:
     """One quote of 20 shares filled at the default book, which has `after` as its mid from the next second on."""
     stage = Stage(market).quoting().after(SECOND)
     accounts = Attribution(stage.trader)
     accounts.passed(stage.now)
     order = next(each for each in stage.live() if (each.asset == market.yes) is bid)
-    fill = fill_of(order, stage.now)
+    fill = msgspec.structs.replace(fill_of(order, stage.now), fee=fee)
     stage.apply(fill)
     accounts.heard(stage.trader.drain_facts(), stage.now)
     stage.after(SECOND).hear(book(market, stage.now, {after - 100: 100}, {after + 100: 100}))
@@ -42,6 +42,19 @@ def test_an_offer_made_by_buying_no_is_a_sale_of_yes() -> None:
     market = a_market()
     split = filled(market, 4_800, bid=False)[1].split(market.condition_id)
     assert (split.spread, split.inventory, split.total) == (PUSD * 20 // 100, PUSD * 40 // 100, PUSD * 60 // 100)
+
+
+def test_a_fee_is_a_part_of_its_own() -> None:
+    market = a_market()
+    split = filled(market, 5_000, fee=PUSD // 50)[1].split(market.condition_id)
+    assert (split.spread, split.inventory, split.fees, split.rounding) == (PUSD * 20 // 100, 0, PUSD // 50, 0)
+    assert split.total == PUSD * 18 // 100
+
+
+def test_a_sale_was_good_when_the_mid_falls_afterwards() -> None:
+    market = a_market()
+    _, accounts = filled(market, 4_800, bid=False)
+    assert accounts.accounts[market.condition_id].markouts[1].value == 2 * 300 * 20 * SHARES
 
 
 def test_markouts_compare_the_fill_with_the_mid_later_and_wait_for_their_time() -> None:
