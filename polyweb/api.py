@@ -28,8 +28,10 @@ from rest_framework.views import APIView
 from execution.models import MarketState
 from markets.api.permissions import ModelPermissions
 from markets.selectors import UnknownMarket
+from polyweb import on_chain
 from polyweb.accounts import code_device
 from polyweb.operations.explain import NothingToExplain, explain
+from strategies.models import ArbSettings
 
 
 class LoginThrottle(AnonRateThrottle):
@@ -117,12 +119,29 @@ class ExplainView(APIView):
             return Response({"detail": str(error)}, status=404)
 
 
+class RoutesView(APIView):
+    """Every Dutch-book route, whether it can be traded here, and why not."""
+
+    queryset = ArbSettings.objects.none()
+    permission_classes = (ModelPermissions,)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, tags=["arb"])
+    def get(self, request: Request) -> Response:
+        return Response(
+            [
+                {"route": route, "tradable": not why_not, "why_not": why_not}
+                for route, why_not in on_chain.routes(settings.POLYWEB)
+            ]
+        )
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/login", LoginView.as_view(), name="api-login"),
     path("auth/logout", TokenLogoutView.as_view(), name="api-logout"),
     path("auth/logout-all", TokenLogoutAllView.as_view(), name="api-logout-all"),
     path("schema", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="api-schema"),
     path("explain/<str:condition_id>/", ExplainView.as_view(), name="explain"),
+    path("arb/routes/", RoutesView.as_view(), name="arb-routes"),
     path("docs", DocsView.as_view(), name="api-docs"),
     *(path("", include(f"{app}.api.urls")) for app in ("markets", "strategies", "risk", "execution")),
 ]

@@ -35,6 +35,7 @@ from polyweb.runtime.views import Json
 from strategies import selectors
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.opportunity_log import Gap
+from strategies.domain.routes import ON_CHAIN
 
 TURN_S = 0.01
 Tell = Callable[[Gap], None]
@@ -59,21 +60,30 @@ def costs() -> ArbParams:
     return replace(params, enabled=True)
 
 
-def scan_recording(recording: Path, metadata: Path | None, *, chain: bool, meter: Meter = unmetered) -> Found:
+def scan_recording(
+    recording: Path, metadata: Path | None, *, chain: bool, chain_off: str = "", meter: Meter = unmetered
+) -> Found:
     """Raises RecordingError, UnreadableFile, DatabaseUnread."""
     require_market_frames(recording)
     markets = known_markets(tokens_in(recording), metadata)
-    scanner = DutchScanner(markets, costs(), chain=chain)
+    scanner = DutchScanner(markets, costs(), chain=chain, chain_off=chain_off)
     started = time.perf_counter()
     scanner.play(read_recording(recording, meter))
     return _found(scanner, scanner.log.drain(), recording.name, time.perf_counter() - started)
 
 
 async def scan_live(
-    markets: Sequence[Market], params: ArbParams, plan: FeedPlan, seconds: float | None, tell: Tell, *, chain: bool
+    markets: Sequence[Market],
+    params: ArbParams,
+    plan: FeedPlan,
+    seconds: float | None,
+    tell: Tell,
+    *,
+    chain: bool,
+    chain_off: str = "",
 ) -> Found:
     """Follow the feed until time is up or a signal comes; `tell` hears each gap as it ends."""
-    scanner = DutchScanner(markets, params, chain=chain)
+    scanner = DutchScanner(markets, params, chain=chain, chain_off=chain_off)
     gaps: list[Gap] = []
     feed = LiveFeed(plan, lambda item: _take(scanner, item), FeedWires())
     feed.set_assets([asset for market in markets for asset in (market.yes, market.no) if asset])
@@ -143,13 +153,20 @@ def as_json(found: Found) -> Json:
         "not_looked_at_untrusted": scanner.untrusted,
         "gaps": len(found.gaps),
         "would_be_taken": sum(gap.edge > 0 for gap in found.gaps),
+        "tradable_here": sum(gap.edge > 0 and tradable(gap, scanner.chain_off) for gap in found.gaps),
+        "chain_off": scanner.chain_off,
         "by_reason": dict(sorted(Counter(gap.reason for gap in found.gaps).items())),
         "elapsed_s": round(found.elapsed_s, 3),
-        "opportunities": [gap_json(gap) for gap in found.gaps],
+        "opportunities": [gap_json(gap, scanner.chain_off) for gap in found.gaps],
     }
 
 
-def gap_json(gap: Gap) -> Json:
+def tradable(gap: Gap, chain_off: str) -> bool:
+    """Whether its route can be traded here, whatever it earns."""
+    return not chain_off or gap.route not in ON_CHAIN
+
+
+def gap_json(gap: Gap, chain_off: str) -> Json:
     """pUSD and shares as decimal text, times in milliseconds."""
     return {
         "event_id": gap.event_id,
@@ -160,6 +177,7 @@ def gap_json(gap: Gap) -> Json:
         "gross_pusd": f"{price_to_decimal(gap.gross).normalize():f}",
         "depth_shares": f"{size_to_decimal(gap.depth).normalize():f}",
         "edge_pusd": f"{cash_to_decimal(gap.edge).normalize():f}",
+        "tradable": tradable(gap, chain_off),
         "reason": gap.reason,
         "detail": gap.detail,
     }

@@ -18,6 +18,7 @@ from strategies.domain.intents import ChainStep, Conversion
 ChainVerb = Conversion
 
 BPS_ONE = 10_000
+NEVER_SENT = "dry run: signed, never sent"  # how a job ends that was by intention not sent
 
 
 class ChainState(StrEnum):

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from execution import metrics
-from execution.domain.chain import ENDS, ChainState, ChainTold, ChainVerb, ChainWork
+from execution.domain.chain import ENDS, NEVER_SENT, ChainState, ChainTold, ChainVerb, ChainWork
 from execution.domain.commands import DRY_RUN
 from execution.domain.lease import LeaseLost
 from execution.engine.chain_values import Budget, ChainPace, ChainRows, Job, Kept
@@ -185,7 +185,7 @@ class ChainHands:
             return f"the relayer was not reached: {prepared.reason}"
         if self._terms.dry_run:
             await self._audit(job, ChainRefused(DRY_RUN), 0)
-            await self._tell(job, ChainState.FAILED, "dry run: signed, never sent")
+            await self._tell(job, ChainState.FAILED, NEVER_SENT)
             return ""
         return await self._submit(job, prepared.value)
 

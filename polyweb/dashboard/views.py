@@ -6,6 +6,7 @@ Law: a page reads and never writes; writes are in `actions.py`.
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.shortcuts import get_object_or_404
@@ -17,6 +18,7 @@ from execution.domain.orders import OrderState
 from execution.models import MarketState, Order, Plan
 from markets import selectors as markets
 from markets.models import Change, Market
+from polyweb import on_chain
 from polyweb.access import PageAccess
 from polyweb.dashboard import (
     arb_page,
@@ -260,6 +262,7 @@ class ArbitrageView(Page):
             gaps=arb_page.gaps(),
             open_gaps=arb_page.open_gaps(context["summary"]),
             jobs=arb_page.chain_jobs(),
+            routes=on_chain.routes(settings.POLYWEB),
             sets=Market.objects.filter(markets.SUBSCRIBED, event__complete=True, event__augmented=False)
             .values("event").distinct().count(),
             may_edit=self.request.user.has_perm("strategies.change_arbsettings"),

@@ -23,7 +23,6 @@ from strategies.domain.opportunity_log import TAKEN, Gap, OpportunityLog
 from strategies.domain.routes import Books, Moment
 
 LOOK_AGAIN_NS: Nanos = 250 * NANOS_PER_MILLI
-SHOWN_NS: Nanos = 500 * NANOS_PER_MILLI  # after that a book that has not moved never showed it
 # A cap that binds is met by halving: so many steps come within a hundredth of the largest basket it allows.
 CAP_STEPS = 7
 
@@ -125,7 +124,7 @@ class Arbitrageur:
         }
         if not books or any(state.blotter.live(condition_id, Strategy.DUTCH_BOOK) for condition_id in books):
             return []  # legs on their way take depth that the books still show: look again when they have ended
-        if any(self._shows_us(condition_id, now_ns) for condition_id in books):
+        if self._desk.legs.show_us(books, now_ns):
             self._again[event_id] = now_ns + LOOK_AGAIN_NS
             return []
         found = dutch_book.scan(books, state.control.arb, self._moment(event_id, books, now_ns))
@@ -134,16 +133,12 @@ class Arbitrageur:
         fresh = [basket for basket in found.baskets if basket.plan_id not in taken]
         return self._take(fresh[0], books, now_ns) if fresh else []
 
-    def _shows_us(self, condition_id: ConditionId, now_ns: Nanos) -> bool:
-        """Whether an order of ours may have ended so lately that the book still shows what rested, or what it took."""
-        ended_ns = self._state.blotter.newest_end_ns(condition_id)
-        return now_ns - ended_ns < SHOWN_NS and self._state.books.last_update_ns(condition_id) <= ended_ns
-
     def _moment(self, event_id: str, books: Books, now_ns: Nanos) -> Moment:
         free = self._desk.legs.free(market for market, _ in books.values())
         taken = self._state.gaps.get(event_id)  # also by an earlier run: as long as it is open it keeps its name
         since_ns = taken.opened_ns if taken else self._watch.opened_ns(event_id)
-        return Moment(since_ns, now_ns, self._state.config.chain, free=free)
+        config = self._state.config
+        return Moment(since_ns, now_ns, config.chain, config.chain_off, free)
 
     def _take(self, basket: Basket, books: Books, now_ns: Nanos) -> list[Command]:
         """The best basket, or the largest part of it that the caps allow."""

@@ -11,7 +11,7 @@ import msgspec
 
 from execution.domain.blotter import LiveOrder
 from execution.domain.chain import ENDS as CHAIN_ENDS
-from execution.domain.chain import ChainRecord, ChainState, ChainTold
+from execution.domain.chain import NEVER_SENT, ChainRecord, ChainState, ChainTold
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, TradeStatus
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos, Price, size_text
@@ -145,6 +145,8 @@ class BasketDesk:
             return
         if told.booked is not None:
             working.done(record.work)
+        if record.state is ChainState.FAILED:
+            working.why = told.detail
         if working.stage in ENDS and record.state in CHAIN_ENDS:
             stage = working.after_all(confirmed=record.state is ChainState.CONFIRMED)
             detail = f"{record.work.verb.value} {record.state.value} after the basket had ended: {told.detail}"
@@ -275,9 +277,12 @@ class BasketDesk:
             return self._after_step(working, now_ns)
         if state is ChainState.FAILED:
             working.job, working.todo, working.ends_as = "", (), Stage.NOT_CONVERTED
-            if working.stage is Stage.PREPARING:
-                return self._retreat(working, "a step on chain failed", now_ns)
-            return self._end(working, Stage.NOT_CONVERTED, "a step on chain failed; the sets lie here whole", now_ns)
+            said = f"a step on chain failed: {working.why}"
+            if working.stage is not Stage.PREPARING:
+                return self._end(working, Stage.NOT_CONVERTED, f"{said}; the sets lie here whole", now_ns)
+            if working.why == NEVER_SENT:
+                working.ends_as = Stage.NOTHING
+            return self._retreat(working, said, now_ns)
         if now_ns - working.sent_ns <= working.params.chain_wait_ms * NANOS_PER_MILLI:
             return []
         seconds = working.params.chain_wait_ms // 1_000
@@ -296,6 +301,8 @@ class BasketDesk:
             return self._retreat(working, f"not sold after the split: {said}", now_ns)
         if working.todo:
             return self._ask(working, "the set still pays", now_ns)
+        if self.legs.show_us([leg.condition_id for leg in planned.legs], now_ns):
+            return []
         return self._sell(working, planned, now_ns)
 
     def _sell(self, working: Working, planned: Basket, now_ns: Nanos) -> list[Command]:

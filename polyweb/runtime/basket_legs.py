@@ -50,6 +50,7 @@ from strategies.domain.routes import EDGE_ONE, Offer
 
 DEPTH = 10
 CLAIM_NS: Nanos = 2_000 * NANOS_PER_MILLI
+SHOWN_NS: Nanos = 500 * NANOS_PER_MILLI  # after that a book that has not moved never showed it
 
 
 class Legs:
@@ -89,6 +90,14 @@ class Legs:
                 found[market.yes] = max(0, held.yes_sellable - state.in_sets(market.yes))
                 found[market.no] = max(0, held.no_sellable - state.in_sets(market.no))
         return found
+
+    def show_us(self, condition_ids: Iterable[ConditionId], now_ns: Nanos) -> bool:
+        """Whether an order of ours may have ended so lately that a book still shows what rested, or what it took."""
+        for condition_id in condition_ids:
+            ended_ns = self._state.blotter.newest_end_ns(condition_id)
+            if now_ns - ended_ns < SHOWN_NS and self._state.books.last_update_ns(condition_id) <= ended_ns:
+                return True
+        return False
 
     def quoted(self, basket: Basket) -> bool:
         """Whether our own quotes offer shares that this basket would sell."""

@@ -40,6 +40,7 @@ from markets.domain.market import Generation, Market
 from markets.domain.units import ConditionId, Nanos, cash_from_decimal
 from markets.store import EventWriter
 from polyweb.env import Env
+from polyweb.on_chain import chain_off
 from polyweb.runtime import chain_link
 from polyweb.runtime.clerk import LEASE_TTL, Clerk
 from polyweb.runtime.engine import Engine, Parts, holder_name
@@ -228,6 +229,7 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool, jobs: Sequence[K
         wallet=bench.access.wallet,
         max_rest_s=env.order_minutes * 60,
         chain=bench.access.chain is not None,
+        chain_off=chain_off(env),
     )
     trader = Trader(config, wires.tap, wires.heard)
     since_ns = opening.since_ns

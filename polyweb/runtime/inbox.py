@@ -34,7 +34,7 @@ class TraderConfig:
 
     `wallet` is the address that trades, for stops of one wallet; empty is covered by all of them.
     `max_rest_s` bounds how long an order may rest with everything of ours down, 0 leaves it to the parameters.
-    `chain` is whether shares can be split, merged and converted in this run.
+    `chain` is whether shares can be split, merged and converted in this run; `chain_off` says for people why not.
     """
 
     first_id: int
@@ -45,6 +45,7 @@ class TraderConfig:
     wallet: str = ""
     max_rest_s: int = 0
     chain: bool = False
+    chain_off: str = ""
 
 
 class FeedUp(msgspec.Struct, frozen=True, tag=True):

@@ -25,9 +25,13 @@ PAUSE_NS: Nanos = 250 * NANOS_PER_MILLI
 
 
 class DutchScanner:
-    """`chain`: reckon as if shares could be split, merged and converted here."""
+    """`chain`: reckon with shares being split, merged and converted; `chain_off` says why they cannot be here, "" when
+    they can.
+    """
 
-    def __init__(self, markets: Iterable[Market], params: ArbParams, *, chain: bool = False) -> None:
+    def __init__(
+        self, markets: Iterable[Market], params: ArbParams, *, chain: bool = False, chain_off: str = ""
+    ) -> None:
         self.books = BookSet(auto_track=True)
         for market in markets:
             self.books.track(market)
@@ -37,7 +41,8 @@ class DutchScanner:
         self.first_ns: Nanos = 0
         self.last_ns: Nanos = 0
         self._params = params
-        self._chain = chain
+        self.chain = chain
+        self.chain_off = chain_off
         self._followed = len(self.books.markets)
         self._settled_ns: Nanos = 0
         self._events = self._grouped()
@@ -113,8 +118,11 @@ class DutchScanner:
             self.log.gone(event_id, now_ns)
             return
         self.looks += 1
-        at = Moment(self.watch.opened_ns(event_id), now_ns, self._chain)
-        self.log.saw(event_id, dutch_book.scan(self._views(members), self._params, at), now_ns)
+        at = Moment(self.watch.opened_ns(event_id), now_ns, self.chain, self.chain_off)
+        found = dutch_book.scan(self._views(members), self._params, at)
+        self.log.saw(event_id, found, now_ns)
+        if self.chain and self.chain_off:
+            self.log.tell_chain_off(found, self.chain_off)
 
     def _views(self, members: Iterable[ConditionId]) -> Books:
         views = {}

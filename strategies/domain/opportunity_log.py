@@ -11,9 +11,11 @@ import msgspec
 from markets.domain.units import Cash, ConditionId, Nanos, Size
 from strategies.domain.dutch_book import Scan
 from strategies.domain.intents import Basket, Missed, Route
+from strategies.domain.routes import ON_CHAIN
 
 TAKEN = "taken"
 WAITS = "pays, not sent yet"
+NOT_HERE = "pays, cannot be traded here"
 MOST_OPEN = 50_000
 
 
@@ -70,6 +72,12 @@ class OpportunityLog:
         gap = gaps.get(key)
         if gap is not None and gap.reason != TAKEN:
             gaps[key] = msgspec.structs.replace(gap, reason=reason, detail=detail)
+
+    def tell_chain_off(self, found: Scan, chain_off: str) -> None:
+        """Of what a look found as if there were a chain: it pays, but nobody here can trade it."""
+        for basket in found.baskets:
+            if basket.route in ON_CHAIN:
+                self.tell(basket, NOT_HERE, chain_off)
 
     def gone(self, event_id: str, now_ns: Nanos) -> None:
         """No gap of the event is open any more."""

@@ -42,6 +42,16 @@ _OF_ONE_MARKET = frozenset(
     {Route.BUY_BOTH_AND_MERGE, Route.BUY_BOTH_AND_HOLD, Route.SELL_BOTH_HELD, Route.SPLIT_AND_SELL_BOTH}
 )
 
+# Routes that can be traded only where shares can be split, merged and converted.
+ON_CHAIN = frozenset(
+    {
+        Route.BUY_BOTH_AND_MERGE,
+        Route.SPLIT_AND_SELL_BOTH,
+        Route.BUY_ALL_NO_AND_CONVERT,
+        Route.SPLIT_AND_SELL_ALL_YES,
+    }
+)
+
 
 class Offer(msgspec.Struct, frozen=True, gc=False):
     """What one leg trades against: `levels` in the token's own price, best first; asks for a BUY, bids for a SELL."""

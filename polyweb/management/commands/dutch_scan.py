@@ -14,6 +14,7 @@ from markets.feed.recorder import RecordingError
 from markets.gamma import UnreadableFile
 from markets.management.progress import ProgressBar
 from polyweb import dutch_scans
+from polyweb.on_chain import chain_off
 from polyweb.replays import DatabaseUnread
 from polyweb.runtime.feeds import FeedPlan
 from strategies import store
@@ -43,7 +44,9 @@ class Command(BaseCommand):
         parser.add_argument("--metadata", type=Path, help="Gamma markets of the recording; else the database")
         parser.add_argument("--for", type=_seconds, dest="seconds", metavar="SECONDS", help="stop --live after so long")
         parser.add_argument(
-            "--chain", action="store_true", help="reckon as if shares could be split, merged and converted"
+            "--chain",
+            action="store_true",
+            help="reckon as if shares could be split, merged and converted, also where the settings have the chain off",
         )
         parser.add_argument("--store", action="store_true", help="keep the gaps as rows, with source scan")
         parser.add_argument("--top", type=int, default=20, metavar="N", help="lines of the table (default 20)")
@@ -66,12 +69,14 @@ class Command(BaseCommand):
         env = settings.POLYWEB
         plan = FeedPlan(env.feed_url, clob_url=env.clob_url, sides=env.feed_redundancy)
 
+        off = chain_off(env)
+
         def tell(gap: Gap) -> None:
             if not options["json"]:
-                self.stdout.write(_line(dutch_scans.gap_json(gap)))
+                self.stdout.write(_line(dutch_scans.gap_json(gap, off)))
 
         scan = dutch_scans.scan_live(
-            markets, dutch_scans.costs(), plan, options["seconds"], tell, chain=options["chain"]
+            markets, dutch_scans.costs(), plan, options["seconds"], tell, chain=_chain(options), chain_off=off
         )
         return asyncio.run(scan)
 
@@ -79,9 +84,17 @@ class Command(BaseCommand):
 def _recorded(options: dict[str, Any]) -> dutch_scans.Found:
     bar = ProgressBar(size_of(options["file"]))
     try:
-        return dutch_scans.scan_recording(options["file"], options["metadata"], chain=options["chain"], meter=bar)
+        off = chain_off(settings.POLYWEB)
+        return dutch_scans.scan_recording(
+            options["file"], options["metadata"], chain=_chain(options), chain_off=off, meter=bar
+        )
     finally:
         bar.done()
+
+
+def _chain(options: dict[str, Any]) -> bool:
+    """As the engine would reckon, unless asked to reckon with a chain in any case."""
+    return options["chain"] or not chain_off(settings.POLYWEB)
 
 
 def _as_text(told: dict[str, Any], top: int) -> str:
@@ -89,7 +102,8 @@ def _as_text(told: dict[str, Any], top: int) -> str:
     lines = [
         f"{told['source']}: {told['markets']} markets in {told['events']} events, {told['frames']} frames over"
         f" {told['span_s']} s, {told['looks']} looks",
-        f"gaps {told['gaps']}, of which {told['would_be_taken']} would have paid",
+        f"gaps {told['gaps']}, of which {told['would_be_taken']} would have paid"
+        f" and {told['tradable_here']} could be traded here" + (f": {told['chain_off']}" if told["chain_off"] else ""),
         *(f"  {count:>6}  {reason}" for reason, count in told["by_reason"].items()),
     ]
     if shown:

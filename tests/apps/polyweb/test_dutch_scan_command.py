@@ -3,6 +3,7 @@
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,6 +11,7 @@ from django.core.management import CommandError, call_command
 from markets.domain.events import Frame
 from markets.feed.recorder import Recorder
 from markets.models import Event, Market, Outcome
+from polyweb.env import Env, Profile
 from strategies.models import ArbOpportunity
 from tests.builders import START
 from tests.planted_sets import AUGMENTED, FEES, frames, planted
@@ -73,3 +75,13 @@ def test_what_cannot_be_scanned_is_one_clear_line(tmp_path: Path) -> None:
         output(tmp_path / "none.jsonl")
     with pytest.raises(CommandError, match="no market is traded or watched"):
         output("--live", "--for", "1")
+
+
+def test_what_could_be_traded_here_is_counted_apart_with_why_the_rest_could_not(recording: Path, settings: Any) -> None:
+    settings.POLYWEB = Env.model_validate({"profile": Profile.DEV, "chain": "off"})
+    told = json.loads(output(recording, "--chain", "--json"))
+    assert (told["would_be_taken"], told["tradable_here"], told["chain_off"]) == (1, 1, "POLYWEB_CHAIN is off")
+    assert {gap["tradable"] for gap in told["opportunities"] if gap["route"].startswith("buy every YES")} == {True}
+    split = [gap for gap in json.loads(output(recording, "--json"))["opportunities"] if not gap["tradable"]]
+    assert {gap["detail"] for gap in split if gap["reason"].startswith("needs")} <= {"POLYWEB_CHAIN is off"}
+    assert "1 could be traded here: POLYWEB_CHAIN is off" in output(recording)

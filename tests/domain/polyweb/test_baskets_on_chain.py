@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from execution.domain.chain import ChainRecord, ChainState, ChainWork
+from execution.domain.chain import NEVER_SENT, ChainRecord, ChainState, ChainWork
 from execution.domain.commands import Cancelled, Place, TradeStatus
 from markets.domain.events import Side
 from markets.domain.market import Generation
@@ -12,7 +12,7 @@ from risk.domain.limits import Limits
 from strategies.domain.basket_stages import Stage as At
 from strategies.domain.intents import Conversion, NotTaken
 from tests.basket_builders import ARB, LINKED, WIDE, Floor
-from tests.builders import PUSD, SECOND, SHARES, Shares, a_set, book
+from tests.builders import PUSD, SECOND, SHARES, Shares, a_set, accepted, book
 
 DEAR: tuple[Shares, Shares] = ({5300: 100}, {5400: 100})  # two YES are bid for at 0.53, so two NO cost 0.94
 NO_BID: tuple[Shares, Shares] = ({}, {4000: 100})
@@ -59,6 +59,13 @@ def split_and_converted(floor: Floor, work: ChainWork) -> Place:
     floor.told(conversion)
     (place,) = floor.baskets(floor.decide())
     return place
+
+
+def accepted_bid(floor: Floor) -> int:
+    """A quote of ours rests in the first market."""
+    number = next(order.client_order_id for order in floor.trader.blotter.live(floor.market.condition_id))
+    floor.apply(accepted(number, floor.now))
+    return number
 
 
 # Buy, then convert
@@ -241,6 +248,25 @@ def test_a_split_that_failed_is_told_and_nothing_follows() -> None:
     floor.told(work, ChainState.FAILED, "reverted")
     assert floor.works(floor.decide()) == []
     assert floor.stages == [At.PREPARING, At.NOT_CONVERTED]
+    assert floor.moved[-1].detail == "a step on chain failed: reverted"
+
+
+def test_a_dry_run_splits_nothing_and_nobody_needs_to_look() -> None:
+    floor, work = to_split()
+    floor.told(work, ChainState.FAILED, NEVER_SENT)
+    floor.decide()
+    assert floor.stages == [At.PREPARING, At.NOTHING]
+
+
+def test_a_bid_of_our_own_that_was_just_withdrawn_is_not_sold_to() -> None:
+    floor, work = to_split()
+    own = accepted_bid(floor)
+    floor.told(work)
+    (conversion,) = floor.works(floor.decide())
+    floor.told(conversion)
+    floor.apply(Cancelled(own, "made way", floor.now))
+    assert floor.baskets(floor.decide()) == []
+    assert len(floor.baskets(floor.after(SECOND).decide())) == 1
 
 
 def test_when_the_conversion_fails_the_pair_is_merged_back_and_the_failure_told() -> None:

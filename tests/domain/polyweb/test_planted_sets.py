@@ -8,7 +8,7 @@ from polyweb.runtime import views
 from polyweb.runtime.scanner import DutchScanner
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.intents import NotTaken, Route
-from strategies.domain.opportunity_log import TAKEN, WAITS
+from strategies.domain.opportunity_log import NOT_HERE, TAKEN, WAITS
 from tests.builders import SECOND, START, Stage, book, plain
 from tests.planted_sets import AUGMENTED, DEPTH, FEES, GOOD, frames, planted
 
@@ -87,3 +87,15 @@ def test_gaps_that_are_open_when_the_engine_stops_end_there() -> None:
     stage.trader.end_gaps(stage.now + SECOND)
     assert {gap.event_id for gap in stage.trader.drain_gaps()} == set(planted())
     assert stage.trader.open_gaps == []
+
+
+def test_what_only_a_chain_could_close_says_why_it_cannot_be_closed_here() -> None:
+    pair = tuple(replace(market, end_ms=0) for market in planted()[GOOD])
+    rich = [Frame(START, 0, book(market, START, {5400: 100}, {5600: 100})) for market in pair]
+    told = {}
+    for chain in (True, False):
+        scanner = DutchScanner(pair, ARB, chain=chain, chain_off="the chain is off")
+        scanner.play(rich)
+        told[chain] = {gap.route: (gap.reason, gap.detail) for gap in scanner.log.drain()}
+    assert told[True][Route.BUY_ALL_NO_AND_CONVERT] == (NOT_HERE, "the chain is off")
+    assert told[False][Route.SPLIT_AND_SELL_ALL_YES] == (NotTaken.NEEDS_CHAIN.value, "the chain is off")
