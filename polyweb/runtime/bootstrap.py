@@ -244,6 +244,8 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool, jobs: Sequence[K
     )
     trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings, begin.chain)
     trader.recall(begin.memories, begin.breakers, begin.at_ns)
+    for target, why in trader.unread.items():  # its row is written anew: the text is kept here
+        log.error("memory_unreadable", target=target or "the engine", why=why, text=begin.memories[target])
     if isinstance(bench.access.relayer, PaperRelayer):
         bench.access.relayer.exchange.ledger.restore(begin.fills, begin.postings)
     wires.market, wires.known, wires.known_markets = trader.market, trader.known, lambda: trader.known_markets

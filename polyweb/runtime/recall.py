@@ -32,11 +32,14 @@ AS_THEY_ARE = tuple(name for name in MarketMemory.__struct_fields__ if name not 
 
 
 def remember(state: TradingState, condition_ids: Iterable[ConditionId]) -> dict[str, str]:
-    """What is worth keeping of these markets, of every one with a breaker, and of everything."""
+    """What is worth keeping of these markets, of every one with a breaker, and of everything.
+
+    What could not be read is written anew: its breaker is kept until an operator has released it, and once is enough.
+    """
     panel = state.panel
     engine = EngineMemory(state.rate.keep(), panel.keep(), state.losses, _held_sets(state), dict(state.gaps))
     found = {EVERYTHING: written(engine)}
-    for condition_id in dict.fromkeys((*condition_ids, *panel.targets())):
+    for condition_id in dict.fromkeys((*condition_ids, *panel.targets(), *filter(None, state.unread))):
         desk, kept = state.desks.get(condition_id), panel.keep(condition_id)
         found[condition_id] = written(_of(desk, kept) if desk is not None else MarketMemory(kept=kept))
     return found
@@ -56,11 +59,11 @@ def recall(state: TradingState, memories: Memories, breakers: Iterable[Breaker] 
 
     One that cannot be read may have held losses and cool-downs, so the loss breaker trips at `at_ns`.
     """
-    unread: list[str] = []
+    unread = state.unread
     texts = dict(memories)
     kept = texts.pop(EVERYTHING, None)
-    engine = _read(engine_memory, kept, "the engine", unread) if kept is not None else None
-    found = {target: _read(market_memory, text, f"market {target}", unread) for target, text in texts.items()}
+    engine = _read(engine_memory, EVERYTHING, kept, unread) if kept is not None else None
+    found = {target: _read(market_memory, target, text, unread) for target, text in texts.items()}
     markets = {target: memory for target, memory in found.items() if memory is not None}
     for breaker in breakers:
         state.panel.restore(breaker.target, Kept((breaker,)))
@@ -74,16 +77,16 @@ def recall(state: TradingState, memories: Memories, breakers: Iterable[Breaker] 
         state.panel.restore(target, memory.kept)
     state.remembered.update(markets)
     if unread:
-        state.panel.trip(
-            BreakerKind.LOSS, at_ns, f"what was remembered cannot be read: {unread[0]}, {len(unread)} in all"
-        )
+        target, error = next(iter(unread.items()))
+        told = f"{f'market {target}' if target else 'the engine'}: {error}, {len(unread)} in all"
+        state.panel.trip(BreakerKind.LOSS, at_ns, f"what was remembered cannot be read: {told}")
 
 
-def _read(read: Callable[[str], M], text: str, whose: str, unread: list[str]) -> M | None:
+def _read(read: Callable[[str], M], target: str, text: str, unread: dict[str, str]) -> M | None:
     try:
         return read(text)
     except msgspec.DecodeError as error:
-        unread.append(f"{whose}: {error}")
+        unread[target] = str(error)
         return None
 
 

@@ -60,6 +60,7 @@ class TradingState:
         self.counters = Counters()
         self.desks: dict[ConditionId, Desk] = {}
         self.remembered: dict[ConditionId, MarketMemory] = {}  # of an earlier run, until its desk is set up
+        self.unread: dict[str, str] = {}  # memories that could not be read, by target, and why
         self.last_frame_ns: Nanos = 0
         self.last_socket_ns: Nanos = 0
         self.hold = ""

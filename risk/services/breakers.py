@@ -74,7 +74,7 @@ def _remark(report: BreakerReport, market_id: int | None) -> None:
     together = bool(report.condition_id) and BreakerKind(report.kind) in TOLD_TOGETHER
     key = f"breaker {report.kind} {'markets' if together else report.condition_id}".strip()
     if report.state == BreakerState.OPEN.value:
-        ends = _ENDS[RESETS[BreakerKind(report.kind)]]
+        ends = _ends(report)
         down = "Orders of its markets are taken down" if together else "Orders are taken down"
         text = f"Breaker {report.kind.replace('_', ' ')}: {report.reason}. {down}. {ends}"
         open_incident(kind="breaker", key=key, text=text, market=None if together else report.condition_id or None)
@@ -92,6 +92,14 @@ _ENDS = {
     Reset.TIME: "It is tried again by itself after a while.",
     Reset.OPERATOR: "It stays until somebody releases it.",
 }
+
+
+def _ends(report: BreakerReport) -> str:
+    reset = RESETS[BreakerKind(report.kind)]
+    if reset is not Reset.OPERATOR:
+        return _ENDS[reset]
+    of = f" --market {report.condition_id}" if report.condition_id else ""
+    return f"{_ENDS[reset]} Look at it, then: manage.py breakers --release {report.kind}{of} --reason WHY"
 
 
 def release_breaker(

@@ -190,7 +190,7 @@ def test_a_trip_a_person_must_know_of_is_history_and_an_incident_until_it_closes
     services.report_breakers([BreakerReport("drift", "open", now, "5 shares unexplained")])
     incident = Incident.objects.get()
     assert (incident.kind, incident.key, incident.closed_at) == ("breaker", "breaker drift", None)
-    assert "It stays until somebody releases it." in incident.text
+    assert "manage.py breakers --release drift --reason" in incident.text
     services.report_breakers([BreakerReport("drift", "closed", now, "health has lasted")])
     incident.refresh_from_db()
     assert incident.closed_at is not None

@@ -2,8 +2,10 @@
 
 import pytest
 
+from polyweb.runtime.memory import MarketMemory, market_memory
 from polyweb.runtime.trader import Trader
 from risk.domain.breakers import BreakerKind, BreakerState, Reset
+from risk.domain.panel import Release
 from tests.builders import CONFIG, SECOND, Stage, book
 
 
@@ -25,3 +27,20 @@ def test_nothing_is_quoted_after_one_markets_memory_was_lost_and_the_others_are_
     assert stage.trader.panel.breaker(BreakerKind.LOSS).reason.endswith("$.proved`, 1 in all")
     assert stage.turn(book(stage.market, stage.now)) == []
     assert stage.trader.desks[stage.market.condition_id].proved
+
+
+def test_a_lost_memory_of_a_market_nobody_follows_waits_for_one_release_and_not_for_one_at_every_start() -> None:
+    first = Trader(CONFIG)
+    first.recall({"0xlost": "{"}, at_ns=SECOND)
+    memories = first.remember([])
+    assert market_memory(memories["0xlost"]) == MarketMemory()
+    again = Trader(CONFIG)
+    again.recall(memories, at_ns=2 * SECOND)
+    assert again.unread == {}
+    breaker = again.panel.breaker(BreakerKind.LOSS)
+    assert (breaker.state, breaker.since_ns) == (BreakerState.OPEN, SECOND)
+    again.panel.release([Release(BreakerKind.LOSS, "", 3 * SECOND)])
+    again.panel.settle(60 * SECOND)
+    third = Trader(CONFIG)
+    third.recall(again.remember([]), at_ns=61 * SECOND)
+    assert third.panel.tripped == ()
