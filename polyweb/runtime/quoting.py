@@ -48,6 +48,7 @@ KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
 REFUSAL_MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
 # A global of this module is found faster than a member of an enum.
 _SPREAD, _NONE, _BURST_OPEN, _VERIFIED = Strategy.SPREAD, Doubt.NONE, Doubt.BURST_OPEN, Trust.VERIFIED
+REDUCED = (NoQuote.REDUCE_ONLY, NoQuote.TOO_LITTLE_TO_REDUCE)  # as far as can be
 OF_DATA = frozenset({BreakerKind.STALE_BOOK, BreakerKind.FEED_SILENCE, BreakerKind.BROKEN_BOOKS})
 
 
@@ -171,8 +172,9 @@ class Quoter:
         if state.venue.only_closes:
             wanted = _sales(wanted)
         desk.planned = wanted
-        if stop is not None and reduce and wanted.reason is NoQuote.REDUCE_ONLY:
-            down = Down(CancelReason.STOPPED, f"stopped, reducing only, nothing to reduce: {stop.reason}", ("stopped",))
+        if stop is not None and reduce and wanted.reason in REDUCED:
+            told = f"stopped, {wanted.reason.value.replace(', and ', ', ')}: {stop.reason}"
+            down = Down(CancelReason.STOPPED, told, ("stopped",))
             return self._take_down(desk, down, now_ns)
         if wanted.reason is not None:
             return self._declined(desk, wanted.reason, now_ns)

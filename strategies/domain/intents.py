@@ -34,6 +34,7 @@ class NoQuote(StrEnum):
     GAME_NEAR = "game about to start"
     IN_PLAY = "game in play"
     REDUCE_ONLY = "reducing only, and nothing to reduce"
+    TOO_LITTLE_TO_REDUCE = "reducing only, and less is held than an order must have"
     FAR_FROM_MID = "quotes too far from the mid"
     FAR_FROM_TRADE = "quotes too far from the last trade"
     NOTIONAL_BELOW_MINIMUM = "quotes below the minimum notional"

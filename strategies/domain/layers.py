@@ -28,7 +28,8 @@ def of(
         bids, why_bid = _side(given, terms, reach, True, bid, size, -net, noted)
         asks, why_ask = _side(given, terms, reach, False, ask, size, net, noted)
         nothing = NoQuote.REDUCE_ONLY if net == 0 else why_bid if net < 0 else why_ask
-        return (*bids, *asks), nothing
+        # What is left to sell, not what may still be bought, was too little.
+        return (*bids, *asks), NoQuote.TOO_LITTLE_TO_REDUCE if nothing is NoQuote.INVENTORY_FULL else nothing
     bid_size = ask_size = size
     if net > 0:
         bid_size = guards.tapered_to_cap(size, net, terms)

@@ -61,6 +61,15 @@ def test_reducing_without_a_position_leaves_nothing_resting() -> None:
     assert reason(stage) == "stopped, reducing only, nothing to reduce: all out"
 
 
+def test_reducing_a_position_below_the_minimum_says_that_it_is_too_little() -> None:
+    stage = long_yes(shares=2)
+    market = replace(stage.market, min_size=5 * SIZE_ONE)
+    stage.operator(markets=(market,), stops=(a_stop(StopLevel.REDUCE),))
+    turns(stage)
+    assert stage.live() == ()
+    assert reason(stage) == "stopped, reducing only, less is held than an order must have: all out"
+
+
 def test_flattening_cancels_first_and_sells_once_nothing_of_ours_can_trade_any_more() -> None:
     stage = long_yes()
     stage.operator(stops=(a_stop(StopLevel.FLATTEN),))

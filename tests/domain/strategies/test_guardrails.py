@@ -93,6 +93,12 @@ def test_reducing_offers_no_more_than_is_held() -> None:
     assert wanted.reduce == "stop"
 
 
+def test_less_than_the_venues_minimum_is_said_to_be_too_little_and_not_too_much() -> None:
+    little = Inventory(no=2 * SHARES, no_sellable=2 * SHARES)
+    wanted = planned(market=replace(MARKET, min_size=5 * SHARES), held=little, reduce="stop")
+    assert (wanted.quotes, wanted.reason) == ((), NoQuote.TOO_LITTLE_TO_REDUCE)
+
+
 def test_outside_its_collar_inventory_is_only_reduced() -> None:
     low = changed(PARAMS, collar_low=5_001)
     assert planned(low).reason is NoQuote.REDUCE_ONLY
