@@ -15,7 +15,6 @@ from channels.layers import get_channel_layer
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
-from redis.exceptions import RedisError
 
 from markets.models import Change, ChangeCounter
 
@@ -71,5 +70,12 @@ def _nudge(version: int) -> None:
 
     try:
         async_to_sync(send)()
-    except (OSError, TimeoutError, RedisError, ChannelFull) as error:
+    except (OSError, TimeoutError, ChannelFull, *_of_redis()) as error:
         log.warning("control_nudge_failed", extra={"version": version, "error": repr(error)})
+
+
+def _of_redis() -> tuple[type[Exception], ...]:
+    """Asked for when something went wrong: Redis takes long to import, and whoever nudges may be in a hurry."""
+    from redis.exceptions import RedisError
+
+    return (RedisError,)

@@ -6,6 +6,7 @@ One law: importing this module never fails because of a wrong variable. What was
 
 import os
 import secrets
+import sys
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -98,6 +99,19 @@ INSTALLED_APPS = [
     "django_structlog",
     "csp",
 ]
+
+# The row of a stop needs these and nothing else: orders must not rest while pages, tasks and their packages are read.
+STOP_APPS = [
+    "polyweb.bare_app.BareConfig",
+    "markets",
+    "strategies",
+    "risk",
+    "execution",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+]
+if sys.argv[1:2] == ["stop"]:
+    INSTALLED_APPS = STOP_APPS
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",

@@ -41,6 +41,22 @@ def test_nothing_of_django_is_imported_before_the_first_cancel() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
+SET_UP = """
+import sys
+sys.argv = ["manage.py", "stop"]
+import django
+django.setup()
+import markets.services, risk.services
+sys.exit(", ".join({"celery", "rest_framework", "redis", "django.contrib.admin"} & sys.modules.keys()) or 0)
+"""
+
+
+def test_the_stop_itself_waits_for_no_page_and_no_task(tmp_path: Path) -> None:
+    words, env = [sys.executable, "-c", SET_UP], Installation(tmp_path).env
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stderr.strip(), done.returncode) == ("", 0)
+
+
 def real(folder: Path, url: str, **more: str) -> Installation:
     return Installation(folder, POLYWEB_RELAYER="real", POLYWEB_DRY_RUN="false", POLYWEB_CLOB_URL=url, **more)
 
