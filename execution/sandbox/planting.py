@@ -20,27 +20,42 @@ FAR_BID, FAR_ASK = 500, 7_000
 
 
 class Plant(StrEnum):
-    """What is planted: a set that pays, one whose edge the fees eat, one for two shares, one that may get outcomes."""
+    """What is planted: a set that pays, one whose edge the fees eat, one for two shares, one that may get outcomes; and
+    two that pay over the chain only, of protocol v1 and of v2.
+    """
 
     PAYS = "pays"
     FEES = "fees"
     DEPTH = "depth"
     AUGMENTED = "augmented"
+    CONVERT = "convert"
+    SPLIT = "split"
+
+
+DEAR = (Plant.DEPTH, Plant.CONVERT, Plant.SPLIT)  # their bids are together more than a set is worth
 
 
 def beds(events: Sequence[EventSpec]) -> dict[Plant, EventSpec]:
-    """Where each is planted; empty when the listing has too few contests (it takes 21 markets)."""
+    """Where each is planted; empty when the listing has too few contests (it takes 21 markets). Those that pay over the
+    chain come where there are contests left (with 40 markets).
+    """
     contests = [event for event in events if event.neg_risk and not event.augmented]
     plain = [event for event in contests if event.markets[0].generation is Generation.V1]
     augmented = [event for event in events if event.augmented]
     if len(contests) < 3 or len(plain) < 2 or not augmented:
         return {}
     third = next(event for event in contests if event not in plain[:2])
-    return {Plant.PAYS: plain[0], Plant.FEES: plain[1], Plant.DEPTH: third, Plant.AUGMENTED: augmented[0]}
+    found = {Plant.PAYS: plain[0], Plant.FEES: plain[1], Plant.DEPTH: third, Plant.AUGMENTED: augmented[0]}
+    left = [event for event in contests if event not in found.values()]
+    for what, generation in ((Plant.CONVERT, Generation.V1), (Plant.SPLIT, Generation.V2)):
+        for event in left:
+            if event.markets[0].generation is generation:
+                found.setdefault(what, event)
+    return found
 
 
 def plant(generator: Generator, now_ms: int, lasting_ms: int) -> list[Frame]:
-    """Plant all four and hold the traders of these events still; nothing when there is no room for them."""
+    """Plant them all and hold the traders of these events still; nothing when there is no room for them."""
     frames: list[Frame] = []
     chosen = beds(generator.events)
     for what, event in chosen.items():
@@ -55,14 +70,15 @@ def plant(generator: Generator, now_ms: int, lasting_ms: int) -> list[Frame]:
 
 def _touches(what: Plant, count: int) -> list[int]:
     """The price that matters in each market of a set, in whole cents: together 0.80, 0.99 or 1.20."""
-    whole = {Plant.FEES: 9_900, Plant.DEPTH: 12_000}.get(what, 8_000)
-    least, more = divmod(whole // TICK, count)
+    whole = {Plant.FEES: 9_900} | dict.fromkeys(DEAR, 12_000)
+    least, more = divmod(whole.get(what, 8_000) // TICK, count)
     return [(least + (at < more)) * TICK for at in range(count)]
 
 
 def _book(what: Plant, touch: int) -> list[Change]:
-    if what is Plant.DEPTH:
-        tops = [Change(Side.BUY, touch, SHALLOW), Change(Side.SELL, FAR_ASK, DEEP)]
+    if what in DEAR:
+        size = SHALLOW if what is Plant.DEPTH else DEEP
+        tops = [Change(Side.BUY, touch, size), Change(Side.SELL, FAR_ASK, DEEP)]
     else:
         tops = [Change(Side.SELL, touch, DEEP)]
     return [*tops, Change(Side.BUY, FAR_BID, DEEP)]

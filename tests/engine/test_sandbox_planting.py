@@ -39,6 +39,17 @@ def test_each_of_the_four_has_the_prices_and_the_depth_that_make_it_what_it_is()
     assert len({event.number for event in where.values()}) == 4
 
 
+def test_with_more_contests_two_pay_over_the_chain() -> None:
+    generator = Generator(seed=7, markets=40, start_ms=NOW)
+    assert plant(generator, NOW, 5_000)
+    where = beds(generator.events)
+    for what, generation in ((Plant.CONVERT, "v1"), (Plant.SPLIT, "v2")):
+        bids = best(generator, where[what], Side.BUY)
+        assert (sum(price for price, _ in bids), {size for _, size in bids}) == (12_000, {50 * SHARE})
+        assert where[what].markets[0].generation == generation
+    assert len({event.number for event in where.values()}) == 6
+
+
 def test_they_stand_as_long_as_asked_and_then_the_traders_return() -> None:
     generator = planted(5_000)
     pays = beds(generator.events)[Plant.PAYS]
