@@ -4,8 +4,8 @@ Law: pure and deterministic; every order is the order of arrival. A delta touche
 snapshot in its present epoch.
 
 `apply` is the reference: it takes decoded events and does everything. `apply_frame` does the same from raw bytes, on
-a shorter way for the frames that need nothing special (see shortcuts). `take_plain` is the shortest way of all, for
-runs of the frame that is nearly all of them. Property tests prove that all agree.
+shorter ways for the frames that need nothing special (see shortcuts), `take_run` for runs of frames. Property tests
+prove that all agree.
 """
 
 from collections.abc import Iterable, Iterator
@@ -63,15 +63,15 @@ class BookSet(Shortcuts):
         Returned are its events if they had to be built: always for trades and whatever is rare, never for price
         changes and books that took a shorter way.
         """
-        if self.take_plain(iter((Frame(received_ns, 0, data),))) is None:
+        if self.take_run(iter((Frame(received_ns, 0, data),))) is None:
             return ()
-        return self.apply_other(data, received_ns)
+        return self.apply_events(data, received_ns)
 
-    def take_plain(self, frames: Iterator[Frame]) -> Frame | None:
-        """Apply frames as long as each is one mirrored change of a book in good order, as nearly all are.
+    def take_run(self, frames: Iterator[Frame]) -> Frame | None:
+        """Apply frames as long as each can go a shorter way. None when all did.
 
-        The first that is anything else is given back and nothing of it was applied: it is one for `apply_other`.
-        None when all were taken.
+        The first that cannot is given back and nothing of it has happened: its way is `apply_events`. Written out is
+        the shortest way, that of one mirrored change of a book in good order, which nearly every frame is.
         """
         by_asset, dirty, read = self._by_asset, self._dirty, wire.read_lean_pair  # what is local is found fastest
         mirrors, wholes, fractions, buy = MIRRORS, WHOLES, FRACTIONS, _BUY
@@ -79,6 +79,8 @@ class BookSet(Shortcuts):
         for frame in frames:
             data = frame.data
             if not (data[end] == tail and data[front] == head and self._room and data.isascii()):
+                if self._take(data, frame.received_ns):
+                    continue
                 return frame
             try:
                 pair = read(data)
@@ -90,11 +92,13 @@ class BookSet(Shortcuts):
                 price, no_price = mirrors[yes.price]
                 bid, no_ask = mirrors[yes.best_bid]
                 ask, no_bid = mirrors[yes.best_ask]
-                if not tracked.plain or at < tracked.burst_ms or price % tracked.tick:
+                if not tracked.plain or at < tracked.burst_ms:
+                    if self._take(data, frame.received_ns):
+                        continue
                     return frame
                 if yes.asset_id != tracked.yes or no.asset_id != tracked.no or no.size != shares or no.side is side:
                     return frame
-                if no.price != no_price or no.best_ask != no_ask or no.best_bid != no_bid:
+                if no.price != no_price or no.best_ask != no_ask or no.best_bid != no_bid or price % tracked.tick:
                     return frame
                 whole, _, fraction = shares.partition(".")
                 size = wholes[whole] + fractions[fraction]
@@ -135,10 +139,6 @@ class BookSet(Shortcuts):
         if not named or not (whole or data.lstrip().startswith(b"{")):
             self.suspect(self._by_asset if delivered is None else delivered, Doubt.MALFORMED)
 
-    def apply_other(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
-        """`apply_frame` for a frame that `take_plain` has given back."""
-        return () if self._take(data, received_ns) else self.apply_events(data, received_ns)
-
     def _take(self, data: bytes, received_ns: Nanos) -> bool:
         """Whether one of the shorter ways was the frame's. Nothing of it has happened where none was."""
         try:
@@ -155,7 +155,7 @@ class BookSet(Shortcuts):
         return False
 
     def apply_events(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
-        """`apply_frame` for who needs every event: all of the frame's are built and returned."""
+        """`apply_frame` the long way, for who needs every event: all of the frame's are built and returned."""
         events = decode(data)
         for event in events:
             self.apply(event, received_ns)

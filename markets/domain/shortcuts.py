@@ -6,7 +6,7 @@ of all, for the single change that nearly every frame is, stands in `books`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 from markets.domain.bookkeeping import Bookkeeper
 from markets.domain.decode import FRACTIONS, MIRRORS, WHOLES, read_side, spelled_levels
@@ -21,12 +21,8 @@ from markets.domain.wire import LeanChange, LeanChanges, WireBook, WireChange, W
 _BUY = Side.BUY  # a global is found faster than a member of an enum
 
 
-class Told(NamedTuple):
-    """What a frame of changes says of a book, as YES sees it: its levels (bid or ask, price, size) and its tops."""
-
-    levels: list[tuple[bool, Price, Size]]
-    bid: Price
-    ask: Price
+# What a frame of changes says of a book, as YES sees it: levels (whether a bid, price, size) and the two tops.
+Told: TypeAlias = tuple[list[tuple[bool, Price, Size]], Price, Price]
 
 
 class Shortcuts(Bookkeeper):
@@ -43,8 +39,8 @@ class Shortcuts(Bookkeeper):
             return False
         self._room -= 1
         self._apply_told(tracked, told, at, received_ns)
-        book = tracked.book
-        if book.bid_top != told.bid or book.ask_top != told.ask or told.bid >= told.ask:
+        book, (_, bid, ask) = tracked.book, told
+        if book.bid_top != bid or book.ask_top != ask or bid >= ask:
             tracked.look()
         return True
 
@@ -78,9 +74,10 @@ class Shortcuts(Bookkeeper):
         return True
 
     def _apply_told(self, tracked: Tracked, told: Told, at: Millis, received_ns: Nanos) -> None:
-        for is_bid, price, size in told.levels:
+        levels, tracked.said_bid, tracked.said_ask = told
+        for is_bid, price, size in levels:
             tracked.set_plainly(is_bid, price, size)
-        tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, told.bid, told.ask
+        tracked.burst_ms = at
         tracked.updated_ns = tracked.paired_ns = received_ns
         self._soil(tracked)
 
@@ -146,4 +143,4 @@ def _told(changes: Sequence[LeanChange | WireChange], tracked: Tracked) -> Told 
             return None
         whole, _, fraction = yes.size.partition(".")
         levels.append((yes.side is _BUY, price, wholes[whole] + fractions[fraction]))
-    return Told(levels, bid, ask)
+    return levels, bid, ask

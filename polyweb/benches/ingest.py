@@ -99,8 +99,8 @@ class Reader:
         for run in runs:
             self._pause(run)
             waiting = iter(run)
-            while (frame := self.books.take_plain(waiting)) is not None:
-                _apply(self.books.apply_other, frame)
+            while (frame := self.books.take_run(waiting)) is not None:
+                _apply(self.books.apply_events, frame)
 
     def read_alone(self, runs: Sequence[Run]) -> None:
         for run in runs:

@@ -146,34 +146,29 @@ class Trader(TradingState):
             self.last_socket_ns = run[-1].received_ns
         waiting = iter(run)
         if self._tap is None:
-            while (frame := self.books.take_plain(waiting)) is not None:
+            while (frame := self.books.take_run(waiting)) is not None:
                 self._frame(frame)
         for frame in waiting:
             self._frame(frame)
 
     def _frame(self, frame: Frame) -> None:
+        """The long way of a frame, with all of its events. One that is malformed has changed nothing."""
         try:
-            events = self._fold(frame, self._tap)
+            events = self.books.apply_events(frame.data, frame.received_ns)
         except MalformedFrame as error:
             reason = error.reason.value
             self.counters.malformed[reason] = self.counters.malformed.get(reason, 0) + 1
             delivered = self._deliveries.of(frame.connection)
             self.books.distrust_frame(frame.data, whole=error.reason not in _CUT, delivered=delivered)
             return
+        if self._tap is not None:
+            for event in events:
+                self._tap(event, frame.received_ns)
         for event in events:
             if type(event) is LastTrade:
                 self._quoter.measurer.traded(event, frame.received_ns)
             if self._heard is not None:
                 self._heard(event, frame.received_ns)
-
-    def _fold(self, frame: Frame, tap: Ear | None) -> tuple[MarketEvent, ...]:
-        """Tell the books; both ways leave them the same. Raises MalformedFrame before anything has changed."""
-        if tap is None:
-            return self.books.apply_other(frame.data, frame.received_ns)
-        events = self.books.apply_events(frame.data, frame.received_ns)
-        for event in events:
-            tap(event, frame.received_ns)
-        return events
 
     def _shown(self, shown: Shown) -> None:
         """What cannot be read proves nothing about our book; it is counted like any malformed frame."""

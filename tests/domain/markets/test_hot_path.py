@@ -49,11 +49,11 @@ def by_frame(books: BookSet, data: bytes, received_ns: int) -> bool:
 
 
 def by_runs(books: BookSet, run: list[Frame]) -> list[bool]:
-    """Which frames of the run could be read; those the shortest way gives back go the way of single frames."""
+    """Which frames of the run could be read; those that are given back go the long way."""
     waiting, refused = iter(run), set()
-    while (frame := books.take_plain(waiting)) is not None:
+    while (frame := books.take_run(waiting)) is not None:
         try:
-            books.apply_other(frame.data, frame.received_ns)
+            books.apply_events(frame.data, frame.received_ns)
         except MalformedFrame:
             refused.add(id(frame))
     return [id(frame) not in refused for frame in run]
@@ -180,13 +180,13 @@ def test_the_short_way_is_taken_by_what_it_was_made_for() -> None:
     assert (books.counters.deltas, books.counters.bbo_checked, books.counters.events) == (5, 5, 6)
 
 
-def test_a_run_stops_at_what_is_not_plain_and_leaves_it_and_the_rest_untouched() -> None:
+def test_a_run_stops_at_what_needs_the_long_way_and_leaves_it_and_the_rest_untouched() -> None:
     venue, books = Venue(), BookSet(hash_every=0)
     books.track(MARKET)
     books.apply_frame(venue.snapshot(), 1)
     frames = [venue.change(Side.BUY, 4950, 5), trade("0.51", venue.now_ms), venue.change(Side.BUY, 4950, 7)]
     waiting = iter([Frame(place, 0, data) for place, data in enumerate(frames)])
-    given_back = books.take_plain(waiting)
+    given_back = books.take_run(waiting)
     book = books.book(CONDITION)
     assert given_back is not None
     assert book is not None
@@ -196,16 +196,14 @@ def test_a_run_stops_at_what_is_not_plain_and_leaves_it_and_the_rest_untouched()
     assert books.last_trade(CONDITION) is None
 
 
-def test_a_run_ends_where_a_hash_is_due() -> None:
+def test_a_run_checks_the_hashes_that_fall_due_in_it() -> None:
     venue, books = Venue(), BookSet(hash_every=4)
     books.track(MARKET)
     books.apply_frame(venue.snapshot(), 1)
     frames = [Frame(2, 0, venue.change(Side.BUY, 4950, shares)) for shares in range(1, 9)]
-    waiting = iter(frames)
-    assert books.take_plain(waiting) is frames[3]
-    books.apply_other(frames[3].data, 2)
+    assert books.take_run(iter(frames)) is None
     books.flush()
-    assert books.counters.hash_checked == books.counters.hash_matches == 2
+    assert books.counters.hash_checked == books.counters.hash_matches == 3
 
 
 def test_neither_a_sampled_frame_nor_the_next_one_needs_the_long_way() -> None:
