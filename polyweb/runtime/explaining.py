@@ -18,7 +18,7 @@ from markets.domain.units import (
 from polyweb.runtime.desk import Desk
 from strategies.domain import rewards, traces
 from strategies.domain.inputs import MarketInput
-from strategies.domain.intents import Quote, QuoteSet
+from strategies.domain.intents import Quote
 from strategies.domain.rewards import Scores
 
 Json: TypeAlias = dict[str, Any]
@@ -36,13 +36,15 @@ def why(desk: Desk, now_ns: Nanos) -> Json:
         "since_ms": desk.since_ns // NANOS_PER_MILLI,
         "decided_ms": desk.decided_ns // NANOS_PER_MILLI,
         "inputs": None if desk.given is None else _inputs(desk.given, now_ns),
-        "trace": steps(planned),
+        "trace": steps(desk),
         "wanted": [] if planned is None else [_quote(desk.market, quote) for quote in planned.quotes],
         "reward": _reward(desk),
     }
 
 
-def steps(planned: QuoteSet | None) -> list[Json]:
+def steps(desk: Desk) -> list[Json]:
+    """From what was seen to what is wanted, with what the gate cut."""
+    planned = desk.wanted or desk.planned
     if planned is None:
         return []
     return [{"name": step.name, "before": step.before, "after": step.after} for step in planned.trace]

@@ -20,11 +20,11 @@ from execution.domain.commands import (
     Strategy,
 )
 from execution.domain.converge import Churn, converge, settled
-from markets.domain.events import Side
 from markets.domain.integrity import Doubt, Trust
-from markets.domain.market import SIZE_STEP, Market
+from markets.domain.market import Market
 from markets.domain.tracked import Tracked
-from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos, floor_to_step
+from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos
+from polyweb.runtime import lesser
 from polyweb.runtime.desk import NO_QUIET, Desk, Quiet
 from polyweb.runtime.measuring import Measurer
 from polyweb.runtime.recall import open_desk
@@ -170,7 +170,7 @@ class Quoter:
         desk.given = given = self._input(desk, tracked, terms.params, reduce, now_ns)
         wanted = spread.plan_on(given, terms)
         if state.venue.only_closes:
-            wanted = _sales(wanted)
+            wanted = lesser.sales(wanted, market)
         desk.planned = wanted
         if stop is not None and reduce and wanted.reason in REDUCED:
             told = f"stopped, {wanted.reason.value.replace(', and ', ', ')}: {stop.reason}"
@@ -232,12 +232,12 @@ class Quoter:
             return None
         net = state.ledger.inventory(market).net_yes
         for kept_percent, word in ((LESS_AT_A_CAP, "smaller"), (0, "reducing only")):
-            less = _with_less(market, wanted, net, kept_percent)
+            less = lesser.at_a_cap(wanted, market, net, kept_percent)
             if not less.quotes or less.quotes == wanted.quotes:
                 continue
             again = gate.evaluate_quotes(less, market, state.exposure, state.control.limits, guard, now_ns)
             if isinstance(again, Approved):
-                codes = self._note(desk, _words(verdict), verdict.detail, now_ns, traces.CUT)
+                codes = self._note(desk, _words(verdict), verdict.detail, now_ns, traces.CUT, less)
                 desk.tell(True, f"{word}: {verdict.detail}", codes, now_ns)
                 return again
         return None
@@ -263,14 +263,16 @@ class Quoter:
             return []
         return self._take_down(desk, Down(CancelReason.REFUSED, verdict.detail, codes), now_ns)
 
-    def _note(self, desk: Desk, codes: tuple[str, ...], detail: str, now_ns: Nanos, word: str) -> tuple[str, ...]:
+    def _note(
+        self, desk: Desk, codes: tuple[str, ...], detail: str, now_ns: Nanos, word: str, left: QuoteSet | None = None
+    ) -> tuple[str, ...]:
         """Say a refusal once, with its trace; while it is repeated, count, and say how often once a minute."""
         said = desk.noted
         if said is not None and said.codes == codes and now_ns - said.at_ns < REFUSAL_MINUTE_NS:
             desk.noted = msgspec.structs.replace(said, count=said.count + 1)
             return codes
         self._tell_repeats(desk)
-        trace = _trace(desk, word, codes)
+        trace = _trace(desk, left or desk.planned, word, codes)
         told = Refusal(desk.market.condition_id, Strategy.SPREAD, codes, detail, now_ns, trace=trace)
         self._state.note(told)
         desk.noted = msgspec.structs.replace(told, count=0)
@@ -322,7 +324,7 @@ class Quoter:
             )
             for quote in quotes
         )
-        trace = _trace(desk, traces.APPROVED if wanted is desk.planned else traces.CUT, desk.codes)
+        trace = _trace(desk, wanted, traces.APPROVED if wanted is desk.planned else traces.CUT, desk.codes)
         place = Place(f"q-{orders[0].client_order_id:x}", Strategy.SPREAD, orders, now_ns, trace, state.last_frame_ns)
         state.planned(place)
         return place
@@ -336,20 +338,13 @@ def _unrehearsed(desk: Desk, wanted: QuoteSet, places: tuple[Quote, ...]) -> tup
     return tuple(each for each in places if (each.asset, each.side, each.price, each.size) not in desk.rehearsed)
 
 
-def _trace(desk: Desk, word: str, codes: tuple[str, ...]) -> str:
-    """The last plan as it is stored with what became of it."""
-    return "" if desk.given is None or desk.planned is None else traces.record(desk.given, desk.planned, word, codes)
+def _trace(desk: Desk, planned: QuoteSet | None, word: str, codes: tuple[str, ...]) -> str:
+    """A plan as it is stored with what became of it."""
+    return "" if desk.given is None or planned is None else traces.record(desk.given, planned, word, codes)
 
 
 def _words(verdict: Refused) -> tuple[str, ...]:
     return tuple([code.value for code in verdict.codes])
-
-
-def _sales(wanted: QuoteSet) -> QuoteSet:
-    """What of it the venue takes in closed-only mode: nothing but sales of shares we hold."""
-    sales = tuple(quote for quote in wanted.quotes if quote.side is Side.SELL)
-    reason = wanted.reason if sales else wanted.reason or NoQuote.REDUCE_ONLY
-    return msgspec.structs.replace(wanted, quotes=sales, reason=reason)
 
 
 def _churn(params: SpreadParams, expiry_s: int) -> Churn:
@@ -382,21 +377,3 @@ def _churn_now(state: TradingState, desk: Desk, params: SpreadParams, now_ns: Na
         now_ns - desk.bids_replaced_ns >= window_ns,
         now_ns - desk.offers_replaced_ns >= window_ns,
     )
-
-
-def _with_less(market: Market, wanted: QuoteSet, net: int, kept_percent: int) -> QuoteSet:
-    """The quotes that add to `net` (both sides add to nothing held) cut to a part of their size, or left out."""
-    quotes: list[Quote] = []
-    for quote in wanted.quotes:
-        if net and lengthens(market, quote) == (net < 0):
-            quotes.append(quote)
-            continue
-        size = floor_to_step(quote.size * kept_percent // 100, SIZE_STEP)
-        if size >= max(market.min_size, SIZE_STEP):
-            quotes.append(Quote(quote.asset, quote.side, quote.price, size))
-    return msgspec.structs.replace(wanted, quotes=tuple(quotes))
-
-
-def lengthens(market: Market, quote: Quote) -> bool:
-    """Whether a fill of the quote makes us longer of YES: buying YES or selling NO."""
-    return (quote.side is Side.BUY) == (quote.asset == market.yes)

@@ -60,7 +60,7 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
         "ours": [_order(order, market, now_ns) for order in trader.blotter.live(condition_id)],
         "position": position_view(trader, market),
         "codes": list(desk.codes) if desk is not None else [],
-        "trace": explaining.steps(desk.planned) if desk is not None else [],
+        "trace": explaining.steps(desk) if desk is not None else [],
         "why": explaining.why(desk, now_ns) if desk is not None else None,
         "last_trade": str(price_to_decimal(trade)) if trade is not None else None,
         "at_ms": now_ns // NANOS_PER_MILLI,

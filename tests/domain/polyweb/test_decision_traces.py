@@ -3,6 +3,9 @@
 import msgspec
 
 from execution.domain.commands import Command, Place
+from execution.domain.venue import VenueMode
+from polyweb.runtime import views
+from polyweb.runtime.inbox import VenueTold
 from risk.domain.limits import Limits
 from strategies.domain.traces import Seen, Trace
 from tests.builders import PUSD, SECOND, SHARES, Stage, book, fill_of, plain
@@ -44,8 +47,24 @@ def test_a_refusal_by_the_gate_keeps_the_steps_that_led_to_it() -> None:
 
 def test_quotes_cut_at_a_cap_say_so_on_the_refusal_and_on_the_orders() -> None:
     stage = Stage(limits=Limits(market_loss=6 * PUSD))
-    assert of_place(stage.turn(book(stage.market, stage.now))).verdict == "cut"
-    assert (of_refusal(stage).verdict, of_refusal(stage).codes) == ("cut", ("market_cap",))
+    trace = of_place(stage.turn(book(stage.market, stage.now)))
+    assert (trace.verdict, of_refusal(stage).verdict, of_refusal(stage).codes) == ("cut", "cut", ("market_cap",))
+    for told in (trace, of_refusal(stage)):
+        assert [(step.name, step.before, step.after) for step in told.steps[-2:]] == [
+            ("bids, risk cap (size)", 20 * SHARES, 10 * SHARES),
+            ("asks, risk cap (size)", 20 * SHARES, 10 * SHARES),
+        ]
+    assert views.market_view(stage.trader, stage.market, stage.now)["trace"][-1]["after"] == 10 * SHARES
+
+
+def test_what_a_closed_venue_leaves_of_a_plan_is_a_step_too() -> None:
+    stage = Stage().quoting().after(SECOND)
+    stage.apply(fill_of(stage.live()[0], stage.now))
+    stage.apply(VenueTold(stage.now, VenueMode.CLOSED_ONLY, True, "region"))
+    stage.turn()
+    assert stage.trader.desks[stage.market.condition_id].planned is not None
+    steps = views.market_view(stage.trader, stage.market, stage.now)["trace"]
+    assert steps[-1] == {"name": "bids, closed-only venue (size)", "before": 20 * SHARES, "after": 0}
 
 
 def test_what_the_strategy_declines_itself_says_how_it_came_to_that() -> None:
