@@ -5,8 +5,10 @@ from dataclasses import replace
 from execution.domain.blotter import LiveOrder
 from execution.domain.chain import ChainState, ChainTold, ChainWork
 from execution.domain.commands import Command, Place, Rejected, Strategy, TradeStatus
+from markets.domain.events import Frame
 from markets.domain.market import Market
-from polyweb.runtime.inbox import TraderConfig
+from polyweb.runtime.inbox import Decide, Item, TraderConfig
+from polyweb.runtime.rehearsal import digest_of
 from risk.domain.limits import Limits
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import BasketMoved
@@ -33,6 +35,14 @@ class Floor(Stage):
     ) -> None:
         super().__init__(*(markets or a_set()), arb=arb, defaults=defaults, limits=limits, config=config)
         self.moved: list[BasketMoved] = []
+        self.heard: list[Item | Decide] = []
+
+    def apply(self, *items: Item) -> None:
+        self.heard += items
+        super().apply(*items)
+
+    def hear(self, *frames: bytes) -> None:
+        self.apply(*(Frame(self.now, 0, data) for data in frames))
 
     def open(self) -> Place:
         """Both markets become cheap; the basket that follows."""
@@ -42,6 +52,7 @@ class Floor(Stage):
 
     def decide(self) -> list[Command]:
         commands = super().decide()
+        self.heard.append(Decide(self.now, digest_of(commands)))
         self.moved += self.trader.drain_baskets()
         return commands
 

@@ -128,13 +128,15 @@ class BasketDesk:
 
     def _count_sets(self, working: Working) -> None:
         """Shares of baskets are no inventory of the quoter's: it must not sell what makes a set whole."""
-        claims = working.claims()
+        claims, plan_id = working.claims(), working.basket.plan_id
+        if working.sells and working.stage not in ENDS:
+            self._state.selling.add(plan_id)
         for market in working.markets.values():
             for asset in (market.yes, market.no):
                 plans = self._state.sets.setdefault(asset, {})
-                plans.pop(working.basket.plan_id, None)
+                plans.pop(plan_id, None)
                 if size := claims.get(asset, 0):
-                    plans[working.basket.plan_id] = size
+                    plans[plan_id] = size
 
     def hear_job(self, record: ChainRecord, told: ChainTold) -> None:
         """What became of a job; one that comes after its basket has ended is told as that basket's last word."""
@@ -355,6 +357,7 @@ class BasketDesk:
         detail = f"{working.aborted}; {why}" if working.aborted else why
         self._moved.append(working.moved(stage, now_ns, detail))
         self._count_sets(working)
+        self._state.selling.discard(working.basket.plan_id)
         if stage is not Stage.WHOLE:
             until_ns = now_ns + working.params.cool_down_ms * NANOS_PER_MILLI
             self._quiet_until[working.basket.event_id] = until_ns

@@ -220,10 +220,9 @@ class _Bench:
 
 async def _take_over(env: Env, bench: _Bench, live_money: bool, jobs: Sequence[Kept]) -> tuple[Trader, Begin]:
     """A trader that knows what the journal knew; `jobs` are those on chain that have not ended."""
-    wires, journal = bench.wires, bench.journal
     opening = await bench.access.recall()
     config = TraderConfig(
-        first_id=await journal.max_client_order_id() + 1,
+        first_id=await bench.journal.max_client_order_id() + 1,
         starting_cash=opening.cash,
         live_money=live_money,
         wallet=bench.access.wallet,
@@ -231,24 +230,22 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool, jobs: Sequence[K
         chain=bench.access.chain is not None,
         chain_off=chain_off(env),
     )
-    trader = Trader(config, wires.tap, wires.heard)
-    since_ns = opening.since_ns
+    trader = Trader(config, bench.wires.tap, bench.wires.heard)
     begin = Begin(
-        time.time_ns(),
-        config,
-        tuple(await journal.open_orders(env.relayer)),
-        tuple(fill for fill in await journal.fills(env.relayer) if fill.at_ns >= since_ns),
-        tuple(posting for posting in await bench.clerk.postings(env.relayer) if posting.at_ns >= since_ns),
+        time.time_ns(), config, tuple(await bench.journal.open_orders(env.relayer)),
+        tuple(fill for fill in await bench.journal.fills(env.relayer) if fill.at_ns >= opening.since_ns),
+        tuple(posting for posting in await bench.clerk.postings(env.relayer) if posting.at_ns >= opening.since_ns),
         *await bench.clerk.memories(),
         chain_link.records(jobs),
-    )
+    )  # fmt: skip
     trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings, begin.chain)
     trader.recall(begin.memories, begin.breakers, begin.at_ns)
     for target, why in trader.unread.items():  # its row is written anew: the text is kept here
         log.error("memory_unreadable", target=target or "the engine", why=why, text=begin.memories[target])
     if isinstance(bench.access.relayer, PaperRelayer):
         bench.access.relayer.exchange.ledger.restore(begin.fills, begin.postings)
-    wires.market, wires.known, wires.known_markets = trader.market, trader.known, lambda: trader.known_markets
+    bench.wires.market, bench.wires.known = trader.market, trader.known
+    bench.wires.known_markets = lambda: trader.known_markets
     return trader, begin
 
 

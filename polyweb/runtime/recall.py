@@ -46,8 +46,15 @@ def remember(state: TradingState, condition_ids: Iterable[ConditionId]) -> dict[
 
 
 def _held_sets(state: TradingState) -> dict[AssetId, dict[str, Size]]:
-    """Of what is still held: a set that was merged, paid out or sold by hand is none any more."""
-    return {asset: dict(plans) for asset, plans in state.sets.items() if plans and state.ledger.holding(asset).shares}
+    """Of what is still held: a set that was merged, paid out or sold by hand is none any more. What was about to be
+    sold is claimed by nobody after this engine.
+    """
+    kept = {
+        asset: {plan: size for plan, size in plans.items() if plan not in state.selling}
+        for asset, plans in state.sets.items()
+        if state.ledger.holding(asset).shares
+    }
+    return {asset: plans for asset, plans in kept.items() if plans}
 
 
 def _of(desk: Desk, kept: Kept) -> MarketMemory:

@@ -75,6 +75,7 @@ class TradingState:
         # Markets whose quotes make way for a basket, until when; and shares that baskets hold, by asset and plan.
         self.claims: dict[ConditionId, Nanos] = {}
         self.sets: dict[AssetId, dict[str, Size]] = {}
+        self.selling: set[str] = set()  # plans that sell: what they have claimed is free when nobody sees them through
         self.gaps: dict[str, TakenGap] = {}  # by event
         self._known: dict[ConditionId, Market] = {}
         self._facts: list[Fact] = []

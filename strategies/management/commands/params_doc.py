@@ -86,6 +86,8 @@ chain.
 AFTER_ARB = """\
 | route | pays | what it needs |
 |---|---|---|
+| sell YES and NO that are held | what the bids pay, for the 1 pUSD a pair is worth | both in stock, settled and free |
+| sell every YES that is held | the same, for a set of an event | every YES that is bid for in stock |
 | buy YES and NO, merge | 1 pUSD at once | a merge |
 | buy YES and NO, hold | 1 pUSD at resolution | `max_lock_days` |
 | split, sell YES and NO | what the bids pay, for 1 pUSD | a split first |
@@ -97,6 +99,18 @@ AFTER_ARB = """\
 What needs the chain is told and not traded where nothing can call it: see [work on chain](execution.md#work-on-chain).
 Every leg pays by its own market's fee schedule; the edge is what is left after fees, slippage, conversions and the
 price of locked capital, each rounded against us.
+
+**Split first.** A split takes seconds, and bids may go meanwhile. So sets in stock are sold first; a set that must be
+split has to earn `chain_edge` more, is judged by the gate with the worst subset of its sales before its cash leaves,
+and is planned again at the bids of then. What no longer pays is merged back or kept, whichever costs less: a V1 event
+can be merged only until its NO has been converted, and a whole set that is kept pays at resolution.
+
+**Sold in part.** As with purchases the cheapest way out within `max_loss` is taken: sell the rest at worse prices, buy
+back what was sold and have whole sets again, or keep what did not sell within `max_held`.
+
+**Then merge or convert.** What every leg has bought goes to the chain as far as it is whole and settled. A step that
+fails, that cannot be asked for, or that is not heard of for `chain_wait_ms` ends the basket with an incident; what it
+does later is booked all the same.
 """
 
 TAIL = """\

@@ -6,13 +6,16 @@ import pytest
 
 from execution.domain.chain import NEVER_SENT, ChainRecord, ChainState, ChainWork
 from execution.domain.commands import Cancelled, Place, TradeStatus
-from markets.domain.events import Side
+from markets.domain.events import Frame, Side
 from markets.domain.market import Generation
+from polyweb.runtime.inbox import Begin, read, spell
+from polyweb.runtime.rehearsal import SessionReplay
+from polyweb.runtime.trader import Trader
 from risk.domain.limits import Limits
 from strategies.domain.basket_stages import Stage as At
 from strategies.domain.intents import Conversion, NotTaken
 from tests.basket_builders import ARB, LINKED, WIDE, Floor
-from tests.builders import PUSD, SECOND, SHARES, Shares, a_set, accepted, book
+from tests.builders import PUSD, SECOND, SHARES, START, Shares, a_set, accepted, book
 
 DEAR: tuple[Shares, Shares] = ({5300: 100}, {5400: 100})  # two YES are bid for at 0.53, so two NO cost 0.94
 NO_BID: tuple[Shares, Shares] = ({}, {4000: 100})
@@ -368,3 +371,27 @@ def test_limits_of_a_market_count_the_shares_a_split_brings() -> None:
     tight = Limits(10**12, 10**12, 10**12)
     floor, _ = to_split(limits=tight)
     assert floor.trader.exposure.sums(floor.market.condition_id).market.shares >= 200 * SHARES  # YES and NO
+
+
+def test_a_session_with_a_chain_replays_to_the_same_decisions_also_read_from_its_file() -> None:
+    floor, work = to_split()
+    for order in split_and_converted(floor, work).orders:
+        floor.fill(order.client_order_id)
+    floor.decide()
+    assert At.WHOLE in floor.stages
+    told = [Begin(START, LINKED, (), ()), floor.control, *floor.heard]
+    again = [item if isinstance(item, Frame) else read(spell(item)) for item in told]
+    replay = SessionReplay(lambda begin: Trader(begin.config))
+    replay.run(again)
+    assert replay.compared == 4
+    assert replay.played[0].ledger.cash == floor.trader.ledger.cash == 1_010 * PUSD
+
+
+def test_the_next_engine_may_sell_what_this_one_had_split() -> None:
+    floor, work = to_split()
+    split_and_converted(floor, work)
+    assert floor.trader.quotable(floor.market).yes == 0
+    again = Floor(*a_set(3), config=LINKED)
+    again.trader.restore((), (), again.now, [floor.trader.chain.of_plan(work.plan_id)[0].work.effects])
+    again.trader.recall(floor.trader.remember(()))
+    assert again.trader.quotable(floor.market).yes == 100 * SHARES
