@@ -157,6 +157,9 @@ class ChainRelayer(Protocol):
     async def find(self, work: ChainWork, prepared: Prepared) -> Ok[Receipt | Absent] | Unavailable:
         """What became of a job whose answer was lost."""
 
+    async def ready(self) -> Ok[str] | Unavailable:
+        """Whether it would take a job of this wallet now, and as what; nothing is sent."""
+
     async def settle(self, work: ChainWork) -> None:
         """It was confirmed: whoever keeps balances of ours may look again. Failing at that changes nothing."""
 

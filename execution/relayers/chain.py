@@ -248,10 +248,12 @@ class GaslessRelayer:
     async def find(self, work: ChainWork, prepared: Prepared) -> Ok[Receipt | Absent] | Unavailable:
         """By the job's id, which stands in the metadata, else by our signature; then by what became of the nonce."""
         params = await self._params()  # first: what is executed between the two reads is then in the list
+        if isinstance(params, Unavailable):
+            return params
         reply = await self._get("/transactions")
         rows = reply.body if isinstance(reply, Reply) and reply.ok else None
-        if isinstance(params, Unavailable) or not isinstance(rows, list):
-            return params if isinstance(params, Unavailable) else _unavailable(reply)
+        if not isinstance(rows, list):
+            return _unavailable(reply)
         signature = json.loads(prepared.body)["signature"]
         for row in rows:
             if isinstance(row, dict) and _is_of(row, work, signature):
@@ -259,6 +261,15 @@ class GaslessRelayer:
                 if found is not None:
                     return Ok(found)
         return Ok(Absent(spent=int(params.value[1]) > int(prepared.nonce)))
+
+    async def ready(self) -> Ok[str] | Unavailable:
+        """The nonce is told to anybody; the account's transactions only to whom the key belongs."""
+        params, reply = await self._params(), await self._get("/transactions")
+        if isinstance(params, Unavailable):
+            return params
+        if not isinstance(reply, Reply) or not reply.ok:
+            return _unavailable(reply)
+        return Ok(f"{self._kind} wallet {self.access.wallet}, nonce {params.value[1]}")
 
     async def settle(self, work: ChainWork) -> None:
         if self._on_confirmed is not None:

@@ -52,6 +52,9 @@ class SimulatedChain:
         sent = self._sent.get(work.job_id)
         return Ok(self._receipt(sent) if sent is not None else Absent(spent=True))
 
+    async def ready(self) -> Ok[str] | Unavailable:
+        return Ok("simulated")
+
     async def settle(self, work: ChainWork) -> None:
         """Nobody else keeps balances here."""
 

@@ -27,6 +27,7 @@ from websockets.exceptions import WebSocketException
 
 from execution.domain.venue import VenueMode
 from execution.models import EngineStatus
+from execution.relayers.base import ChainRelayer, Unavailable
 from execution.signing import KeyUnavailable, load_key
 from markets.domain.decode import MAX_FRAME_BYTES, MalformedFrame, decode
 from markets.domain.events import BookSnapshot
@@ -187,26 +188,40 @@ async def _network(env: Env, tokens: tuple[str, ...]) -> list[Row]:
     feed, gamma, clock, layer, account = await asyncio.gather(
         _feed(env.feed_url, tokens), _gamma(env.gamma_url), _clock(env.clob_url), _channel_layer(env), _account(env)
     )
-    return [layer, *feed, gamma, clock, account]
+    return [layer, *feed, gamma, clock, *account]
 
 
-async def _account(env: Env) -> Row:
+async def _account(env: Env) -> list[Row]:
     """What the engine asks before it trades: credentials, version, region, account mode, balance, approvals."""
     if env.relayer != "real":
-        return skipped("account", f"{env.relayer} has no account at a venue")
+        return [skipped("account", f"{env.relayer} has no account at a venue")]
     try:
         venue = await open_venue(env, deaf(), tries=1)
     except RelayerUnavailable as error:
-        return fail("account", str(error), "The engine would not start; the message names what stands against it.")
+        return [fail("account", str(error), "The engine would not start; the message names what stands against it.")]
     try:
         cash = cash_to_decimal(await venue.cash())
+        chain = await _chain(venue.chain)
     except RelayerUnavailable as error:
-        return fail("account", str(error), "Check POLYWEB_CLOB_URL.")
+        return [fail("account", str(error), "Check POLYWEB_CLOB_URL.")]
     finally:
         await venue.relayer.close()
     mode = venue.relayer.venue.mode
     limits = "" if mode is VenueMode.OPEN else f", but the venue is {mode.value}"
-    return ok("account", f"wallet {venue.wallet} with {cash.normalize():f} pUSD{limits}")
+    return [ok("account", f"wallet {venue.wallet} with {cash.normalize():f} pUSD{limits}"), chain]
+
+
+async def _chain(relayer: ChainRelayer | None) -> Row:
+    """Who would split, merge and convert."""
+    if relayer is None:
+        return skipped("chain", "nothing is split, merged or converted: POLYWEB_CHAIN is off or unset")
+    try:
+        found = await relayer.ready()
+    finally:
+        await relayer.close()
+    if isinstance(found, Unavailable):
+        return fail("chain", found.reason, "Check POLYWEB_RELAYER_API_KEY_FILE and POLYWEB_RELAYER_URL.")
+    return ok("chain", found.value)
 
 
 async def _channel_layer(env: Env) -> Row:

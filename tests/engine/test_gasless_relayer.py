@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from execution.domain.chain import ChainState, ChainVerb, ChainWork, chain_work
-from execution.relayers.base import Absent, ChainLost, ChainRefused, Ok, Receipt
+from execution.relayers.base import Absent, ChainLost, ChainRefused, Ok, Receipt, Unavailable
 from execution.relayers.chain import GaslessRelayer, call_of
 from execution.sandbox.contracts import read_call
 from execution.signing import SignatureType
@@ -165,6 +165,16 @@ async def test_without_a_key_the_refusal_names_the_setting() -> None:
         answer = await at.relayer.submit(work, await at.prepared(work, members))
         assert isinstance(answer, ChainRefused)
         assert (answer.again, "POLYWEB_RELAYER_API_KEY_FILE" in answer.detail) == (False, True)
+
+
+async def test_it_is_ready_where_it_answers_and_knows_the_key() -> None:
+    async with at_chain() as at:
+        assert await at.relayer.ready() == Ok(f"SAFE wallet {WALLET}, nonce 0")
+        stranger = GaslessRelayer(an_access(at.running.http, api_key=""), KEY)
+        away = GaslessRelayer(an_access("http://127.0.0.1:9"), KEY)
+        assert [isinstance(await each.ready(), Unavailable) for each in (stranger, away)] == [True, True]
+        await stranger.close()
+        await away.close()
 
 
 async def test_nobody_at_the_door_is_a_refusal_and_a_server_s_error_is_not() -> None:
