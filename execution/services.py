@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import JSONField, Q, QuerySet, Value
 from django.utils import timezone
 
 from execution.domain.lease import Lease, LeaseHeld, LeaseLost
@@ -48,6 +48,7 @@ from strategies.models import ArbOpportunity
 
 DEFAULT_LEASE = "engine"
 _CHUNK = 2_000
+_JSON = JSONField()
 
 
 # The lease ---------------------------------------------------------------------------------------------------
@@ -243,7 +244,8 @@ def record_market_states(shown: Sequence[Shown], *, now: datetime | None = None)
             state=one.state,
             reason=one.reason[:200],
             trust=one.trust,
-            view=dict(one.view),
+            # As an expression it is no part of an array: texts in arrays are quoted sign by sign, in Python.
+            view=Value(dict(one.view), _JSON),
         )
         for one in shown
         if one.condition_id in keys

@@ -212,11 +212,18 @@ class Blotter:
 
     def overdue_cancels(self, at_ns: Nanos, patience_ns: Nanos) -> tuple[ClientOrderId, ...]:
         """Cancels sent `patience_ns` ago and not proved: request or answer was lost, send them again."""
-        late = [each for each, sent_ns in self._asked.items() if at_ns - sent_ns >= patience_ns]
-        if not late:
-            return ()
-        self._asked.update(dict.fromkeys(late, at_ns))
+        late: list[ClientOrderId] = []
+        for client_order_id, sent_ns in self._asked.items():  # oldest first: asked for at every decision
+            if at_ns - sent_ns < patience_ns:
+                break
+            late.append(client_order_id)
+        for client_order_id in late:
+            self._note_asked(client_order_id, at_ns)
         return tuple(late)
+
+    def _note_asked(self, client_order_id: ClientOrderId, at_ns: Nanos) -> None:
+        self._asked.pop(client_order_id, None)
+        self._asked[client_order_id] = at_ns
 
     def forget(self, before_ns: Nanos) -> int:
         """Drop orders that ended before `before_ns`; a later word about one is a stranger's."""
@@ -343,7 +350,7 @@ class Blotter:
         return OrderMoved(client_order_id, before, event, after, at_ns, detail, entry.filled)
 
     def _send_cancel(self, entry: _Entry, at_ns: Nanos) -> None:
-        self._asked[entry.order.client_order_id] = at_ns
+        self._note_asked(entry.order.client_order_id, at_ns)
         entry.state = move(entry.state, OrderEventKind.ASK_CANCEL)
         self._show(entry)
 

@@ -174,6 +174,7 @@ def report(plan: Plan, told: Told) -> Report:
         "venue_late_p99_ms": round(percentile(late_ms, 0.99), 2),
         "markets": plan.markets,
         "quoting": told.quoting,
+        "not_quoted_at_the_end": told.seen["not_quoted"],
         "rate": plan.rate,
         "burst": plan.burst,
         "seconds": plan.seconds,
