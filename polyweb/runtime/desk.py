@@ -14,6 +14,7 @@ from execution.domain.converge import Churn
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import AssetId, Nanos, Price, Size
+from risk.domain.losses import NOTHING_LOST, Losses
 from strategies.domain.inputs import MarketInput
 from strategies.domain.intents import Quote, QuoteSet
 from strategies.domain.measures import Measures
@@ -94,6 +95,7 @@ class Desk:
     offers_replaced_ns: Nanos = 0
     given: MarketInput | None = None
     planned: QuoteSet | None = None
+    losses: Losses = NOTHING_LOST
     rehearsed: set[tuple[AssetId, Side, Price, Size]] = field(default_factory=set)
     since_ns: Nanos = 0
     terms: Terms | None = None

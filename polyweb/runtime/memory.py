@@ -33,6 +33,7 @@ class MarketMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     rivals: Scores | None = None
     rivals_ns: Nanos = 0
     measures: Measures = msgspec.field(default_factory=Measures)
+    losses: Losses = NOTHING_LOST
     kept: Kept = NOTHING
 
 

@@ -173,8 +173,7 @@ class Quoter:
             wanted = lesser.sales(wanted, market)
         desk.planned = wanted
         if stop is not None and reduce and wanted.reason in REDUCED:
-            told = f"stopped, {wanted.reason.value.replace(', and ', ', ')}: {stop.reason}"
-            down = Down(CancelReason.STOPPED, told, ("stopped",))
+            down = Down(CancelReason.STOPPED, f"stopped, {wanted.reason.value}: {stop.reason}", ("stopped",))
             return self._take_down(desk, down, now_ns)
         if wanted.reason is not None:
             return self._declined(desk, wanted.reason, now_ns)

@@ -4,13 +4,15 @@ Law: pure. It reads trading state and tells the panel; the panel alone decides w
 follows from it.
 """
 
+from collections.abc import Mapping
+
 from execution.domain.blotter import OrderMoved
 from execution.domain.commands import Accepted, Outcome, Rejected, Unknown
 from execution.domain.orders import OrderState
 from markets.domain.fees import FeeSchedule
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
+from markets.domain.units import NANOS_PER_SECOND, AssetId, ConditionId, Nanos, Price
 from polyweb.runtime.desk import Desk
 from polyweb.runtime.inbox import ClockRead, Control, FeedDown, Sensed, VenueTold
 from polyweb.runtime.state import TradingState
@@ -121,9 +123,22 @@ class Sentry:
         """Once a second: every holding is valued anew."""
         state = self._state
         if now_ns - state.losses.at_ns >= NANOS_PER_SECOND:
-            pnl = state.ledger.pnl(state.marks())
+            marks = state.marks()
+            pnl = state.ledger.pnl(marks)
             state.losses = losses.after(state.losses, pnl.total, now_ns, known=not pnl.unmarked)
             state.panel.judge(BreakerKind.LOSS, now_ns, losses.wrong(state.losses, state.control.limits))
+            self._count_markets_losses(marks, now_ns)
+
+    def _count_markets_losses(self, marks: Mapping[AssetId, Price], now_ns: Nanos) -> None:
+        """Of each market that has a cap of its own, from when it has one."""
+        state = self._state
+        for condition_id, desk in state.desks.items():
+            capped = state.control.limits.losses_of(condition_id)
+            if capped is None:
+                continue
+            pnl = state.ledger.pnl(marks, condition_id)
+            desk.losses = losses.after(desk.losses, pnl.total, now_ns, known=not pnl.unmarked)
+            state.panel.judge(BreakerKind.LOSS, now_ns, losses.wrong(desk.losses, capped), condition_id)
 
     def control(self, before: Control, control: Control) -> None:
         """Thresholds and releases are taken over; what the venue changed about a market trips its breaker."""

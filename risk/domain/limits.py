@@ -55,6 +55,17 @@ class Rooms(NamedTuple):
     collar: Price
 
 
+class LossCaps(NamedTuple):
+    """Caps on what was lost, None where there is none."""
+
+    daily_loss: Cash | None
+    rolling_loss: Cash | None
+    drawdown: Cash | None
+
+
+_LOST = (CapKind.DAILY_LOSS, CapKind.ROLLING_LOSS, CapKind.DRAWDOWN)
+
+
 def spelled(kind: CapKind, level: Level, name: str = "") -> str:
     """The key of one cap in `Limits.own`; no name means each of its level."""
     return f"{kind.value} {level.value} {name}"
@@ -85,12 +96,24 @@ class Limits:
     def __post_init__(self) -> None:
         # No field: what was looked up is neither compared nor recorded.
         object.__setattr__(self, "_rooms", {})
+        object.__setattr__(self, "_markets_lose", any(key.partition(" ")[0] in _LOST for key in self.own))
 
     def for_market(self, condition_id: str) -> Cash:
         return self.market_overrides.get(condition_id, self.market_loss)
 
     def for_event(self, event_id: str) -> Cash:
         return self.event_overrides.get(event_id, self.event_loss)
+
+    def losses_of(self, condition_id: str) -> LossCaps | None:
+        """What one market may lose before it is left alone; None where only everything together is capped."""
+        if not self._markets_lose:  # type: ignore[attr-defined]  # see __post_init__
+            return None
+        found = LossCaps(*(self._own_of_market(kind, condition_id) for kind in _LOST))
+        return None if found == (None, None, None) else found
+
+    def _own_of_market(self, kind: CapKind, condition_id: str) -> int | None:
+        named = self.own.get(spelled(kind, Level.MARKET, condition_id))
+        return self.own.get(spelled(kind, Level.MARKET)) if named is None else named
 
     def rooms(self, market: Market, strategy: str) -> Rooms:
         """Looked up once: the gate asks for every proposal."""

@@ -7,7 +7,7 @@ mid; while a holding has no price nobody knows it, and then no moment becomes th
 import msgspec
 
 from markets.domain.units import NANOS_PER_SECOND, Cash, Nanos, cash_to_decimal
-from risk.domain.limits import Limits
+from risk.domain.limits import Limits, LossCaps
 
 DAY_NS: Nanos = 86_400 * NANOS_PER_SECOND
 MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
@@ -64,8 +64,8 @@ def after(losses: Losses, profit: Cash, now_ns: Nanos, *, known: bool) -> Losses
     )
 
 
-def wrong(losses: Losses, limits: Limits) -> str:
-    """What the loss breaker says; empty while every loss is within its cap."""
+def wrong(losses: Losses, limits: Limits | LossCaps) -> str:
+    """What the loss breaker of everything or of a market says; empty while every loss is within its cap."""
     found = [
         f"{_pusd(lost)} pUSD lost {when}, cap {_pusd(cap)} pUSD"
         for lost, cap, when in (
@@ -73,7 +73,7 @@ def wrong(losses: Losses, limits: Limits) -> str:
             (losses.rolling, limits.rolling_loss, "within an hour"),
             (losses.drawdown, limits.drawdown, "since the best moment"),
         )
-        if lost > cap
+        if cap is not None and lost > cap
     ]
     return "; ".join(found)
 

@@ -30,6 +30,8 @@ def test_every_level_takes_its_own_target_and_reaches_the_gate() -> None:
         {"kind": "collar", "scope": "market", "market": market.condition_id, "value": "0.05"},
         {"kind": "cancel_rate", "scope": "total", "value": "12"},
         {"kind": "daily_loss", "scope": "total", "value": "13"},
+        {"kind": "daily_loss", "scope": "market", "market": market.condition_id, "value": "14"},
+        {"kind": "drawdown", "scope": "market_default", "value": "15"},
     ):
         assert caller.put(API + "limits/", body, format="json").status_code == 200, body
     limits = selectors.limits()
@@ -39,6 +41,8 @@ def test_every_level_takes_its_own_target_and_reaches_the_gate() -> None:
     assert (rooms.event.orders, rooms.category.notional, rooms.strategy.shares) == (8, 90_000_000, 100_000_000)
     assert (rooms.wallet_loss, rooms.collar) == (110_000_000, 500)
     assert (limits.cancels_per_second, limits.daily_loss) == (12, 13_000_000)
+    assert limits.losses_of(market.condition_id) == (14_000_000, None, 15_000_000)
+    assert limits.losses_of("another") == (None, None, 15_000_000)
 
 
 def test_categories_are_read_only_while_one_is_capped() -> None:
