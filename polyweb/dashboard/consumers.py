@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from markets.services import ENGINE_CHANNEL
 from polyweb.access import socket_verdict
-from polyweb.dashboard import selectors
+from polyweb.dashboard import marks, selectors
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
                 await self.look()
             await asyncio.sleep(TICK_S)
             beats += 1
+            await self.beat()
             if beats % RECHECK_EVERY == 0 and await self._turned_away():
                 return
             if time.monotonic() - self._heard_at > QUIET_S:
@@ -93,6 +94,9 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
 
     async def look(self) -> None:
         """Tell the engine what is looked at. Only a market page has something to say."""
+
+    async def beat(self) -> None:
+        """Once a second. Only pages of tables have something to say."""
 
     async def _show_rows(self) -> None:
         try:
@@ -160,6 +164,29 @@ class MarketConsumer(LiveConsumer):
 
     async def publish_market(self, event: Message) -> None:
         await self._say({"kind": "market", "data": event["data"]})
+
+
+class IncidentsConsumer(LiveConsumer):
+    """A page of tables: told once a second at most that what it was made from has changed; it fetches itself."""
+
+    permission = "risk.view_incident"
+    mark = staticmethod(marks.of_incidents)
+    _mark = ""
+
+    async def beat(self) -> None:
+        try:
+            mark = await database_sync_to_async(self.mark)()
+        except DatabaseError as error:
+            log.warning("dashboard_rows_unreadable", extra={"error": type(error).__name__})
+            return
+        if mark != self._mark:
+            self._mark = mark
+            await self._say({"kind": "page", "data": {"mark": mark}})
+
+
+class RiskConsumer(IncidentsConsumer):
+    permission = "risk.view_limit"
+    mark = staticmethod(marks.of_risk)
 
 
 class OrdersConsumer(LiveConsumer):

@@ -273,7 +273,7 @@ class ArbitrageView(Page):
 class IncidentsView(Page):
     template_name = "polyweb/incidents.html"
     permission_required = ("risk.view_incident",)
-    section = "incidents"
+    socket, section = "/ws/incidents/", "incidents"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
@@ -293,7 +293,7 @@ class IncidentsView(Page):
 class RiskView(Page):
     template_name = "polyweb/risk.html"
     permission_required = ("risk.view_limit",)
-    section = "risk"
+    socket, section = "/ws/risk/", "risk"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)

@@ -48,7 +48,6 @@ KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
 REFUSAL_MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
 # A global of this module is found faster than a member of an enum.
 _SPREAD, _NONE, _BURST_OPEN, _VERIFIED = Strategy.SPREAD, Doubt.NONE, Doubt.BURST_OPEN, Trust.VERIFIED
-REDUCED = (NoQuote.REDUCE_ONLY, NoQuote.TOO_LITTLE_TO_REDUCE)  # as far as can be
 OF_DATA = frozenset({BreakerKind.STALE_BOOK, BreakerKind.FEED_SILENCE, BreakerKind.BROKEN_BOOKS})
 
 
@@ -172,7 +171,7 @@ class Quoter:
         if state.venue.only_closes:
             wanted = lesser.sales(wanted, market)
         desk.planned = wanted
-        if stop is not None and reduce and wanted.reason in REDUCED:
+        if stop is not None and reduce and wanted.reason in (NoQuote.REDUCE_ONLY, NoQuote.TOO_LITTLE_TO_REDUCE):
             down = Down(CancelReason.STOPPED, f"stopped, {wanted.reason.value}: {stop.reason}", ("stopped",))
             return self._take_down(desk, down, now_ns)
         if wanted.reason is not None:

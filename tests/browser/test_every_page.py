@@ -106,3 +106,13 @@ def test_nothing_moves_while_figures_change(operator: Page) -> None:
         })"""
     )
     assert shift < 0.02
+
+
+def test_the_risk_page_follows_what_is_held_and_what_rests(operator: Page) -> None:
+    visit(operator, "/risk/")
+    panel = operator.locator("#live-everything tbody")
+    before = panel.inner_html()
+    operator.wait_for_function(
+        "before => document.querySelector('#live-everything tbody').innerHTML !== before", arg=before, timeout=30_000
+    )
+    expect(operator.locator("#live-everything h2")).to_have_text("Everything")

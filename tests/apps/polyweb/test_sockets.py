@@ -17,13 +17,20 @@ from django.utils import timezone
 from execution.models import EngineStatus, MarketState
 from polyweb.asgi import application
 from polyweb.dashboard.consumers import market_group
+from risk import services as risk
 from tests.control_builders import a_market, a_user
 from tests.execution_rows import order_row
 from tests.sockets import Socket
 
 pytestmark = pytest.mark.django_db(transaction=True)
-EVERYTHING = ("execution.view_enginestatus", "markets.view_market", "execution.view_order")
-ADDRESSES = ("/ws/status/", "/ws/dashboard/", "/ws/orders/", "/ws/markets/0x1/")
+EVERYTHING = (
+    "execution.view_enginestatus",
+    "markets.view_market",
+    "execution.view_order",
+    "risk.view_incident",
+    "risk.view_limit",
+)
+ADDRESSES = ("/ws/status/", "/ws/dashboard/", "/ws/orders/", "/ws/markets/0x1/", "/ws/incidents/", "/ws/risk/")
 ORIGIN = b"http://localhost"
 
 
@@ -125,6 +132,23 @@ async def test_a_market_page_starts_with_the_stored_view_and_goes_on_with_the_en
         assert (await socket.hear("market"))["data"] == {"fair": "0.52"}
         await _publish(market_group(market.condition_id), {"type": "publish.market", "data": {"fair": "0.53"}})
         assert (await socket.hear("market"))["data"] == {"fair": "0.53"}
+
+
+async def test_the_incidents_page_is_told_when_an_incident_opens_and_when_it_is_over() -> None:
+    async with listening("/ws/incidents/") as socket:
+        before = (await socket.hear("page"))["data"]["mark"]
+        await sync_to_async(risk.open_incident)(kind="drift", key="drift:1", text="5 shares")
+        opened = (await socket.hear("page"))["data"]["mark"]
+        await sync_to_async(risk.close_incident_by_key)(key="drift:1")
+        assert opened != before
+        assert (await socket.hear("page"))["data"]["mark"] == before
+
+
+async def test_the_risk_page_is_told_when_an_order_comes_to_stand_against_a_cap() -> None:
+    async with listening("/ws/risk/") as socket:
+        before = (await socket.hear("page"))["data"]["mark"]
+        await sync_to_async(order_row)(await sync_to_async(a_market)(1))
+        assert (await socket.hear("page"))["data"]["mark"] != before
 
 
 async def test_a_market_page_tells_the_engine_that_somebody_looks() -> None:
