@@ -49,12 +49,17 @@ class _Values(serializers.Serializer[Any]):
     """Unknown names are refused: a misspelt parameter must not pass for an unchanged one."""
 
     def to_internal_value(self, data: Any) -> Any:
+        wrong: dict[str, Any] = {}
         if isinstance(data, Mapping):
-            unknown = sorted(set(map(str, data)) - set(BY_NAME))
-            if unknown:
-                problem = "is not a parameter; known are " + ", ".join(BY_NAME)
-                raise serializers.ValidationError({name: [problem] for name in unknown})
-        return super().to_internal_value(data)
+            problem = "is not a parameter; known are " + ", ".join(BY_NAME)
+            wrong = {name: [problem] for name in sorted(set(map(str, data)) - set(BY_NAME))}
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError(wrong | serializers.as_serializer_error(error)) from error
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return values
 
 
 ValuesSerializer: type[_Values] = type(

@@ -58,7 +58,8 @@ class Definition:
         if not value.is_finite() or not self.minimum <= value <= self.maximum:
             raise ParamError(self.name, f"{value} is outside {self.minimum}..{self.maximum} ({self.unit.value})")
         if value != round(value, self.decimals):
-            raise ParamError(self.name, f"{value} has more than {self.decimals} decimals ({self.unit.value})")
+            problem = f"has more than {self.decimals} decimals" if self.decimals else "is not a whole number"
+            raise ParamError(self.name, f"{value} {problem} ({self.unit.value})")
         if self.unit is Unit.PRICE:
             return price_from_decimal(value, self.name)
         if self.unit is Unit.SHARES:

@@ -191,7 +191,7 @@ def test_parameters_change_the_digest(tmp_path: Path) -> None:
     [
         ({"global": {"half_spread": "3"}}, "global: half_spread: 3 is outside 0.0001..0.4 (pUSD per share)"),
         ({"markets": {"0xab": {"size": 0}}}, "markets.0xab: size: 0 is outside 1..1000000 (shares)"),
-        ({"events": {"7": {"min_change_ticks": 1.5}}}, "events.7: min_change_ticks: 1.5 has more than 0 decimals"),
+        ({"events": {"7": {"min_change_ticks": 1.5}}}, "events.7: min_change_ticks: 1.5 is not a whole number"),
         ({"global": {"half_spraed": "0.01"}}, "half_spraed: is not a parameter; known are fair_value"),
         ({"global": {"size": "many"}}, "global: size: 'many' is not a number"),
         ({"global": {"size": True}}, "global: size: True is not a number"),

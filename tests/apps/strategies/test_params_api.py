@@ -72,6 +72,8 @@ def test_revisions_are_listed_newest_first() -> None:
         ({"half_spread": "0.9"}, "half_spread", ["0.9", "0.0001..0.4"]),
         ({"half_spread": "wide"}, "half_spread", ["'wide'"]),
         ({"size": True}, "size", ["True"]),
+        ({"post_only": "0.5"}, "post_only", ["0.5 is not a whole number", "on (1) or off (0)"]),
+        ({"size": "1.234"}, "size", ["1.234 has more than 2 decimals"]),
         ({"spread": 1}, "spread", ["half_spread"]),
     ],
 )
@@ -81,6 +83,11 @@ def test_a_refused_value_names_field_bound_and_value(values: Any, name: str, wor
     problem = answer.json()["values"][name][0]
     assert all(word in problem for word in words)
     assert not ParamRevision.objects.exists()
+
+
+def test_every_wrong_value_of_a_body_is_told_at_once() -> None:
+    answer = a_caller(CHANGE).patch(GLOBAL, {"values": {"spread": 1, "size": 0, "half_spread": "0.02"}}, format="json")
+    assert (answer.status_code, set(answer.json()["values"])) == (400, {"spread", "size"})
 
 
 def test_a_stale_revision_is_a_409() -> None:
