@@ -92,17 +92,17 @@ class BookSet(Shortcuts):
                 price, no_price = mirrors[yes.price]
                 bid, no_ask = mirrors[yes.best_bid]
                 ask, no_bid = mirrors[yes.best_ask]
-                if not tracked.plain or at < tracked.burst_ms:
-                    if self._take(data, frame.received_ns):
-                        continue
-                    return frame
-                if yes.asset_id != tracked.yes or no.asset_id != tracked.no or no.size != shares or no.side is side:
-                    return frame
-                if no.price != no_price or no.best_ask != no_ask or no.best_bid != no_bid or price % tracked.tick:
-                    return frame
                 whole, _, fraction = shares.partition(".")
                 size = wholes[whole] + fractions[fraction]
             except (msgspec.MsgspecError, BadNumber, KeyError):  # decode says what is wrong with it, and where
+                return frame
+            if not tracked.plain or at < tracked.burst_ms:
+                if self._take(data, frame.received_ns):
+                    continue
+                return frame
+            if yes.asset_id != tracked.yes or no.asset_id != tracked.no or no.size != shares or no.side is side:
+                return frame
+            if no.price != no_price or no.best_ask != no_ask or no.best_bid != no_bid or price % tracked.tick:
                 return frame
             # Nothing can fail any more.
             book = tracked.book
