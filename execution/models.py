@@ -12,6 +12,9 @@ from execution.domain.orders import OrderState
 from execution.domain.postings import PostingKind
 from markets.models import CASH, PRICE, SHARES, Market
 
+ORDER_STATES = [(state.value, state.value) for state in OrderState]
+CHAIN_STATES = [(state.value, state.value) for state in ChainState]
+
 
 class Plan(models.Model):
     """One decision that was carried out. A repeated `plan_id` places nothing twice."""
@@ -42,7 +45,7 @@ class Order(models.Model):
     filled = models.DecimalField(**SHARES, default=0)
     order_type = models.CharField(max_length=4)
     post_only = models.BooleanField()
-    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in OrderState])
+    state = models.CharField(max_length=16, choices=ORDER_STATES)
     relayer = models.CharField(max_length=16)
     dry_run = models.BooleanField(default=False)
     payload = models.TextField(help_text="The signed request body, exactly as sent.")
@@ -317,7 +320,7 @@ class ChainJob(models.Model):
     amount = models.DecimalField(**SHARES)
     effects = models.JSONField(help_text="The posting that is booked when it is confirmed, in 1e-6.")
     why = models.CharField(max_length=200, blank=True)
-    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in ChainState])
+    state = models.CharField(max_length=16, choices=CHAIN_STATES)
     relayer = models.CharField(max_length=16)
     dry_run = models.BooleanField(default=False)
     nonce = models.CharField(max_length=32, blank=True)

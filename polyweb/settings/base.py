@@ -271,8 +271,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    # Limits and breakers both have a `kind`: one of the two needs a name of its own.
-    "ENUM_NAME_OVERRIDES": {"LimitKindEnum": "risk.models.LIMIT_KINDS"},
+    # Limits and breakers both have a `kind`, orders and jobs on chain a `state`: they need names of their own.
+    "ENUM_NAME_OVERRIDES": {
+        "LimitKindEnum": "risk.models.LIMIT_KINDS",
+        "OrderStateEnum": "execution.models.ORDER_STATES",
+        "ChainStateEnum": "execution.models.CHAIN_STATES",
+    },
 }
 
 # No inline script or style anywhere. 'self' in connect-src covers ws: and wss: of the same origin (CSP 3).
