@@ -40,6 +40,7 @@ def overview(*, top: int) -> Json:
         "feed": seen.summary.get("feed"),
         "loop": seen.summary.get("loop"),
         "venue": seen.summary.get("venue"),
+        "chain": seen.summary.get("chain"),
         "history": seen.summary.get("history"),
         "breakers": _breakers(),
         "stops": _stops(),

@@ -95,7 +95,7 @@ def _troubles(found: Json, verbose: bool) -> list[str]:
 
 def _deep(found: Json) -> list[str]:
     lines = []
-    for name in ("feed", "venue", "loop", "history"):
+    for name in ("feed", "venue", "chain", "loop", "history"):
         told = {key: value for key, value in (found[name] or {}).items() if key != RESYNC_LOG}
         figures = ", ".join(f"{key} {_figure(value)}" for key, value in sorted(told.items()))
         lines.append(f"{name:<12}{figures or 'unknown'}")

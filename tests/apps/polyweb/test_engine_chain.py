@@ -52,6 +52,8 @@ def test_sets_that_pay_over_the_chain_are_traded_whole_and_the_account_agrees(pl
     }
     compared = place.manage("reconcile", "--json")
     assert compared.returncode == 0, compared.stdout + compared.stderr
+    again = place.manage("replay", str(place.folder / "recordings" / "sessions"))
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def test_after_a_kill_between_submit_and_the_end_a_job_is_followed_on_and_booked_once(place: Installation) -> None:

@@ -31,8 +31,8 @@ def shown(number: int, *, resyncs: int, changes: int, trust: str = "verified", d
     record_market_states([Shown(market.condition_id, "idle", "", trust, view)])
 
 
-def an_engine() -> None:
-    beat(Beat(1, "running", "paper", False, timezone.now(), 0, {"history": {"written": 9, "waiting": 0}}))
+def an_engine(**more: object) -> None:
+    beat(Beat(1, "running", "paper", False, timezone.now(), 0, {"history": {"written": 9, "waiting": 0}, **more}))
 
 
 def test_untrusted_books_come_first_then_those_with_most_resyncs_per_change() -> None:
@@ -90,3 +90,8 @@ def test_books_without_trouble_are_not_accused() -> None:
 def test_without_an_engine_nobody_knows() -> None:
     a_market(1, trading=True)
     assert worst() == []
+
+
+def test_verbose_shows_the_jobs_on_chain() -> None:
+    an_engine(chain={"open": 2, "unknown": 1, "waiting": 0})
+    assert "chain       open 2, unknown 1, waiting 0" in status("--verbose")
