@@ -221,6 +221,13 @@ def test_depth_is_walked_to_the_last_level_that_earns() -> None:
     assert basket.edge == 10 * CASH_ONE * 3 // 100
 
 
+def test_every_set_earns_the_margin_by_itself_and_not_only_all_of_them_together() -> None:
+    asks = [(4800, 10 * SHARES), (4900, 10 * SHARES)]
+    books = {"m": (market("m"), view([(5000, 100 * SHARES)], asks))}
+    assert only(scan(books, replace(FREE, min_edge=150), CHAIN)).size == 10 * SHARES  # 150 on average of both
+    assert only(scan(books, replace(FREE, min_edge=100), CHAIN)).size == 20 * SHARES
+
+
 def test_the_largest_size_and_the_cash_of_one_plan_bind() -> None:
     assert only(scan(crossed(), replace(FREE, max_size=7 * SHARES), CHAIN)).size == 7 * SHARES
     assert only(scan(crossed(), replace(FREE, max_cost=49 * CASH_ONE), CHAIN)).size == 50 * SHARES
