@@ -15,6 +15,7 @@ from django.db import Error
 from django.utils import timezone
 
 from execution import selectors as execution
+from execution.domain.reconcile import VenueOrder
 from execution.models import ExecAudit, Order
 from execution.relayers.cancel_only import TakenDown, everything
 from execution.relayers.credentials import NoCredentials
@@ -23,6 +24,7 @@ from markets.domain.units import Nanos
 from markets.models import Outcome
 from polyweb.env import Env, is_local
 from polyweb.operations.at_once import Early, Wanted, at_venue
+from polyweb.runtime.account_key import signing_key
 from risk.models import Stop
 
 WITHIN_S = 10.0
@@ -81,8 +83,14 @@ def of_running_engine(env: Env) -> Env:
     return env.model_copy(update={"clob_url": url}) if url and is_local(url) else env
 
 
-def wanted_by(stop: Stop) -> Wanted:
-    """Which of the venue's orders a stop is about. Positions of one wallet are those of the key we hold."""
+def nothing(_: VenueOrder) -> bool:
+    return False
+
+
+def wanted_by(stop: Stop, env: Env) -> Wanted:
+    """Which of the venue's orders a stop is about. The only wallet whose orders can be cancelled is our own."""
+    if stop.wallet:
+        return everything if _own_wallet(env) in ("", stop.wallet.lower()) else nothing
     if stop.market_id is not None or stop.event_id is not None:
         of = {"market": stop.market_id} if stop.market_id is not None else {"market__event": stop.event_id}
         assets = frozenset(Outcome.objects.filter(**of).values_list("asset_id", flat=True))
@@ -92,6 +100,14 @@ def wanted_by(stop: Stop) -> Wanted:
         mine = frozenset(order_id.lower() for order_id in ids.values_list("order_id", flat=True))
         return lambda order: order.order_id.lower() in mine
     return everything
+
+
+def _own_wallet(env: Env) -> str:
+    """In lower case; empty where no key says, which whoever cancels will say too."""
+    try:
+        return (env.funder or signing_key(env).address).lower()
+    except (KeyUnavailable, ValueError, OSError):
+        return ""
 
 
 def _record(done: Takedown, reason: str) -> None:

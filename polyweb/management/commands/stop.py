@@ -79,7 +79,7 @@ class Command(BaseCommand):
         if at_once.possible(settings.POLYWEB):
             return None
         env = takedown.of_running_engine(settings.POLYWEB)
-        wanted = takedown.wanted_by(row)
+        wanted = takedown.wanted_by(row, env)
         early = at_once.earlier() if wanted is everything else None
         return takedown.take_down(env, reason=f"stop {row.pk}", wanted=wanted, within_s=takedown.WITHIN_S, early=early)
 

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from execution.models import ExecAudit
+from execution.models import ExecAudit, Plan
 from execution.services import Beat, beat
+from execution.signing import sandbox_key
 from markets.models import Event, Market, Outcome
 from polyweb.env import Env, Profile, read_env
 from polyweb.operations import takedown, watchdog
 from risk.models import Breaker, Incident, Stop
 from tests.clob_script import CONDITION, Asked, Say, ScriptedClob, order_id, serving
+from tests.execution_rows import order_row
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 YES, NO = "1" * 77, "2" * 77
@@ -112,6 +114,43 @@ def test_a_stop_of_one_market_cancels_its_two_tokens_only(settings: Any) -> None
         settings.POLYWEB = an_env(url)
         assert stopped("--market", CONDITION)["venue"]["cancelled"] == 1
     assert list(elsewhere.resting) == [order_id(2)]
+
+
+def test_a_stop_of_one_event_cancels_the_tokens_of_its_markets_only(settings: Any) -> None:
+    for number, asset in ((1, YES), (2, NO)):
+        event = Event.objects.create(gamma_id=str(number), title="Event")
+        market = Market.objects.create(condition_id=f"0x{number}", event=event, question="?", accepting_orders=True)
+        Outcome.objects.create(market=market, index=0, name="Yes", asset_id=asset)
+    elsewhere = Venue({order_id(1): YES, order_id(2): NO})
+    with at(elsewhere) as url:
+        settings.POLYWEB = an_env(url)
+        assert stopped("--event", "2")["venue"]["cancelled"] == 1
+    assert list(elsewhere.resting) == [order_id(1)]
+
+
+def test_a_stop_of_one_strategy_cancels_what_the_journal_knows_as_its_orders_only(settings: Any) -> None:
+    market = Market.objects.create(condition_id=CONDITION, question="?", accepting_orders=True)
+    order_row(market, 1, order_id=order_id(1))
+    basket = order_row(market, 2, order_id=order_id(2))
+    Plan.objects.filter(pk=basket.plan_id).update(strategy="dutch_book")
+    elsewhere = Venue({order_id(1): YES, order_id(2): NO})
+    with at(elsewhere) as url:
+        settings.POLYWEB = an_env(url)
+        assert stopped("--strategy", "dutch_book")["venue"]["cancelled"] == 1
+    assert list(elsewhere.resting) == [order_id(1)]
+
+
+@pytest.mark.parametrize(
+    ("wallet", "left"), [(sandbox_key().address.upper().replace("0X", "0x"), 0), ("0x" + "ab" * 20, 1)]
+)
+def test_a_stop_of_a_wallet_cancels_the_orders_of_that_wallet_and_of_no_other(
+    settings: Any, wallet: str, left: int
+) -> None:
+    elsewhere = Venue({order_id(1): YES})
+    with at(elsewhere) as url:
+        settings.POLYWEB = an_env(url)
+        told = stopped("--wallet", wallet)["venue"]
+    assert (told["cancelled"], told["left"], len(elsewhere.resting)) == (1 - left, 0, left)
 
 
 @pytest.mark.parametrize("level", ["pause", "reduce"])
