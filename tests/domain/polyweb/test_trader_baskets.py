@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from execution.domain.commands import Cancelled, Command, Place, Strategy
 from execution.domain.venue import VenueMode
 from markets.domain.fees import FeeSchedule
 from markets.domain.market import Market
-from polyweb.runtime.inbox import FeedDown, VenueTold
+from polyweb.runtime.inbox import FeedDown, Sensed, VenueTold
+from risk.domain.breakers import BreakerKind
 from risk.domain.limits import Limits
 from risk.domain.stops import Stop, StopLevel, StopScope
 from strategies.domain.arb_params import ArbParams
@@ -153,6 +156,17 @@ def test_a_stop_of_one_leg_holds_the_whole_basket_and_says_so() -> None:
     assert baskets(opened(stage)) == []
     codes = {refusal.codes for refusal in stage.refusals() if refusal.strategy is Strategy.DUTCH_BOOK}
     assert codes == {("stopped",)}
+
+
+@pytest.mark.parametrize("scope", ["everything", "one leg"])
+def test_an_open_breaker_of_everything_or_of_one_leg_holds_the_whole_basket_and_says_so(scope: str) -> None:
+    markets = a_set()
+    stage = Stage(*markets, arb=ARB, defaults=FAR)
+    target = "" if scope == "everything" else markets[1].condition_id
+    stage.apply(Sensed(stage.now, BreakerKind.LOSS, "lost", target))
+    assert baskets(opened(stage)) == []
+    codes = {refusal.codes for refusal in stage.refusals() if refusal.strategy is Strategy.DUTCH_BOOK}
+    assert codes == {("breaker",)}
 
 
 def test_a_basket_past_a_cap_is_refused_with_its_code() -> None:

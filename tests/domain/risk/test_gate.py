@@ -14,6 +14,7 @@ from markets.domain.fees import FeeSchedule
 from markets.domain.market import Generation, Market
 from markets.domain.units import CASH_ONE, NANOS_PER_SECOND, SIZE_ONE
 from risk.domain import gate
+from risk.domain.breakers import Breaker, BreakerKind, BreakerState
 from risk.domain.caps import CapKind, Level
 from risk.domain.exposure import ExposureBook
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused, evaluate_basket, evaluate_quotes
@@ -167,6 +168,14 @@ def test_a_refusal_names_its_rule_and_its_numbers(
     verdict: Callable[[], Approved[QuoteSet] | Refused], code: RefusalCode, detail: str
 ) -> None:
     assert verdict() == Refused((code,), detail)
+
+
+def test_an_open_breaker_refuses_quotes_and_baskets_whatever_else_is_well() -> None:
+    breaker = Breaker(BreakerKind.DRIFT, state=BreakerState.OPEN, reason="5 shares unexplained")
+    guard = msgspec.structs.replace(CLEAR, breaker=breaker)
+    refused = Refused((RefusalCode.BREAKER,), "drift breaker: 5 shares unexplained")
+    assert judged(both(BID), guard=guard) == refused
+    assert basket_judged(basket(leg("a", 4500), leg("b", 4800)), guard=guard) == refused
 
 
 def test_every_reason_is_named_not_only_the_first() -> None:
