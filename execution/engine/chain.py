@@ -162,11 +162,12 @@ class ChainHands:
 
     async def _send(self, job: Job, markets: Sequence[Market]) -> None:
         """Until it is taken, refused for good, lost, or the patience for it has run out."""
+        began_ns = self._now_ns()
         while True:
             why = await self._attempt(job, markets)
             if not why:
                 return
-            if self._closed or self._age_s(job.work.decided_ns) > self._pace.patience_s:
+            if self._closed or self._age_s(began_ns) > self._pace.patience_s:
                 await self._tell(job, ChainState.FAILED, f"not taken: {self._closed or why}")
                 return
             await asyncio.sleep(self._pace.again_s)
@@ -283,7 +284,7 @@ class ChainHands:
             text = f"{job.work.verb.value} {job.work.job_id} was never taken by the relayer: {what}"
             self._on_trouble(Trouble("chain", f"chain:{job.work.job_id}", text))
             await self._tell(job, ChainState.FAILED, f"proved absent: {what}")
-        elif not self._closed and self._age_s(job.work.decided_ns) < self._pace.resend_s:
+        elif not self._closed and not _unwanted(job) and self._age_s(job.sent_ns) < self._pace.resend_s:
             await self._say_again(job, job.prepared)
 
     async def _say_again(self, job: Job, prepared: Prepared) -> None:
@@ -332,3 +333,8 @@ class ChainHands:
 
     def _age_s(self, since_ns: Nanos) -> float:
         return (self._now_ns() - since_ns) / NANOS_PER_SECOND
+
+
+def _unwanted(job: Job) -> bool:
+    """Whether the engine that wanted to put capital at work is gone: it is looked for, and not said again."""
+    return job.orphan and job.work.verb in ENTERING

@@ -104,6 +104,7 @@ class Chain:
         self._events = {market.condition_id: event for event in events for market in event.markets}
         self._owners: dict[str, Owner] = {}
         self.transactions: dict[str, Transaction] = {}
+        self._open: dict[str, Transaction] = {}
 
     # -- what users ask ------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class Chain:
         slow = self._mischief.strikes(Fault.SLOW_CHAIN)
         due_ms = now_ms + EXECUTE_MS + (int(slow.seconds * 1000) if slow else 0)
         made = Transaction(uuid_from(number), envelope, wanted, now_ms, due_ms)
-        self.transactions[made.transaction_id] = made
+        self.transactions[made.transaction_id] = self._open[made.transaction_id] = made
         return {"transactionID": made.transaction_id, "state": State.NEW.value}
 
     def _asker(self, headers: Mapping[str, str]) -> str:
@@ -144,9 +145,7 @@ class Chain:
             raise Refused(400, "invalid signature")
         if self._ledger.open(envelope.wallet, envelope.owner, KINDS[envelope.kind]) is None:
             raise Refused(400, "the wallet is not the signer's")
-        if any(
-            each.envelope.wallet == envelope.wallet and each.state in UNDER_WAY for each in self.transactions.values()
-        ):
+        if any(each.envelope.wallet == envelope.wallet and each.state in UNDER_WAY for each in self._open.values()):
             raise Refused(400, "wallet has in-flight action")
         expected = owner.nonces.get(envelope.kind, 0)
         if envelope.nonce != expected:
@@ -175,11 +174,11 @@ class Chain:
 
     def advance(self, now_ms: int) -> None:
         """Let every transaction that is due go one step, and another, until none is."""
-        while True:
-            due = [each for each in self.transactions.values() if each.due_ms <= now_ms and each.state not in _DONE]
-            if not due:
-                return
-            self._step(min(due, key=lambda each: each.due_ms))
+        while due := [each for each in self._open.values() if each.due_ms <= now_ms]:
+            first = min(due, key=lambda each: each.due_ms)
+            self._step(first)
+            if first.state in _DONE:
+                del self._open[first.transaction_id]
 
     def _step(self, each: Transaction) -> None:
         each.updated_ms = each.due_ms

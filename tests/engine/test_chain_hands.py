@@ -272,6 +272,18 @@ async def test_a_job_without_a_trace_for_long_enough_is_proved_absent_and_somebo
         assert len(desk.troubles) == 1
 
 
+async def test_a_split_that_an_earlier_engine_lost_is_looked_for_and_not_said_again() -> None:
+    relayer = Scripted([ChainLost("cut off")] * 100, [Absent(spent=False)] * 100)
+    desk, work = at_script(relayer)
+    async with desk.at_work(pace={"resend_s": 0.0}) as hands:
+        hands.take(work)
+        await desk.until(UNKNOWN)
+    said = len(relayer.bodies)
+    async with desk.at_work(pace={"absent_s": 0.5}):
+        assert "no trace" in (await desk.until(FAILED)).detail
+    assert len(relayer.bodies) == said == 1
+
+
 async def test_a_copy_that_is_refused_says_nothing_about_the_job() -> None:
     relayer = Scripted([ChainLost("cut off"), ChainRefused("nonce")], [Absent(spent=False), Receipt("t9", MINED)])
     desk, work = at_script(relayer)
