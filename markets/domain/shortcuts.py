@@ -1,8 +1,9 @@
 """The books' short way: price changes in groups, and books, that need nothing but to be checked and applied.
 
 Law: a shortcut does exactly what the long way (bookkeeping) does, or nothing: it answers False before it has touched
-anything, and the long way decides. Both are compared by a property test. No events are built here. The shortest way
-of all, for the single change that nearly every frame is, stands in `books`.
+anything, and the long way decides. Both are compared by a property test. One thing they do not see is a hash that is
+no text, where no hash is checked: reading it costs more than it tells. No events are built here. The shortest way of
+all, for the single change that nearly every frame is, stands in `books`.
 """
 
 from collections.abc import Sequence

@@ -55,7 +55,7 @@ class WireChanges(msgspec.Struct, gc=False):
 
 
 class LeanChange(msgspec.Struct, gc=False):
-    """WireChange without its hash, which is checked on few frames."""
+    """WireChange without its hash, which is checked on few frames. Elsewhere nobody notices when it is no text."""
 
     asset_id: str
     price: str

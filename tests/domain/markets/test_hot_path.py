@@ -270,6 +270,20 @@ def test_what_the_short_way_never_reads_is_judged_as_on_the_long_way(was: bytes,
     assert_same(frames, (MARKET,), 0)
 
 
+def test_a_hash_that_is_no_text_is_refused_where_it_is_checked_and_not_seen_elsewhere() -> None:
+    venue, checking, passing = Venue(), BookSet(hash_every=1), BookSet(hash_every=0)
+    snapshot = venue.snapshot()
+    odd = venue.change(Side.BUY, 4950, 5, wrong={"hash": "?"}).replace(b'"hash":"?"', b'"hash":7')
+    for books in (checking, passing):
+        books.track(MARKET)
+        books.apply_frame(snapshot, 1)
+    with pytest.raises(MalformedFrame, match="bad_field"):
+        checking.apply_frame(odd, 2)
+    assert checking.counters.deltas == 0
+    assert passing.apply_frame(odd, 2) == ()
+    assert passing.counters.deltas == 1
+
+
 def test_a_frame_of_fifty_megabytes_is_refused_quickly() -> None:
     books = BookSet()
     books.track(MARKET)
