@@ -285,7 +285,10 @@ class Blotter:
     def order(self, client_order_id: ClientOrderId) -> LiveOrder | None:
         """One order in whatever state, None when unknown or forgotten."""
         entry = self._entries.get(client_order_id)
-        return entry.view() if entry else None
+        if entry is None:
+            return None
+        shown = self._live.get(entry.order.condition_id, _NOBODY).get(client_order_id)
+        return shown if shown is not None else entry.view()
 
     def selling(self, condition_id: ConditionId, asset: AssetId, besides: Strategy | None = None) -> Size:
         """Shares reserved by open sells, not counting those of the strategy that would replace them."""

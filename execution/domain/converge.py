@@ -7,6 +7,7 @@ place when the cancel is proved. Doing what a convergence says and asking again 
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -19,6 +20,7 @@ from risk.domain.gate import Approved
 from strategies.domain.intents import Quote, QuoteSet
 
 FOREVER: Nanos = 2**62
+_BUY = Side.BUY
 AGES = 16  # orders of one age limit are renewed at as many different ages, or all markets would renew at once
 
 
@@ -76,7 +78,18 @@ def converge(
     """`live` are one strategy's orders. None is a risk cancel: everything goes at once, whatever its age."""
     if approved is None:
         return Convergence(withdrawals=tuple(order.client_order_id for order in live if not order.cancel_asked))
-    bids, offers = _matched(approved.proposal, live, market, churn, now_ns)
+    if len(live) <= 2 >= len(approved.proposal.quotes):
+        pairs = _pairs(approved.proposal.quotes, live, market)
+        if pairs is not None:  # nearly always
+            return _of_pairs(*pairs, live, market, churn, now_ns)
+    return by_search(approved.proposal, live, market, churn, now_ns)
+
+
+def by_search(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos) -> Convergence:
+    """`converge` for any number of orders and targets; with one of each on a side there is a shorter way, which agrees
+    with it.
+    """
+    bids, offers = _matched(wanted, live, market, churn, now_ns)
     if bids.settled and offers.settled:  # nearly always: the rest would find nothing to do
         return Convergence(kept=tuple([order.client_order_id for order in live]))
     _part(bids, offers)
@@ -107,6 +120,95 @@ def cost(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change
     sides = _matched(wanted, live, market, Churn(min_change_ticks, 0, 0), 0)
     leaving = [order for book in sides for order in book.leaving if not order.cancel_asked]
     return Cost(len(leaving), len(wanted.quotes) - sum(len(book.kept) for book in sides))
+
+
+# The one order and the one target of a side, where there are any.
+_Pair: TypeAlias = tuple[LiveOrder | None, Quote | None]
+
+
+def _pairs(targets: Sequence[Quote], live: Sequence[LiveOrder], market: Market) -> tuple[_Pair, _Pair] | None:
+    """Of the bids and of the offers; None when a side has more."""
+    bid = offer = None
+    for order in live:
+        if (order.side is _BUY) is (order.asset == market.yes):
+            if bid is not None:
+                return None
+            bid = order
+        elif offer is not None:
+            return None
+        else:
+            offer = order
+    bid_target = offer_target = None
+    for target in targets:
+        if (target.side is _BUY) is (target.asset == market.yes):
+            if bid_target is not None:
+                return None
+            bid_target = target
+        elif offer_target is not None:
+            return None
+        else:
+            offer_target = target
+    return (bid, bid_target), (offer, offer_target)
+
+
+def _of_pairs(
+    bids: _Pair, offers: _Pair, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos
+) -> Convergence:
+    yes = market.yes
+    kept: list[ClientOrderId] = []
+    places: list[Quote] = []
+    for (order, target), (other, _), sign in ((bids, offers, 1), (offers, bids, -1)):
+        if target is None:
+            continue
+        if order is not None:
+            if not order.cancel_asked and _stays(order, target, market, churn, now_ns):
+                kept.append(order.client_order_id)
+        elif other is None or sign * (_as_yes(target, yes) - _as_yes(other, yes)) < 0:
+            places.append(target)
+    # A kept order that is in the way of a target goes, and the target waits for its end.
+    for (order, target), (other, _), sign in ((bids, offers, 1), (offers, bids, -1)):
+        if order is not None or target is None or other is None or other.client_order_id not in kept:
+            continue
+        if sign * (_as_yes(target, yes) - _as_yes(other, yes)) >= 0:
+            kept.remove(other.client_order_id)
+    if len(kept) == len(live):
+        return Convergence(tuple(places), kept=tuple([order.client_order_id for order in live]))
+    withdrawals: list[ClientOrderId] = []
+    stale: list[tuple[Price, ClientOrderId]] = []
+    for (order, target), is_open in ((bids, churn.bids_open), (offers, churn.offers_open)):
+        if order is None or order.cancel_asked or order.client_order_id in kept:
+            continue
+        if target is None or order.price % market.tick:
+            withdrawals.append(order.client_order_id)
+        elif is_open and now_ns - order.placed_ns >= churn.min_lifetime_ns:
+            stale.append((-abs(_as_yes(order, yes) - _as_yes(target, yes)), order.client_order_id))
+    return _told(bids[0], offers[0], places, withdrawals, stale, kept, live, churn)
+
+
+def _told(
+    bid: LiveOrder | None,
+    offer: LiveOrder | None,
+    places: list[Quote],
+    withdrawals: list[ClientOrderId],
+    stale: list[tuple[Price, ClientOrderId]],
+    kept: list[ClientOrderId],
+    live: Sequence[LiveOrder],
+    churn: Churn,
+) -> Convergence:
+    stale.sort()  # the farthest go first when cancels are short
+    requotes = [client_order_id for _, client_order_id in stale[: max(0, churn.cancels_left)]]
+    return Convergence(
+        tuple(places),
+        tuple(withdrawals),
+        tuple(requotes),
+        tuple([order.client_order_id for order in live if order.client_order_id in kept]),
+        bid is not None and bid.client_order_id in requotes,
+        offer is not None and offer.client_order_id in requotes,
+    )
+
+
+def _as_yes(item: Quote | LiveOrder, yes: AssetId) -> Price:
+    return item.price if item.asset == yes else PRICE_ONE - item.price
 
 
 def _matched(

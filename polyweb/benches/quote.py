@@ -131,7 +131,8 @@ def _round(options: Mapping[str, Any], params: SpreadParams, seed: int) -> Drawn
         gc.unfreeze()
     quoting = sum(desk.quoting for desk in bench.trader.desks.values())
     taken, places, cancels = bench.taken, bench.places, bench.cancels
-    return Drawn(taken, bench.bare_us(), bench.operations(), places, cancels, quoting)
+    counted = bench.operations()
+    return Drawn(taken, bench.bare_us(), counted, places, cancels, quoting)
 
 
 class _Watched(Trader):
@@ -195,7 +196,10 @@ class _Bench:
             pass
 
     def bare_us(self) -> float:
-        """What `msgspec.json.decode` of the same changes costs here and now: says how fast the machine is."""
+        """What `msgspec.json.decode` of the same changes costs here and now: says how fast the machine is.
+
+        Nobody is told of these changes, so nothing can be decided afterwards.
+        """
         frames = [walk.change(self._now) for walk in self._walks for _ in range(20)]
         began = time.thread_time_ns()
         for data in frames:

@@ -307,21 +307,16 @@ class Quoter:
     ) -> Place:
         state, market = self._state, desk.market
         expires_ms = now_ns // NANOS_PER_MILLI + GTD_ENDS_EARLY + state.expiry_s(params) * 1_000
+        passive, tick, gtd = wanted.post_only or not state.venue.may_take, market.tick, OrderType.GTD
         orders = tuple(
-            NewOrder(
-                client_order_id=state.new_id(),
-                condition_id=market.condition_id,
-                asset=quote.asset,
-                side=quote.side,
-                price=quote.price,
-                size=quote.size,
-                tick=market.tick,
-                order_type=OrderType.GTD,
-                post_only=wanted.post_only or not state.venue.may_take,
-                expires_ms=expires_ms,
-            )
-            for quote in quotes
-        )
+            [
+                NewOrder(
+                    state.new_id(), market.condition_id, quote.asset, quote.side, quote.price, quote.size, tick,
+                    gtd, passive, expires_ms,
+                )
+                for quote in quotes
+            ]
+        )  # fmt: skip
         trace = _trace(desk, wanted, traces.APPROVED if wanted is desk.planned else traces.CUT, desk.codes)
         place = Place(f"q-{orders[0].client_order_id:x}", Strategy.SPREAD, orders, now_ns, trace, state.last_frame_ns)
         state.planned(place)

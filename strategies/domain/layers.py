@@ -60,7 +60,8 @@ def _side(
     lowest, highest = reach
     sellable = held.no_sellable if is_bid else held.yes_sellable
     quotes: list[Quote] = []
-    for _ in range(params.layers):
+    left = params.layers
+    while left:
         if not lowest <= price <= highest:
             return quotes, _beyond(given, terms, is_bid, price, noted)
         fits = size if size <= room else _room(room)
@@ -83,7 +84,8 @@ def _side(
         if fits != size:
             noted.append(("bid inventory (size)" if is_bid else "ask inventory (size)", size, fits))
         quotes.append(quote)
-        if params.layers == 1:
+        left -= 1
+        if not left:
             break
         room, sellable = room - fits, sellable - fits if sells else sellable
         price = price - terms.layer_step if is_bid else price + terms.layer_step

@@ -4,7 +4,7 @@ Law: integers only. A score is shares times a weight between 0 and 1, floored to
 for one, because their orders cannot be told apart in a book. Source: the venue's liquidity rewards programme.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -27,9 +27,12 @@ def paid(market: Market) -> bool:
     return bool(market.rewards_daily and market.rewards_max_spread)
 
 
-def adjusted_mid_x2(bids: Iterable[Level], asks: Iterable[Level], market: Market) -> int | None:
+def adjusted_mid_x2(bids: Sequence[Level], asks: Sequence[Level], market: Market) -> int | None:
     """Twice the middle between the best levels that are large enough; None when a side has none."""
-    bid, ask = _first(bids, market.rewards_min_size), _first(asks, market.rewards_min_size)
+    least = market.rewards_min_size
+    if bids and asks and bids[0][1] >= least and asks[0][1] >= least:  # nearly always
+        return bids[0][0] + asks[0][0]
+    bid, ask = _first(bids, least), _first(asks, least)
     return None if bid is None or ask is None else bid + ask
 
 

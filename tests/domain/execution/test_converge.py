@@ -1,13 +1,14 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from execution.domain.blotter import LiveOrder
-from execution.domain.converge import Churn, Convergence, Cost, converge, cost, settled
+from execution.domain.converge import Churn, Convergence, Cost, by_search, converge, cost, settled
 from execution.domain.orders import OrderState
 from markets.domain.events import Side
 from markets.domain.market import Market
@@ -258,6 +259,49 @@ def test_what_is_settled_at_a_look_is_settled_for_converge_too(
         for later in {LATER, until - 1, min(until - 1, 2 * LATER)} if until else ():
             result = converge(approved(*wanted), live, MARKET, churn, later)
             assert result == Convergence(kept=tuple(order.client_order_id for order in live))
+
+
+CLOSE = st.sampled_from([4800, 4900, 5000, 5100])
+CLOSE_BIDS, CLOSE_OFFERS = CLOSE.map(bid), CLOSE.map(offer)
+RESTS = st.tuples(CLOSE_BIDS, CLOSE_OFFERS) | st.tuples(CLOSE_OFFERS, CLOSE_BIDS) | st.tuples(CLOSE_BIDS | CLOSE_OFFERS)
+FATES = st.tuples(st.sampled_from([False, False, False, True]), st.sampled_from([100, 100, 60]), st.integers(0, LATER))
+APART = st.sampled_from([(4800, 4900), (4800, 5000), (4900, 5100), (5000, 5100), (4800, 5100)])
+BOTH = APART.map(lambda prices: (bid(prices[0]), offer(prices[1])))
+ONE_EACH = BOTH | BOTH | BOTH | st.tuples(CLOSE_BIDS) | st.tuples(CLOSE_OFFERS) | st.just(())
+MOSTLY = st.sampled_from([True, True, True, False])
+
+
+@settings(max_examples=500)
+@given(
+    ONE_EACH, RESTS | st.tuples(CLOSE_BIDS, CLOSE_BIDS), st.tuples(FATES, FATES), st.sampled_from([1, 1, 2, 3]),
+    st.sampled_from([0, 1, 2, 2]), st.sampled_from([0, 0, LATER // 2]), MOSTLY, MOSTLY,
+    st.sampled_from([100, 100, 700]),
+)  # fmt: skip
+def test_with_one_of_each_on_a_side_the_short_way_agrees_with_the_search(
+    targets: tuple[Quote, ...],
+    rests: tuple[Quote, ...],
+    fates: tuple[tuple[bool, int, int], ...],
+    ticks: int,
+    budget: int,
+    lifetime: int,
+    bids_open: bool,
+    offers_open: bool,
+    tick: int,
+) -> None:
+    live = [
+        msgspec.structs.replace(resting(number, quote, remaining=left, cancel_asked=asked), placed_ns=placed)
+        for number, (quote, (asked, percent, placed)) in enumerate(zip(rests, fates, strict=False), 1)
+        for left in [max(1, quote.size * percent // 100)]
+    ]
+    churn = Churn(
+        ticks, lifetime, budget, keep_queue_ticks=2, keep_queue_after_ns=lifetime,
+        bids_open=bids_open, offers_open=offers_open,
+    )  # fmt: skip
+    market, guard = replace(MARKET, tick=tick), Guard(None, True, 0, 1000, False)
+    verdict = evaluate_quotes(QuoteSet("m", targets), MARKET, ExposureBook([MARKET]), WIDE, guard, LATER)
+    assume(isinstance(verdict, Approved))
+    assert isinstance(verdict, Approved)
+    assert converge(verdict, live, market, churn, LATER) == by_search(verdict.proposal, live, market, churn, LATER)
 
 
 def test_two_orders_are_settled_in_whatever_order_they_were_placed() -> None:
