@@ -257,7 +257,7 @@ def test_what_is_settled_at_a_look_is_settled_for_converge_too(
     for wanted in (targets, [Quote(each.asset, each.side, each.price, each.size) for each in same]):
         until = settled(tuple(wanted), live, MARKET, churn, LATER)
         for later in {LATER, until - 1, min(until - 1, 2 * LATER)} if until else ():
-            result = converge(approved(*wanted), live, MARKET, churn, later)
+            result = by_search(QuoteSet("m", tuple(wanted)), live, MARKET, churn, later)
             assert result == Convergence(kept=tuple(order.client_order_id for order in live))
 
 
