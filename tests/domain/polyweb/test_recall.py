@@ -5,6 +5,7 @@ import pytest
 from polyweb.runtime.memory import MarketMemory, market_memory
 from polyweb.runtime.trader import Trader
 from risk.domain.breakers import BreakerKind, BreakerState, Reset
+from risk.domain.limits import Limits
 from risk.domain.panel import Release
 from tests.builders import CONFIG, SECOND, Stage, book
 
@@ -44,3 +45,11 @@ def test_a_lost_memory_of_a_market_nobody_follows_waits_for_one_release_and_not_
     third = Trader(CONFIG)
     third.recall(again.remember([]), at_ns=61 * SECOND)
     assert third.panel.tripped == ()
+
+
+def test_orders_placed_in_the_last_second_still_count_against_the_rate_after_a_restart() -> None:
+    stage = Stage(limits=Limits(orders_per_second=2)).quoting()
+    assert stage.trader.rate.room(stage.now) == 0
+    again = Stage(limits=Limits(orders_per_second=2))
+    again.trader.recall(stage.trader.remember([]), at_ns=stage.now)
+    assert again.trader.rate.room(stage.now) == 0
