@@ -148,7 +148,8 @@ def report(plan: Plan, told: Told) -> Report:
             (inside if hit else outside).append(each)
     sent, received = sum(told.times["messages"]), len(outside) + len(inside)
     loop, sent_ns = told.seen["loop"], told.times["sent_ns"]
-    late_ms = sorted((at - sent_ns[0]) / 1e6 - slot for slot, at in enumerate(sent_ns))
+    offsets_ms = [at / 1e6 - slot for slot, at in enumerate(sent_ns)]
+    late_ms = sorted(each - min(offsets_ms) for each in offsets_ms)
     steady, whole = shares(told, spans)
     figures: dict[str, object] = {
         "messages": {

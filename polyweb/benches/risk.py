@@ -173,7 +173,8 @@ def _baskets(stage: Stage, count: int) -> Work:
 def _changes(stage: Stage, count: int) -> Work:
     """An order's remaining size moves and moves back: what a partial fill costs the book."""
     names = list(stage.markets)
-    asked = [(2 * (number % len(names)), names[number % len(names)], SHARES - number % 2) for number in range(count)]
+    turns = [(number // 2 % len(names), SHARES - 1 + number % 2) for number in range(count)]
+    asked = [(2 * market, names[market], left) for market, left in turns]
     exposure = stage.exposure
 
     def work() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from markets.domain.units import Cash, Price, Size, cash_ceil
 from risk.domain.caps import Level
-from risk.domain.exposure import ExposureBook, Sums
+from risk.domain.exposure import ExposureBook
 from risk.domain.limits import Limits, Room, Rooms
 from risk.domain.payoff import Growth, Outlook, ProposedOrder
 from risk.domain.refusals import CAP_OF, Found, RefusalCode, could_lose, decimal, pusd
-from risk.domain.rows import Sum
+from risk.domain.rows import Sum, Sums
 
 
 def check_losses(

@@ -9,7 +9,6 @@ change costs O(outcomes of its event), whatever else we hold.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from markets.domain.events import Side
 from markets.domain.market import Market
@@ -17,7 +16,7 @@ from markets.domain.units import Cash, ConditionId, Price, Size
 from risk.domain.bounds import Agreed, Bounds, Figures, figures, scopes
 from risk.domain.limits import Limits
 from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Shift, Unsettled, adverse
-from risk.domain.rows import Category, EventRow, Group, Row, Standing, Sum
+from risk.domain.rows import Category, EventRow, Group, Row, Standing, Sum, Sums
 from strategies.domain.completeness import is_complete_set
 
 NO_SHIFT = Shift()
@@ -29,18 +28,6 @@ class UnknownMarket(KeyError):
 
     def __str__(self) -> str:
         return f"no exposure can be computed for {self.args[0]}: it was not in set_markets"
-
-
-class Sums(NamedTuple):
-    """What stands against the caps of one market's proposal, from its outcomes to everything."""
-
-    yes: Sum
-    no: Sum
-    market: Sum
-    event: Sum
-    category: Sum
-    strategy: Sum
-    total: Sum
 
 
 class ExposureBook:
@@ -199,8 +186,12 @@ class ExposureBook:
         """Replace what may still fill of an order; `remaining` 0 removes it. Only the spread quoter's are quotes."""
         row = self._row(condition_id)
         order = RestingOrder(is_yes, side, price, remaining, is_quote)
-        was = self._where.pop(order_id, None)
+        was = self._where.get(order_id)
         if was is not None:
+            had = was.orders[order_id]
+            if was is row and had.order == order and had.fee == fee and had.strategy == strategy:
+                return  # told again, as when the venue takes it
+            del self._where[order_id]
             self._stand(was, was.fall(order_id), -1)
         if remaining:
             standing = row.standing(order, fee, strategy)

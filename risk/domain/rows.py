@@ -29,6 +29,18 @@ class Sum:
         self.orders += orders
 
 
+class Sums(NamedTuple):
+    """What stands against the caps of one market's proposal, from its outcomes to everything."""
+
+    yes: Sum
+    no: Sum
+    market: Sum
+    event: Sum
+    category: Sum
+    strategy: Sum
+    total: Sum
+
+
 class Takes(NamedTuple):
     """What is held of an outcome: shares and what they cost."""
 

@@ -47,6 +47,18 @@ def test_a_resting_buy_may_lose_its_notional_and_two_buys_of_a_pair_only_the_dea
     assert book.worst_market("a") == 50 * PUSD
 
 
+def test_an_order_that_is_told_again_changes_nothing_and_one_that_differs_does() -> None:
+    book = ExposureBook([binary("a")])
+    book.set_order(1, "a", True, Side.BUY, 4000, 100 * SHARES, strategy="spread")
+    before = book.worst_total(), book.total().shares, book.total().notional, book.total().orders
+    book.set_order(1, "a", True, Side.BUY, 4000, 100 * SHARES, strategy="spread")
+    assert (book.worst_total(), book.total().shares, book.total().notional, book.total().orders) == before
+    book.set_order(1, "a", True, Side.BUY, 4000, 100 * SHARES, PUSD, strategy="spread")
+    assert book.worst_total() == 41 * PUSD
+    book.set_order(1, "a", True, Side.BUY, 4000, 0)
+    assert (book.worst_total(), book.total().orders, book.resting("a")) == (0, 0, [])
+
+
 def test_a_resting_sell_gives_up_the_payout_it_would_have_had() -> None:
     book = ExposureBook([binary("a")])
     book.set_position("a", 100 * SHARES, 0, 0, 0)
