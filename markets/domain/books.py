@@ -70,60 +70,70 @@ class BookSet(Shortcuts):
     def take_run(self, frames: Iterator[Frame]) -> Frame | None:
         """Apply frames as long as each can go a shorter way. None when all did.
 
-        The first that cannot is given back and nothing of it has happened: its way is `apply_events`. Written out is
-        the shortest way, that of one mirrored change of a book in good order, which nearly every frame is.
+        The first that cannot is given back and nothing of it has happened: its way is `apply_events`.
+        """
+        while (frame := self._take_singles(frames)) is not None:
+            if not self._take(frame.data, frame.received_ns):
+                return frame
+        return None
+
+    def _take_singles(self, frames: Iterator[Frame]) -> Frame | None:
+        """The shortest way, written out: one mirrored change of a book in good order, which nearly every frame is.
+
+        The first frame that is anything else is given back untouched.
         """
         by_asset, dirty, read = self._by_asset, self._dirty, wire.read_lean_pair  # what is local is found fastest
         mirrors, wholes, fractions, buy = MIRRORS, WHOLES, FRACTIONS, _BUY
         tail, head, end, front, drains = _TAIL, _HEAD, _END_OF_SINGLE, _FRONT, self._drains
-        for frame in frames:
-            data = frame.data
-            if not (data[end] == tail and data[front] == head and self._room and data.isascii()):
-                if self._take(data, frame.received_ns):
-                    continue
-                return frame
-            try:
+        room = self._room
+        try:
+            for frame in frames:
+                data = frame.data
+                if not (data[end] == tail and data[front] == head and room and data.isascii()):
+                    return frame
                 pair = read(data)
                 yes, no = pair.price_changes
                 tracked, at = by_asset[yes.asset_id], pair.timestamp
                 if yes.asset_id != tracked.yes:
                     yes, no = no, yes
+                    if yes.asset_id != tracked.yes:
+                        return frame
                 side, shares = yes.side, yes.size
                 price, no_price = mirrors[yes.price]
                 bid, no_ask = mirrors[yes.best_bid]
                 ask, no_bid = mirrors[yes.best_ask]
                 whole, _, fraction = shares.partition(".")
                 size = wholes[whole] + fractions[fraction]
-            except (msgspec.MsgspecError, BadNumber, KeyError):  # decode says what is wrong with it, and where
-                return frame
-            if not tracked.plain or at < tracked.burst_ms:
-                if self._take(data, frame.received_ns):
-                    continue
-                return frame
-            if yes.asset_id != tracked.yes or no.asset_id != tracked.no or no.size != shares or no.side is side:
-                return frame
-            if no.price != no_price or no.best_ask != no_ask or no.best_bid != no_bid or price % tracked.tick:
-                return frame
-            # Nothing can fail any more.
-            book = tracked.book
-            if side is buy:
-                levels, top, better = book.bids, book.bid_top, price > book.bid_top
-            else:
-                levels, top, better = book.asks, book.ask_top, price < book.ask_top
-            if better or not size:
-                tracked.set_plainly(side is buy, price, size)
-            else:
-                levels[price] = size
-                if price == top:
-                    tracked.touched.append(price)  # where a trade may have been
-            tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
-            tracked.updated_ns = tracked.paired_ns = frame.received_ns
-            self._room -= 1
-            if tracked.soiled != drains:
-                tracked.soiled = drains
-                dirty.append(tracked.condition_id)
-            if book.bid_top != bid or book.ask_top != ask or bid >= ask:
-                tracked.look()
+                if not tracked.plain or at < tracked.burst_ms or price % tracked.tick:
+                    return frame
+                if no.asset_id != tracked.no or no.size != shares or no.side is side:
+                    return frame
+                if no.price != no_price or no.best_ask != no_ask or no.best_bid != no_bid:
+                    return frame
+                # Nothing can fail any more.
+                book = tracked.book
+                if side is buy:
+                    levels, top, better = book.bids, book.bid_top, price > book.bid_top
+                else:
+                    levels, top, better = book.asks, book.ask_top, price < book.ask_top
+                if better or not size:
+                    tracked.set_plainly(side is buy, price, size)
+                else:
+                    levels[price] = size
+                    if price == top:
+                        tracked.touched.append(price)  # where a trade may have been
+                tracked.burst_ms, tracked.said_bid, tracked.said_ask = at, bid, ask
+                tracked.updated_ns = tracked.paired_ns = frame.received_ns
+                room -= 1
+                if tracked.soiled != drains:
+                    tracked.soiled = drains
+                    dirty.append(tracked.condition_id)
+                if book.bid_top != bid or book.ask_top != ask or bid >= ask:
+                    tracked.look()
+        except (msgspec.MsgspecError, BadNumber, KeyError):  # decode says what is wrong with it, and where
+            return frame
+        finally:
+            self._room = room
         return None
 
     def distrust_frame(self, data: bytes, *, whole: bool, delivered: Iterable[AssetId] | None = None) -> None:
