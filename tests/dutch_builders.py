@@ -1,13 +1,16 @@
 """Invented markets of one event, and their books, for tests of the Dutch book."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from hypothesis import strategies as st
 
 from markets.domain.events import Level
 from markets.domain.fees import NO_FEES, FeeSchedule
 from markets.domain.market import Generation, Market
-from markets.domain.units import SIZE_ONE
+from markets.domain.units import PRICE_ONE, SIZE_ONE, Cash, Size
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.inputs import BookView
+from strategies.domain.leg_risk import Standing
 from strategies.domain.routes import Moment
 
 SHARES = SIZE_ONE
@@ -41,3 +44,28 @@ def neg_risk(
         f"m{at}": (market(f"m{at}", NO_FEES, len(tops), generation), view([(bid, size)], [(ask, size)]))
         for at, (bid, ask) in enumerate(tops)
     }
+
+
+LEVELS = st.lists(st.tuples(st.integers(1, 99).map(lambda c: c * 100), st.integers(1, 300)), max_size=3)
+
+
+@st.composite
+def standings(draw: st.DrawFn, leg: Callable[..., Standing]) -> list[Standing]:
+    """Three legs, filled at will, on books of three levels a side; `leg` is how the test makes one."""
+    legs = []
+    for at in range(3):
+        asks = tuple(sorted({price: size * SHARES for price, size in draw(LEVELS)}.items()))
+        bids = tuple(sorted({price: size * SHARES for price, size in draw(LEVELS)}.items(), reverse=True))
+        legs.append(leg(at, draw(st.integers(0, 100)), asks=asks, bids=bids))
+    return legs
+
+
+def walk(levels: Sequence[Level], size: Size) -> Cash:
+    """What taking `size` costs or brings without fees; all of it must be there."""
+    total = 0
+    for price, there in levels:
+        part = min(size, there)
+        total += price * part
+        size -= part
+    assert not size
+    return total // PRICE_ONE

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from execution.domain.chain import ChainWork
 from execution.domain.commands import Command, Place, Strategy
@@ -18,46 +17,19 @@ from markets.domain.events import Frame
 from markets.domain.market import Market
 from polyweb.runtime.inbox import TraderConfig
 from polyweb.runtime.trader import Trader
-from risk.domain.limits import Limits
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import ENDS, BasketMoved, Stage
 from strategies.domain.intents import Route
 from tests.builders import SECOND, a_control, book, plain
 from tests.chain_builders import KEY, WALLET, an_access
 from tests.chain_desk import ChainDesk
+from tests.sandbox_sets import SHALLOW, WIDE, Books, plant
 from tests.sandbox_trading import CASH, Trading, trading
 
-SHARE = 1_000_000
-Levels = Mapping[int, int]
-Books = tuple[tuple[Levels, Levels], ...]
 CONVERTS: Books = (({3000: 50}, {6000: 50}),) * 4  # every YES of four is bid for at 0.30: every NO costs 2.80 of 3
 SPLITS: Books = (*CONVERTS[:3], ({4500: 50}, {6000: 50}))
 UNSOLD: Books = (*((({4500: 50}, {6000: 50}),) * 3), ({}, {3000: 50}))  # one NO cannot be bought, a split sells three
 THIN: Books = (({2550: 50}, {6000: 50}),) * 4  # 1.02 in all: less than the fees
-SHALLOW: Books = (({3000: 2, 500: 50}, {6000: 50}),) * 4  # bids of 1.20 in all, for two shares
-WIDE = replace(Limits(10**12, 10**12, 10**12), orders_per_second=1_000)
-
-
-def plant(at: Trading, event: EventSpec, books: Books) -> list[Market]:
-    """Put these levels into every book of the event; its open markets as the listing would describe them."""
-    found = []
-    for spec, levels in zip(event.open_markets, books, strict=False):
-        floor = at.sandbox.generator.floor(spec.asset_ids[0])
-        assert floor is not None
-        for side, wanted in ((floor.ladder.bids, levels[0]), (floor.ladder.asks, levels[1])):
-            side.clear()
-            side.update({price: shares * SHARE for price, shares in wanted.items()})
-        market = at.markets[spec.condition_id] = replace(
-            at.markets[spec.condition_id],
-            event_id=event.event_id,
-            augmented=event.augmented,
-            other=spec.is_other,
-            set_size=0 if event.augmented else len(event.open_markets),
-            question_id=spec.question_id,
-            convert_fee_bps=event.fee_bips,
-        )
-        found.append(market)
-    return found
 
 
 class Floor:

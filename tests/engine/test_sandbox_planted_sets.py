@@ -1,8 +1,7 @@
 """The sandbox plants one set that pays and three that only look like it; over its sockets only the first is traded."""
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 
 from execution.domain.commands import Fill, Place, Strategy, TradeStatus
 from execution.sandbox.listing import EventSpec, Generation
@@ -12,45 +11,20 @@ from polyweb.dutch_scans import scan_live
 from polyweb.runtime.feeds import FeedPlan
 from polyweb.runtime.inbox import TraderConfig
 from polyweb.runtime.trader import Trader
-from risk.domain.limits import Limits
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import Stage
 from strategies.domain.intents import Route
 from strategies.domain.opportunity_log import TAKEN, WAITS, Gap
 from tests.builders import SECOND, a_control, book, plain
+from tests.sandbox_sets import SHALLOW, WIDE, Books, plant
 from tests.sandbox_trading import CASH, Trading, trading
 
-SHARE = 1_000_000
-Levels = Mapping[int, int]
-Books = tuple[tuple[Levels, Levels], ...]
 CHEAP: Books = (({1000: 50}, {2000: 50}),) * 4  # every YES of four at 0.20
 DEAR: Books = (({1000: 50}, {2600: 50}), *((({1000: 50}, {2400: 50}),) * 3))  # 0.98 in all: less than the fees
-SHALLOW: Books = (({3000: 2, 500: 50}, {6000: 50}),) * 4  # bids of 1.20 in all, for two shares
-WIDE = replace(Limits(10**12, 10**12, 10**12), orders_per_second=1_000)
 
 
 def contests(at: Trading) -> list[EventSpec]:
     return [event for event in at.sandbox.generator.events if event.neg_risk]
-
-
-def plant(at: Trading, event: EventSpec, books: Books) -> list[Market]:
-    """Put these levels into every book of the event; its open markets as the listing would describe them."""
-    found = []
-    for spec, levels in zip(event.open_markets, books, strict=False):
-        floor = at.sandbox.generator.floor(spec.asset_ids[0])
-        assert floor is not None
-        for side, wanted in ((floor.ladder.bids, levels[0]), (floor.ladder.asks, levels[1])):
-            side.clear()
-            side.update({price: shares * SHARE for price, shares in wanted.items()})
-        market = at.markets[spec.condition_id] = replace(
-            at.markets[spec.condition_id],
-            event_id=event.event_id,
-            augmented=event.augmented,
-            other=spec.is_other,
-            set_size=0 if event.augmented else len(event.open_markets),
-        )
-        found.append(market)
-    return found
 
 
 def a_trader(markets: Iterable[Market], now_ns: int) -> Trader:

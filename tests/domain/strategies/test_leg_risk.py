@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from markets.domain.events import Level, Side
-from markets.domain.units import CASH_ONE, PRICE_ONE, Cash, Size, cash_ceil
+from markets.domain.units import CASH_ONE, Size, cash_ceil
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.dutch_book import scan
 from strategies.domain.intents import Basket, Leg
 from strategies.domain.leg_risk import DUST, Choice, Standing, judge, still_pays
-from tests.dutch_builders import FREE, SHARES, market, neg_risk
+from tests.dutch_builders import FREE, SHARES, market, neg_risk, standings, walk
 
 BASKET: Basket = scan(neg_risk([(2900, 3000), (2900, 3000), (2900, 3500)]), FREE).baskets[0]  # 100 sets for 0.95
 ASK: tuple[Level, ...] = ((3000, 500 * SHARES),)
@@ -105,30 +105,7 @@ def test_a_first_leg_goes_on_resting_while_the_others_still_make_it_pay() -> Non
     assert not still_pays(BASKET, 2900, [leg(1, 0, asks=())], 100 * SHARES, FREE)
 
 
-LEVELS = st.lists(st.tuples(st.integers(1, 99).map(lambda c: c * 100), st.integers(1, 300)), max_size=3)
-
-
-@st.composite
-def standings(draw: st.DrawFn) -> list[Standing]:
-    legs = []
-    for at in range(3):
-        asks = tuple(sorted({price: size * SHARES for price, size in draw(LEVELS)}.items()))
-        bids = tuple(sorted({price: size * SHARES for price, size in draw(LEVELS)}.items(), reverse=True))
-        legs.append(leg(at, draw(st.integers(0, 100)), asks=asks, bids=bids))
-    return legs
-
-
-def walk(levels: tuple[Level, ...], size: Size) -> Cash:
-    total = 0
-    for price, there in levels:
-        part = min(size, there)
-        total += price * part
-        size -= part
-    assert not size
-    return total // PRICE_ONE
-
-
-@given(standings(), st.integers(0, 50), st.integers(0, 50))
+@given(standings(leg), st.integers(0, 50), st.integers(0, 50))
 def test_following_the_verdict_ends_balanced_and_loses_no_more_than_allowed(
     standing: list[Standing], max_loss: int, max_held: int
 ) -> None:
