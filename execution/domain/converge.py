@@ -108,10 +108,11 @@ def settled(targets: Sequence[Quote], live: Sequence[LiveOrder], market: Market,
         live = live[::-1]  # orders stand as they were placed, targets with the bids first
     until_ns = FOREVER
     for order, target in zip(live, targets, strict=True):
-        if order.cancel_asked or not _stays(order, target, market, churn, now_ns):
-            return 0
-        if churn.max_age_ns:
-            until_ns = min(until_ns, _end_ns(order, churn.max_age_ns))
+        end_ns = 0 if order.cancel_asked else _until_ns(order, target, market, churn, now_ns)
+        if end_ns < until_ns:
+            if not end_ns:
+                return 0
+            until_ns = end_ns
     return until_ns
 
 
@@ -230,19 +231,23 @@ def _is_bid(market: Market, asset: AssetId, side: Side) -> bool:
 
 def _stays(order: LiveOrder, target: Quote, market: Market, churn: Churn, now_ns: Nanos) -> bool:
     """Whether an order may stand for a target."""
+    return _until_ns(order, target, market, churn, now_ns) > 0
+
+
+def _until_ns(order: LiveOrder, target: Quote, market: Market, churn: Churn, now_ns: Nanos) -> Nanos:
+    """Until when an order may stand for a target, 0 when it may not."""
     remaining, size = order.remaining, target.size
     if order.asset != target.asset or order.side is not target.side or not market.min_size <= remaining <= size:
-        return False
-    if remaining * 100 < size * (100 - churn.size_tolerance):
-        return False
+        return 0
+    if remaining != size and remaining * 100 < size * (100 - churn.size_tolerance):
+        return 0
     if order.price != target.price and not _near(order, target, market.tick, churn, now_ns):
-        return False
-    return not churn.max_age_ns or now_ns < _end_ns(order, churn.max_age_ns)
-
-
-def _end_ns(order: LiveOrder, most_ns: Nanos) -> Nanos:
-    """When an order is too old to stand for anything."""
-    return order.placed_ns + most_ns - most_ns * (order.client_order_id % AGES) // (10 * AGES)
+        return 0
+    most_ns = churn.max_age_ns
+    if not most_ns:
+        return FOREVER
+    end_ns = order.placed_ns + most_ns - most_ns * (order.client_order_id % AGES) // (10 * AGES)
+    return end_ns if now_ns < end_ns else 0
 
 
 def _near(order: LiveOrder, target: Quote, tick: Price, churn: Churn, now_ns: Nanos) -> bool:

@@ -39,7 +39,8 @@ def plan_on(given: MarketInput, terms: Terms) -> QuoteSet:
     if size <= 0 or size < given.market.min_size:
         noted.append(("size (size)", params.size, size))
         return _nothing(given, NoQuote.SIZE_BELOW_MINIMUM, tuple(noted), fair)
-    if not reduce:
+    edge = terms.edge_x2
+    if not reduce and (edge is None or low > fair - edge or high < fair + edge):
         low, high = _with_edge(given, terms, fair, low, high, noted)
     bid, ask = _on_grid(given, terms, low, high, noted)
     quotes, why = layers.of(given, terms, bid, ask, size, reduce, noted)
