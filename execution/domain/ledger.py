@@ -145,6 +145,15 @@ class _Account:
                 held = alone
         return msgspec.structs.replace(held, cost=held.cost + more) if more > 0 else held
 
+    @property
+    def unconfirmed(self) -> tuple[tuple[Size, Cash, Cash], ...]:
+        found, whole = [], self.base
+        for move in self.open.values():
+            before, whole = whole, fold(whole, move)
+            if not move.final:
+                found.append((move.shares, move.paid, whole.realised - before.realised))
+        return tuple(found)
+
     def _settle(self) -> None:
         while self.open:
             key = next(iter(self.open))
@@ -293,11 +302,12 @@ class Ledger:
         account = self._accounts.get(asset)
         return account.confirmed if account else _EMPTY
 
-    def unconfirmed(self, asset: AssetId) -> tuple[tuple[Size, Cash], ...]:
-        """What may still fail, oldest first: shares that came in and what they cost, both below 0 for a sale."""
+    def unconfirmed(self, asset: AssetId) -> tuple[tuple[Size, Cash, Cash], ...]:
+        """What may still fail, oldest first: shares that came in and what they cost, both below 0 for a sale, and what
+        it realised if nothing before it fails.
+        """
         account = self._accounts.get(asset)
-        moves = account.open.values() if account else ()
-        return tuple((move.shares, move.paid) for move in moves if not move.final)
+        return account.unconfirmed if account else ()
 
     @property
     def positions(self) -> Mapping[AssetId, Size]:

@@ -242,9 +242,9 @@ class TradingState:
         condition_id = market.condition_id
         yes, no = self.ledger.confirmed(market.yes), self.ledger.confirmed(market.no)
         unsettled = [
-            Unsettled(asset == market.yes, shares, paid)
+            Unsettled(asset == market.yes, shares, paid, earned)
             for asset in (market.yes, market.no)
-            for shares, paid in self.ledger.unconfirmed(asset)
+            for shares, paid, earned in self.ledger.unconfirmed(asset)
         ]
         self.exposure.set_position(condition_id, yes.shares, no.shares, yes.cost, no.cost, unsettled)
         for record in self.chain.open:

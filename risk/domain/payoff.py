@@ -33,11 +33,15 @@ class RestingOrder(NamedTuple):
 
 
 class Unsettled(NamedTuple):
-    """A fill that may still be taken back: shares that came in, cash that left for them; both below 0 for a sale."""
+    """A fill that may still be taken back: shares that came in, cash that left for them; both below 0 for a sale.
+
+    `earned` is what a sale brought over the cost of its shares when it was made.
+    """
 
     is_yes: bool
     shares: Size
     paid: Cash
+    earned: Cash = 0
 
 
 class Shift(NamedTuple):

@@ -200,8 +200,9 @@ class Row:
         """Of what is confirmed, and of what is not where it hurts."""
         cost = self.yes[1] + self.no[1]
         win, lose = self.yes[0] - cost, self.no[0] - cost
-        for is_yes, shares, paid in self.unsettled:
-            pays = shares - paid - self._earned(is_yes, shares, paid)
+        for is_yes, shares, paid, earned in self.unsettled:
+            # Shares bought since may have changed the average: what a sale banked is the more of then and now.
+            pays = shares - paid - max(earned, self._earned(is_yes, shares, paid))
             costs = pays - shares
             more_win, more_lose = adverse((pays, costs) if is_yes else (costs, pays))
             win += more_win

@@ -358,7 +358,7 @@ def test_the_order_of_confirmations_does_not_matter() -> None:
 def test_what_a_settled_sale_left_costs_the_same_before_and_after_a_cheaper_buy_settles() -> None:
     made = ledger(fill("a", price=5000), fill("b", price=1000, status=MATCHED), fill("c", Side.SELL, 5500))
     before = made.confirmed("yes")
-    ((_, paid),) = made.unconfirmed("yes")
+    ((_, paid, _),) = made.unconfirmed("yes")
     assert (before.shares, before.cost + paid) == (0, 3 * SHARE)
     made.apply(fill("b", price=1000))
     assert (made.confirmed("yes").shares, made.confirmed("yes").cost) == (10 * SHARE, 3 * SHARE)
@@ -369,8 +369,13 @@ def test_what_may_still_fail_is_told_apart_from_what_is_confirmed() -> None:
     made = ledger(fill("a", price=4000), waiting, fill("c", Side.SELL, 7000, 5))
     assert made.holding("yes").shares == 15 * SHARE
     assert (made.confirmed("yes").shares, made.confirmed("yes").cost) == (5 * SHARE, 2 * SHARE)
-    assert made.unconfirmed("yes") == ((10 * SHARE, 6 * SHARE),)
+    assert made.unconfirmed("yes") == ((10 * SHARE, 6 * SHARE, 0),)
     made.apply(fill("b", price=6000))
     assert made.confirmed("yes") == made.holding("yes")
     assert made.unconfirmed("yes") == made.unconfirmed("an asset never held") == ()
     assert made.confirmed("an asset never held").shares == 0
+
+
+def test_what_an_unproved_sale_earned_is_told_at_the_cost_of_its_own_time() -> None:
+    made = ledger(fill("a", price=1000), fill("b", Side.SELL, 9000, status=MATCHED), fill("c", price=4000))
+    assert made.unconfirmed("yes") == ((-10 * SHARE, -9 * SHARE, 8 * SHARE),)

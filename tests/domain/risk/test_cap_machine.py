@@ -192,9 +192,9 @@ class Caps(RuleBasedStateMachine):
         market, name = order.market, order.market.condition_id
         yes, no = self.ledger.confirmed(market.yes), self.ledger.confirmed(market.no)
         unsettled = [
-            Unsettled(asset == market.yes, shares, paid)
+            Unsettled(asset == market.yes, shares, paid, earned)
             for asset in (market.yes, market.no)
-            for shares, paid in self.ledger.unconfirmed(asset)
+            for shares, paid, earned in self.ledger.unconfirmed(asset)
         ]
         self.exposure.set_position(name, yes.shares, no.shares, yes.cost, no.cost, unsettled)
 

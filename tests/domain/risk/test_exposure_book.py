@@ -103,6 +103,13 @@ def test_a_fill_that_may_be_taken_back_counts_like_the_order_it_filled() -> None
     assert book.worst_total() == 0
 
 
+def test_a_sale_keeps_what_it_banked_although_dearer_shares_were_bought_since() -> None:
+    book = ExposureBook([binary("a")])
+    sold, bought = Unsettled(True, -20 * SHARES, -18 * PUSD, 16 * PUSD), Unsettled(False, 20 * SHARES, 6 * PUSD)
+    book.set_position("a", 40 * SHARES, 40 * SHARES, 10 * PUSD, 10 * PUSD, [sold, bought])
+    assert book.worst_total() == 4 * PUSD  # 20 YES are left, and 8 for them and 16 for the NO were paid
+
+
 def test_a_market_with_nothing_but_unsettled_fills_is_not_forgotten() -> None:
     book = ExposureBook([binary("a")])
     book.set_position("a", 0, 0, 0, 0, [Unsettled(True, 100 * SHARES, 40 * PUSD)])
