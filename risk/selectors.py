@@ -155,6 +155,11 @@ def memories() -> dict[str, str]:
     return dict(RuntimeState.objects.values_list("target", "state"))
 
 
+def memory(target: str) -> str | None:
+    """What the engine kept of one market, or of everything by the empty string; None when it kept nothing."""
+    return RuntimeState.objects.filter(target=target).values_list("state", flat=True).first()
+
+
 def standing_breakers() -> tuple[DomainBreaker, ...]:
     """Every breaker that was not closed when the engine last said so; the watchdog's own is not the engine's."""
     rows = Breaker.objects.exclude(state=BreakerState.CLOSED.value).exclude(kind=BreakerKind.ENGINE_SILENCE.value)

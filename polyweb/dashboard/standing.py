@@ -4,14 +4,18 @@ Law: it reads. Positions are those of the newest snapshots, a second old while a
 chain are counted as held, where the engine itself counts them like the orders they filled.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 from execution.models import Order, PositionSnapshot
 from execution.selectors import ENDED_STATES
 from markets import selectors as markets
 from markets.domain.events import Side
 from markets.domain.market import Market
-from markets.domain.units import ConditionId, cash_from_decimal, price_from_decimal, size_from_decimal
+from markets.domain.units import AssetId, ConditionId, Size, cash_from_decimal, price_from_decimal, size_from_decimal
+from polyweb.runtime.memory import EVERYTHING, engine_memory
 from risk import selectors as risk
 from risk.domain.exposure import ExposureBook
 from risk.domain.gate import SPREAD
@@ -46,6 +50,9 @@ def standing(*besides: Market) -> Standing:
                 cash_from_decimal(row.yes_cost),
                 cash_from_decimal(row.no_cost),
             )
+    claimed = _claimed()
+    for name, market in known.items():
+        exposure.set_claimed(name, claimed.get(market.yes, 0), claimed.get(market.no, 0))
     for order in orders:
         if order.market.condition_id in known:
             strategy = order.plan.strategy
@@ -60,3 +67,14 @@ def standing(*besides: Market) -> Standing:
                 strategy=strategy,
             )
     return Standing(known, exposure, limits)
+
+
+def _claimed() -> Mapping[AssetId, Size]:
+    """Shares that baskets have claimed, as the engine last kept them; none when that cannot be read, which the engine
+    itself reports when it starts.
+    """
+    try:
+        sets = engine_memory(risk.memory(EVERYTHING) or "{}").sets
+    except msgspec.DecodeError:
+        return {}
+    return {asset: sum(plans.values()) for asset, plans in sets.items()}

@@ -137,6 +137,7 @@ class BasketDesk:
                 plans.pop(plan_id, None)
                 if size := claims.get(asset, 0):
                     plans[plan_id] = size
+            self._state.sets_changed(market)
 
     def hear_job(self, record: ChainRecord, told: ChainTold) -> None:
         """What became of a job; one that comes after its basket has ended is told as that basket's last word."""

@@ -247,9 +247,15 @@ class TradingState:
             for shares, paid, earned in self.ledger.unconfirmed(asset)
         ]
         self.exposure.set_position(condition_id, yes.shares, no.shares, yes.cost, no.cost, unsettled)
+        if self.sets:
+            self.sets_changed(market)
         for record in self.chain.open:
             if any(leg.condition_id == condition_id for leg in record.work.effects.legs):
                 self.job_changed(record.work.job_id)
+
+    def sets_changed(self, market: Market) -> None:
+        """What baskets have claimed counts for the Dutch book's caps, the rest of what is held for the quoter's."""
+        self.exposure.set_claimed(market.condition_id, self.in_sets(market.yes), self.in_sets(market.no))
 
     def work_planned(self, work: ChainWork) -> bool:
         """Book a job before it is sent; False when it was decided before, and then nothing may be sent for it."""

@@ -16,7 +16,7 @@ from markets.domain.units import Cash, ConditionId, Price, Size
 from risk.domain.bounds import Agreed, Bounds, Figures, figures, scopes
 from risk.domain.limits import Limits
 from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Shift, Unsettled, adverse
-from risk.domain.rows import Category, EventRow, Group, Row, Standing, Sum, Sums
+from risk.domain.rows import DUTCH_BOOK, Category, EventRow, Group, Row, Standing, StrategySums, Sum, Sums
 from strategies.domain.completeness import is_complete_set
 
 NO_SHIFT = Shift()
@@ -41,7 +41,7 @@ class ExposureBook:
         self._sum = Sum()
         self._category_of: Mapping[str, str] = {}
         self._categories: dict[str, Category] = {}
-        self._strategies: dict[str, Sum] = {}
+        self._strategies = StrategySums()
         self._sums: dict[tuple[ConditionId, str], Sums] = {}
         self._bound_by: Limits | None = None
         self._bounds: dict[ConditionId, Bounds] = {}
@@ -105,7 +105,7 @@ class ExposureBook:
 
     def _carry_over(self, old: Row, new: Row) -> None:
         new.yes, new.no, new.unsettled, new.orders = old.yes, old.no, old.unsettled, old.orders
-        new.jobs = old.jobs
+        new.jobs, new.claimed, new.holders = old.jobs, old.claimed, old.holders
         for order_id in new.orders:
             self._where[order_id] = new
         self._change(new, old.win, old.lose)
@@ -160,7 +160,15 @@ class ExposureBook:
             now = row.held(is_yes)
             if now != before:
                 self._use(row, is_yes, now.shares - before.shares, now.notional - before.notional, 0)
+        self._strategies.share_out(row)
         self._judge_sales_again(row)
+
+    def set_claimed(self, condition_id: ConditionId, yes: Size, no: Size) -> None:
+        """Say what baskets have claimed: of what is held those are the Dutch book's, the rest the quoter's."""
+        row = self._row(condition_id)
+        if row.claimed != (yes, no):
+            row.claimed = yes, no
+            self._strategies.share_out(row)
 
     def _judge_sales_again(self, row: Row) -> None:
         """What a resting sale would bank depends on what the shares have cost."""
@@ -203,14 +211,11 @@ class ExposureBook:
         order, (win, lose, shares, notional), _, _, strategy = standing
         self._change(row, sign * win, sign * lose)
         self._use(row, order.is_yes, sign * shares, sign * notional, sign)
-        of_strategy = self._strategies.get(strategy)
-        if of_strategy is None:
-            of_strategy = self._strategies[strategy] = Sum()
-        of_strategy.add(sign * shares, sign * notional, sign)
+        self._strategies[strategy].add(sign * shares, sign * notional, sign)
 
     def set_job(self, job: str, shifts: Mapping[ConditionId, Shift]) -> None:
         """A job on chain under way that may be done already or never: whichever is worse counts, and what it may bring
-        stands against the caps. No shifts: it has ended.
+        stands against the caps, the Dutch book's too, for baskets alone have jobs. No shifts: it has ended.
         """
         touched = {id(row.group): row.group for row in self._rows.values() if job in row.jobs}
         for row in [row for row in self._rows.values() if job in row.jobs]:
@@ -226,8 +231,9 @@ class ExposureBook:
     def _shift(self, row: Row, shift: Shift, sign: int) -> None:
         win, lose = adverse(shift.payoff)
         self._change(row, sign * win, sign * lose)
-        self._use(row, True, sign * max(0, shift.yes), sign * max(0, shift.yes_cost), 0)
-        self._use(row, False, sign * max(0, shift.no), sign * max(0, shift.no_cost), 0)
+        for is_yes, shares, cost in ((True, shift.yes, shift.yes_cost), (False, shift.no, shift.no_cost)):
+            self._use(row, is_yes, sign * max(0, shares), sign * max(0, cost), 0)
+            self._strategies[DUTCH_BOOK].add(sign * max(0, shares), sign * max(0, cost), 0)
 
     def _undecided(self, group: Group) -> None:
         rows = [row for row in self._rows.values() if row.group is group]
@@ -278,12 +284,12 @@ class ExposureBook:
         return self._row(condition_id).market
 
     def sums(self, condition_id: ConditionId, strategy: str = "") -> Sums:
-        """What is held, may be bought and rests now, as live figures; of a strategy only its open orders."""
+        """What is held, may be bought and rests now, as live figures."""
         row = self._row(condition_id)
         key = condition_id, strategy
         found = self._sums.get(key)
         if found is None:  # the figures live, so they are looked up once until markets are regrouped
-            of_strategy = self._strategies.setdefault(strategy, Sum())
+            of_strategy = self._strategies[strategy]
             event = row.group.event
             found = Sums(row.yes_sum, row.no_sum, row.sum, event.sum, event.category.sum, of_strategy, self._sum)
             self._sums[key] = found
@@ -313,7 +319,7 @@ class ExposureBook:
             row, rooms = self._row(market.condition_id), limits.rooms(market, strategy)
             plain = figures(market, limits, rooms)
             plain = self._figures.setdefault(plain, plain)
-            of_strategy = self._strategies.setdefault(strategy, Sum())
+            of_strategy = self._strategies[strategy]
             found = Bounds(row, market, strategy, plain, scopes(row, rooms, of_strategy, self._sum), rooms, Agreed())
             self._bounds[market.condition_id] = found
         return found

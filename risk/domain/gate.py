@@ -24,11 +24,11 @@ from risk.domain.refusals import CAPS as CAPS
 from risk.domain.refusals import Found, decimal
 from risk.domain.refusals import RefusalCode as RefusalCode
 from risk.domain.refusals import Refused as Refused
+from risk.domain.rows import DUTCH_BOOK as DUTCH_BOOK
+from risk.domain.rows import SPREAD as SPREAD
 from risk.domain.stops import Stop, StopLevel
 from strategies.domain.inputs import FLAT, Inventory
 from strategies.domain.intents import Basket, Leg, QuoteSet
-
-SPREAD, DUTCH_BOOK = "spread", "dutch_book"  # as the journal names strategies
 
 
 class Guard(msgspec.Struct, frozen=True, gc=False):

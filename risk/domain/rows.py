@@ -4,6 +4,7 @@ Law: owned by an `ExposureBook`. A row knows its own position and orders; every 
 and is kept current by whoever changes a row.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -11,6 +12,8 @@ from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import PRICE_ONE, Cash, Price, Size, cash_floor, complement
 from risk.domain.payoff import BUY, Payoff, RestingOrder, Shift, Unsettled, adverse, filled, is_bid
+
+SPREAD, DUTCH_BOOK = "spread", "dutch_book"  # as the journal names strategies
 
 
 class Sum:
@@ -47,6 +50,15 @@ class Takes(NamedTuple):
     shares: Size
     notional: Cash
 
+
+class Holders(NamedTuple):
+    """What each strategy holds of a market, both outcomes together."""
+
+    spread: Takes
+    dutch_book: Takes
+
+
+NOBODY = Holders(Takes(0, 0), Takes(0, 0))
 
 # What an order may do at worst: to both payoffs (0 or below), to shares and to their cost (0 or above).
 # A bare tuple: made for every order the gate judges.
@@ -154,12 +166,13 @@ class Group:
 class Row:
     """One market's part: `win` and `lose` over its confirmed position and the adverse side of all that may still be.
 
-    `yes` and `no` are confirmed shares with what was paid for them.
+    `yes` and `no` are confirmed shares with what was paid for them. `claimed` are the shares of YES and NO that baskets
+    have claimed, `holders` what was last counted for each strategy.
     """
 
     __slots__ = (
-        "_around", "group", "index", "jobs", "lose", "market", "no", "no_sum", "orders", "sum", "unsettled", "win",
-        "yes", "yes_sum",
+        "_around", "claimed", "group", "holders", "index", "jobs", "lose", "market", "no", "no_sum", "orders", "sum",
+        "unsettled", "win", "yes", "yes_sum",
     )  # fmt: skip
 
     def __init__(self, market: Market, group: Group) -> None:
@@ -174,6 +187,8 @@ class Row:
         self.orders: dict[int, Standing] = {}
         self.jobs: dict[str, Shift] = {}
         self.yes_sum, self.no_sum, self.sum = Sum(), Sum(), Sum()
+        self.claimed: tuple[Size, Size] = (0, 0)
+        self.holders = NOBODY
         self._around: Around | None = None
         group.diffs.append(0)
 
@@ -217,6 +232,19 @@ class Row:
             max(shares, 0) + sum(fill.shares for fill in bought), max(paid, 0) + sum(fill.paid for fill in bought)
         )
 
+    def shared_out(self) -> Holders:
+        """Of what is held the Dutch book has what its baskets claim, at average cost, and the quoter all the rest."""
+        shares = notional = claimed_shares = claimed_notional = 0
+        for is_yes, claimed in ((True, self.claimed[0]), (False, self.claimed[1])):
+            held, cost = self.held(is_yes)
+            shares, notional = shares + held, notional + cost
+            if claimed and held:
+                claimed = min(claimed, held)
+                claimed_shares += claimed
+                claimed_notional += cost * claimed // held
+        of_baskets = Takes(claimed_shares, claimed_notional)
+        return Holders(Takes(shares - claimed_shares, notional - claimed_notional), of_baskets)
+
     def payoff(self, is_yes: bool, side: Side, price: Price, size: Size, fee: Cash) -> Payoff:
         """Of a whole fill beside what is held; what a sale earns over its cost is banked and no longer cushions."""
         win, lose = filled(is_yes, side, price, size, fee)
@@ -244,6 +272,21 @@ class Row:
     def standing(self, order: RestingOrder, fee: Cash, strategy: str) -> Standing:
         effect = self.effect(order.is_yes, order.side, order.price, order.size, fee)
         return Standing(order, effect, is_bid(order), fee, strategy)
+
+
+class StrategySums(defaultdict[str, Sum]):
+    """By strategy: what it holds, what its open orders may buy, and how many of them there are."""
+
+    def __init__(self) -> None:
+        super().__init__(Sum)
+
+    def share_out(self, row: Row) -> None:
+        """Count what is held of a market for those who hold it now, in place of what was counted last."""
+        was, now = row.holders, row.shared_out()
+        row.holders = now
+        for name, had, has in ((SPREAD, was.spread, now.spread), (DUTCH_BOOK, was.dutch_book, now.dutch_book)):
+            if has != had:
+                self[name].add(has.shares - had.shares, has.notional - had.notional, 0)
 
 
 def _changed(way: tuple[Cash, tuple[Cash, ...]], by: Mapping[int, Payoff]) -> tuple[Cash, tuple[Cash, ...]]:

@@ -3,12 +3,15 @@
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from execution.models import PositionSnapshot
 from polyweb.dashboard.risk_page import context
 from polyweb.dashboard.standing import standing
+from polyweb.runtime.memory import EngineMemory, written
 from risk import services
 from tests.control_builders import a_market, a_user, an_administrator, an_event
+from tests.execution_builders import YES
 from tests.execution_rows import market_row, order_row
 
 pytestmark = pytest.mark.django_db
@@ -69,3 +72,20 @@ def test_an_empty_book_says_what_would_fill_the_page() -> None:
     page = an_administrator().get("/risk/").content.decode()
     assert "Nothing is held and nothing rests" in page
     assert "Every cap has its default" in page
+
+
+def test_shares_that_baskets_hold_stand_against_the_dutch_books_caps() -> None:
+    market = market_row()
+    PositionSnapshot.objects.create(market=market, yes=100, yes_cost=40)
+    services.keep_memories({"": written(EngineMemory(sets={YES: {"plan": 30_000_000}}))}, at=timezone.now())
+    exposure = standing().exposure
+    dutch, spread = (exposure.sums(market.condition_id, name).strategy for name in ("dutch_book", "spread"))
+    assert (dutch.shares, dutch.notional) == (30_000_000, 12_000_000)
+    assert (spread.shares, spread.notional) == (70_000_000, 28_000_000)
+
+
+def test_an_engine_memory_that_cannot_be_read_leaves_the_page_as_if_no_basket_held_anything() -> None:
+    market = market_row()
+    PositionSnapshot.objects.create(market=market, yes=100, yes_cost=40)
+    services.keep_memories({"": "{"}, at=timezone.now())
+    assert standing().exposure.sums(market.condition_id, "spread").strategy.shares == 100_000_000

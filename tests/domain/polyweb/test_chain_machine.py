@@ -238,6 +238,35 @@ class Machine(RuleBasedStateMachine):
         assert trader.exposure.worst_event("set") <= CAP + ROUNDING
         assert self.worst_held() <= CAP + ROUNDING
 
+    @invariant()
+    def all_that_counts_is_of_one_strategy_and_the_dutch_book_has_what_baskets_claim(self) -> None:
+        if not hasattr(self, "scene"):
+            return
+        trader, name = self.scene.trader, self.scene.market.condition_id
+        dutch, spread = (
+            trader.exposure.sums(name, each.value).strategy for each in (Strategy.DUTCH_BOOK, Strategy.SPREAD)
+        )
+        total = trader.exposure.total()
+        assert (dutch.shares + spread.shares, dutch.orders + spread.orders) == (total.shares, total.orders)
+        assert dutch.notional + spread.notional == total.notional
+        assert dutch.shares == self.of_baskets() + self.coming()
+
+    def of_baskets(self) -> int:
+        """What is held, or will be if nothing that was bought fails, as far as baskets claim it."""
+        ledger, found = self.scene.trader.ledger, 0
+        for asset, plans in self.scene.trader.sets.items():
+            bought = sum(fill[0] for fill in ledger.unconfirmed(asset) if fill[0] > 0)
+            found += min(max(0, ledger.confirmed(asset).shares) + bought, sum(plans.values()))
+        return found
+
+    def coming(self) -> int:
+        """What open legs may buy and jobs under way may bring."""
+        trader = self.scene.trader
+        legs = [order for order in trader.blotter.all_live() if order.strategy is Strategy.DUTCH_BOOK]
+        buys = sum(order.remaining for order in legs if order.side is Side.BUY)
+        shifts = [each for record in trader.chain.open for each in trader.shifts([record.work.effects]).values()]
+        return buys + sum(max(0, shift.yes) + max(0, shift.no) for shift in shifts)
+
     def worst_held(self) -> Fraction:
         """The most that what is held can lose of what it cost, over every outcome."""
         ledger, markets = self.scene.trader.ledger, self.scene.markets

@@ -159,7 +159,7 @@ def test_a_cap_refuses_exactly_what_adds_to_a_sum_and_takes_it_past(
     if level is Level.OUTCOME:
         assert refused is any(add and used + add > cap for add, used in zip(more, (had[0] + own, had[1]), strict=True))
         return
-    used = sum(had) + (0 if level is Level.STRATEGY else own)
+    used = sum(had) + own
     used += 0 if level is Level.MARKET else _amount(kind, (5000, 10))
     assert refused is (sum(more) > 0 and used + sum(more) > cap)
 
