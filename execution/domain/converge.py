@@ -7,7 +7,7 @@ place when the cancel is proved. Doing what a convergence says and asking again 
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -123,33 +123,32 @@ def cost(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change
     return Cost(len(leaving), len(wanted.quotes) - sum(len(book.kept) for book in sides))
 
 
+_Sided = TypeVar("_Sided", LiveOrder, Quote)
 # The one order and the one target of a side, where there are any.
 _Pair: TypeAlias = tuple[LiveOrder | None, Quote | None]
 
 
 def _pairs(targets: Sequence[Quote], live: Sequence[LiveOrder], market: Market) -> tuple[_Pair, _Pair] | None:
     """Of the bids and of the offers; None when a side has more."""
+    orders, quotes = _one_a_side(live, market), _one_a_side(targets, market)
+    if orders is None or quotes is None:
+        return None
+    return (orders[0], quotes[0]), (orders[1], quotes[1])
+
+
+def _one_a_side(found: Sequence[_Sided], market: Market) -> tuple[_Sided | None, _Sided | None] | None:
+    """The one bid and the one offer among them, as YES sees them; None when a side has more."""
     bid = offer = None
-    for order in live:
-        if (order.side is _BUY) is (order.asset == market.yes):
+    for each in found:
+        if (each.side is _BUY) is (each.asset == market.yes):
             if bid is not None:
                 return None
-            bid = order
+            bid = each
         elif offer is not None:
             return None
         else:
-            offer = order
-    bid_target = offer_target = None
-    for target in targets:
-        if (target.side is _BUY) is (target.asset == market.yes):
-            if bid_target is not None:
-                return None
-            bid_target = target
-        elif offer_target is not None:
-            return None
-        else:
-            offer_target = target
-    return (bid, bid_target), (offer, offer_target)
+            offer = each
+    return bid, offer
 
 
 def _of_pairs(
