@@ -208,6 +208,7 @@ class ArbStep(models.Model):
     filled = models.JSONField(default=list)
     paid = models.DecimalField(max_digits=24, decimal_places=6, default=0)
     profit = models.DecimalField(max_digits=24, decimal_places=6, default=0)
+    trace = models.TextField(blank=True, help_text="Each leg, its book and the verdict, as JSON.")
 
     def __str__(self) -> str:
         return f"{self.basket_id} {self.at:%F %T} {self.stage}"

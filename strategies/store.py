@@ -35,7 +35,7 @@ def record_baskets(moved: Sequence[BasketMoved]) -> None:
             )
             known = {"basket": basket, "at": _moment(step.at_ns), "stage": step.stage.value}
             if fresh or not ArbStep.objects.filter(**known).exists():
-                ArbStep.objects.create(**known, **_figures(step), detail=step.detail)
+                ArbStep.objects.create(**known, **_figures(step), detail=step.detail, trace=step.trace)
 
 
 def _born(step: BasketMoved, events: dict[str, int]) -> dict[str, object]:

@@ -5,26 +5,49 @@ Law: labels, bounds and help come from the definitions; nothing is said twice.
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+from django.db.models import Prefetch
 
 from execution import chain_store
 from execution.models import ChainJob
-from markets.models import Event
+from markets.models import Event, Market
+from polyweb.dashboard.decisions import Decision, markets_in, stored
+from risk import selectors as risk
+from risk.models import Refusal
 from strategies import selectors
 from strategies.domain.arb_params import SWITCHES
-from strategies.models import ArbBasket, ArbOpportunity
+from strategies.models import ArbBasket, ArbOpportunity, ArbStep
 from strategies.services import plain
 
+DUTCH_BOOK = "dutch_book"
 SHOWN_BASKETS = 30
 SHOWN_GAPS = 50
 SHOWN_JOBS = 30
+SHOWN_REFUSALS = 50
 
 
-def baskets() -> Sequence[ArbBasket]:
-    """The newest baskets with every step."""
-    return list(
-        ArbBasket.objects.select_related("event").prefetch_related("steps").order_by("-opened_at")[:SHOWN_BASKETS]
-    )
+Row = TypeVar("Row", ArbStep, Refusal)
+
+
+def decided(rows: Sequence[Row]) -> list[tuple[Row, Decision | None]]:
+    """Rows with a trace, each with the decision in it; the legs of baskets are called by their questions."""
+    markets = Market.objects.filter(condition_id__in=markets_in(row.trace for row in rows))
+    known = dict(markets.values_list("condition_id", "question"))
+    return [(row, stored(row.trace, known)) for row in rows]
+
+
+def baskets() -> list[tuple[ArbBasket, list[tuple[ArbStep, Decision | None]]]]:
+    """The newest baskets with every step and its decision."""
+    steps = Prefetch("steps", queryset=ArbStep.objects.order_by("pk"))
+    rows = ArbBasket.objects.select_related("event").prefetch_related(steps).order_by("-opened_at")[:SHOWN_BASKETS]
+    told = iter(decided([step for basket in rows for step in basket.steps.all()]))
+    return [(basket, [next(told) for _ in basket.steps.all()]) for basket in rows]
+
+
+def refusals() -> list[tuple[Refusal, Decision | None]]:
+    """What was refused of baskets, newest first, with the decision."""
+    return decided(list(risk.refusals().filter(strategy=DUTCH_BOOK)[:SHOWN_REFUSALS]))
 
 
 def chain_jobs() -> Sequence[ChainJob]:

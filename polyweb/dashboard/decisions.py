@@ -1,9 +1,11 @@
 """Decisions for people: what was seen, the steps that moved prices and sizes, and the verdict.
 
-Law: names say their unit: `(x2)` is twice a price, `size` is shares, everything else is a price.
+Law: names say their unit: `(x2)` is twice a price, `size` is shares, everything else is a price. A basket's steps are
+pUSD: what its sets become, and what is left of it after each leg.
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -13,7 +15,9 @@ Row = dict[str, Any]
 
 
 class Decision(NamedTuple):
-    """A stored trace (`strategies.domain.traces`). `seen` is what stood at anything but nothing, by name."""
+    """A stored trace (`strategies.domain.traces`, `basket_traces`). `seen` is what stood at anything but nothing, by
+    name.
+    """
 
     verdict: str
     codes: list[str]
@@ -21,16 +25,67 @@ class Decision(NamedTuple):
     steps: list[Row]
 
 
-def stored(text: str) -> Decision | None:
-    """The decision in a row's trace; None where the row holds words of its own, or none."""
+def stored(text: str, questions: Mapping[str, str] | None = None) -> Decision | None:
+    """The decision in a row's trace; None where the row holds words of its own, or none. `questions` by condition id
+    are how the legs of a basket are called.
+    """
     try:
         told = json.loads(text)
+        if "legs" in told:
+            return _basket(told, questions or {})
         if isinstance(told, list):  # rows of before the inputs were kept
             told = {"steps": told}
         seen = [(name.replace("_size", "").replace("_", " "), _said(name, value)) for name, value in _inputs(told)]
         return Decision(told.get("verdict", ""), told.get("codes", []), seen, trace(told.get("steps")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def markets_in(texts: Iterable[str]) -> set[str]:
+    """Condition ids of the legs in these traces."""
+    told = (json.loads(text) for text in texts if '"legs"' in text)
+    return {leg["condition_id"] for each in told for leg in each["legs"]}
+
+
+def _basket(told: Row, questions: Mapping[str, str]) -> Decision:
+    legs = [(leg, _called(leg, questions)) for leg in told["legs"]]
+    seen = [("route", told["route"]), *((name, _offered(leg)) for leg, name in legs)]
+    steps = _earned(told, legs) if told.get("worth") else _cost(legs)
+    return Decision(told["verdict"], told.get("codes", []), seen, steps)
+
+
+def _earned(told: Row, legs: list[tuple[Row, str]]) -> list[Row]:
+    """From what the sets become to what the plan earns."""
+    left = told["worth"]
+    sets = f"{_figure('size', told['size'])} sets {'become' if left > 0 else 'cost'}"
+    steps = [{"name": sets, "before": "", "after": _cash(left)}]
+    for leg, name in legs:
+        before, left = left, leg.get("edge", 0)
+        steps.append({"name": _wanted(leg, name), "before": _cash(before), "after": _cash(left)})
+    if told.get("edge", 0) != left:
+        steps.append({"name": "paid once on chain", "before": _cash(left), "after": _cash(told.get("edge", 0))})
+    return steps
+
+
+def _cost(legs: list[tuple[Row, str]]) -> list[Row]:
+    return [{"name": _wanted(leg, name), "before": "", "after": _cash(-leg["cost"])} for leg, name in legs]
+
+
+def _wanted(leg: Row, name: str) -> str:
+    filled = f", {_figure('size', leg['filled'])} filled" if leg.get("filled") else ""
+    return f"{leg['side']} {_figure('size', leg['size'])} {name} at {_figure('price', leg['price'])}{filled}"
+
+
+def _called(leg: Row, questions: Mapping[str, str]) -> str:
+    return f"{leg['token']} of {questions.get(leg['condition_id'], leg['condition_id'][:12])}"
+
+
+def _offered(leg: Row) -> str:
+    return _said("best", (leg["best"], leg.get("depth", 0))) if leg.get("best") else "nothing on offer"
+
+
+def _cash(value: int) -> str:
+    return figures.money(Decimal(value) / 1_000_000)
 
 
 def trace(steps: Any) -> list[Row]:

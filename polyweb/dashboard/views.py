@@ -38,7 +38,6 @@ from risk import selectors as risk
 from risk.models import Refusal, Stop
 from strategies import selectors as strategies
 
-DUTCH_BOOK = "dutch_book"
 PAGE_ROWS = 500
 FOUND_ROWS = 200
 MOST_CHIPS = 8
@@ -187,7 +186,7 @@ def market_context(market: Market) -> dict[str, Any]:
         "review": rules_page.review(market),
         "fills": execution.fills(market=market)[:10],
         "orders": execution.orders(market=market).prefetch_related("events")[:12],
-        "refusals": [(row, decisions.stored(row.trace)) for row in risk.refusals().filter(market=market)[:5]],
+        "refusals": arb_page.decided(list(risk.refusals().filter(market=market)[:5])),
         "parameters": market_page.parameter_groups(market_page.parameters(market)),
         "revision": revision,
         "revision_number": revision.number if revision else 0,
@@ -252,10 +251,12 @@ class ArbitrageView(Page):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
-        plans = Plan.objects.filter(strategy=DUTCH_BOOK).select_related("market__event").order_by("-decided_at")
+        plans = (
+            Plan.objects.filter(strategy=arb_page.DUTCH_BOOK).select_related("market__event").order_by("-decided_at")
+        )
         context.update(
             plans=plans.prefetch_related("orders__market", "orders__fills")[:30],
-            refusals=risk.refusals().filter(strategy=DUTCH_BOOK)[:50],
+            refusals=arb_page.refusals(),
             settings=strategies.arb_settings(),
             lines=arb_page.settings_lines(),
             baskets=arb_page.baskets(),

@@ -1,4 +1,4 @@
-"""`explain`: why a market is quoted as it is, or why not, from what the engine last wrote down.
+"""`explain`: why a market is quoted as it is, or why not, and what became of baskets, from what the engine wrote down.
 
 Law: nothing is decided again here; the answer is the engine's own, and says how old it is.
 """
@@ -12,10 +12,13 @@ from markets.models import Market
 from markets.selectors import find_market
 from risk import selectors
 from risk.models import Refusal
+from strategies.models import ArbBasket, ArbStep
 
 Json: TypeAlias = dict[str, Any]
 
+DUTCH_BOOK = "dutch_book"
 REFUSALS = 3
+BASKETS = 3
 
 
 class NothingToExplain(Exception):
@@ -38,8 +41,37 @@ def explain(target: Market | str) -> Json:
         "age_s": round(max(0.0, (timezone.now() - state.at).total_seconds()), 1),
         "fair": view["fair"],
         "ours": view["ours"],
-        "refusals": [_refusal(row) for row in selectors.refusals().filter(market=market)[:REFUSALS]],
+        "refusals": [_refusal(row) for row in _refusals(market)],
+        "baskets": [_basket(row) for row in _baskets(market)],
         **view["why"],
+    }
+
+
+def _refusals(market: Market) -> list[Refusal]:
+    """Of its own orders, then of baskets of its event, which stand with their first leg."""
+    own = selectors.refusals().filter(market=market)[:REFUSALS]
+    if market.event_id is None:
+        return list(own)
+    of_event = selectors.refusals().filter(strategy=DUTCH_BOOK, market__event=market.event_id)
+    return [*own, *of_event.exclude(market=market)[:REFUSALS]]
+
+
+def _baskets(market: Market) -> list[ArbStep]:
+    """The newest step of the newest baskets of its event."""
+    baskets = ArbBasket.objects.filter(event__isnull=False, event=market.event_id).order_by("-opened_at")[:BASKETS]
+    steps = (basket.steps.select_related("basket").order_by("pk").last() for basket in baskets)
+    return [step for step in steps if step is not None]
+
+
+def _basket(step: ArbStep) -> Json:
+    return {
+        "at": f"{step.at:%F %T}",
+        "plan_id": step.basket.plan_id,
+        "route": step.basket.route,
+        "stage": step.stage,
+        "detail": step.detail,
+        "profit": f"{step.profit:.2f}",
+        "trace": step.trace,
     }
 
 

@@ -56,7 +56,7 @@ class Arbitrageur:
         return self._desk.drain_strays()
 
     def drain(self) -> list[BasketMoved]:
-        return self._desk.drain()
+        return self._desk.records.drain()
 
     def drain_gaps(self) -> list[Gap]:
         return self._log.drain()
@@ -101,6 +101,7 @@ class Arbitrageur:
     def _gone(self, event_id: str, now_ns: Nanos) -> None:
         """After a restart a gap that was taken from is there again only when all of its books are."""
         self._log.gone(event_id, now_ns)
+        self._desk.records.over(event_id)
         books = self._state.books
         if all(books.trust(market.condition_id) is Trust.VERIFIED for market in self._events.get(event_id, ())):
             self._state.gaps.pop(event_id, None)

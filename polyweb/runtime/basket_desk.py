@@ -18,11 +18,12 @@ from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos, Price, siz
 from polyweb.runtime import basket_chain
 from polyweb.runtime.basket_chain import Conversions
 from polyweb.runtime.basket_legs import Legs
+from polyweb.runtime.basket_records import BasketRecords
 from polyweb.runtime.baskets import MAX_TRIES, SETTLE_PATIENCE_NS, Working, changed_terms
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import RefusalCode, Refused
 from strategies.domain import leg_risk
-from strategies.domain.basket_stages import ENDS, ON_CHAIN, BasketMoved, Stage, TakenGap
+from strategies.domain.basket_stages import ENDS, ON_CHAIN, Stage, TakenGap
 from strategies.domain.intents import Basket, ChainStep, Leg, NotTaken, OrderType
 from strategies.domain.leg_risk import Choice, Verdict
 
@@ -37,8 +38,8 @@ class BasketDesk:
         self._ended: dict[str, Working] = {}
         self._conversions = Conversions(state)
         self.legs = Legs(state, self._conversions)
+        self.records = BasketRecords(state, self.legs)
         self._quiet_until: dict[str, Nanos] = {}
-        self._moved: list[BasketMoved] = []
         self._strays: list[ChainRecord] = []
         self.refused: Refused | None = None  # why the last basket was not opened
 
@@ -51,11 +52,6 @@ class BasketDesk:
         if event_id in self._working or self._quiet_until.get(event_id, 0) > now_ns:
             return True
         return any(record.work.event_id == event_id for record in self._state.chain.open)
-
-    def drain(self) -> list[BasketMoved]:
-        """Every step of every basket since the last call, in order."""
-        moved, self._moved = self._moved, []
-        return moved
 
     def drain_strays(self) -> list[ChainRecord]:
         """Jobs of no basket this engine knows that have ended since the last call: an earlier engine's."""
@@ -75,18 +71,13 @@ class BasketDesk:
         """Take a basket the planner found. Refused whole or begun whole; our own quotes in its way go first."""
         concerned = basket_chain.concerned(basket, markets)
         approved = self.legs.judge(basket, concerned, now_ns)
-        self.refused = approved if isinstance(approved, Refused) else None
-        in_legs = [markets[leg.condition_id] for leg in basket.legs]
-        if isinstance(approved, Refused):
-            self.legs.note(basket, approved, now_ns)
-            only_ours = approved.codes == (RefusalCode.OWN_CROSS,)
+        self.refused = approved if isinstance(approved, Refused) else self._not_now(basket)
+        if self.refused is not None:
+            self.records.refused(basket, concerned, self.refused, now_ns)
+            only_ours = self.refused.codes == (RefusalCode.OWN_CROSS,)
+            in_legs = [markets[leg.condition_id] for leg in basket.legs]
             return self.legs.make_way(in_legs, now_ns) if only_ours else []
-        if not basket.before and self.legs.quoted(basket):
-            self.refused = Refused((RefusalCode.OWN_CROSS,), "our own quotes sell these shares")
-            return self.legs.make_way(in_legs, now_ns)
-        if basket.before and (short := self._conversions.cash_short(basket)):
-            self.refused = Refused((RefusalCode.NOT_HELD,), short)
-            return []
+        self.records.over(basket.event_id)
         working = Working(basket, concerned, self._state.control.arb, Stage.PREPARING, now_ns)
         commands = self._ask(working, basket.route.value, now_ns) if basket.before else self._trade(working, now_ns)
         if commands:
@@ -94,6 +85,14 @@ class BasketDesk:
             self._remember(basket)
             self._count_sets(working)
         return commands
+
+    def _not_now(self, basket: Basket) -> Refused | None:
+        """What the gate does not ask: our quotes first make way for a sale, and a split needs its cash in hand."""
+        if not basket.before and self.legs.quoted(basket):
+            return Refused((RefusalCode.OWN_CROSS,), "our own quotes sell these shares")
+        if basket.before and (short := self._conversions.cash_short(basket)):
+            return Refused((RefusalCode.NOT_HELD,), short)
+        return None
 
     def _trade(self, working: Working, now_ns: Nanos) -> list[Command]:
         """Send the legs, or the first of them to rest; nothing where there is no room for it."""
@@ -111,7 +110,7 @@ class BasketDesk:
         maker: Price | None = None,
     ) -> Command:  # fmt: skip
         place = self.legs.place(working, plan_id, legs, stage, why, now_ns, maker)
-        self._moved.append(working.moved(stage, now_ns, why))
+        self.records.moved(working, stage, now_ns, why)
         return place
 
     # Hearing
@@ -123,7 +122,7 @@ class BasketDesk:
         working.hear(fill)
         if working.stage in ENDS and fill.status is TradeStatus.FAILED:
             detail = f"the settlement of a leg failed after the basket had ended {working.stage.value}"
-            self._moved.append(working.moved(Stage.STUCK, fill.at_ns, detail))
+            self.records.moved(working, Stage.STUCK, fill.at_ns, detail)
         self._count_sets(working)
 
     def _count_sets(self, working: Working) -> None:
@@ -153,7 +152,7 @@ class BasketDesk:
         if working.stage in ENDS and record.state in CHAIN_ENDS:
             stage = working.after_all(confirmed=record.state is ChainState.CONFIRMED)
             detail = f"{record.work.verb.value} {record.state.value} after the basket had ended: {told.detail}"
-            self._moved.append(working.moved(stage, told.at_ns, detail))
+            self.records.moved(working, stage, told.at_ns, detail)
         self._count_sets(working)
 
     # Going on
@@ -251,8 +250,13 @@ class BasketDesk:
             return self.legs.make_way(working.markets.values(), now_ns)
         if now_ns < working.deadline_ns + working.params.deadline_ms * NANOS_PER_MILLI:
             return []  # books and stops come and go: what was refused now may pass in a moment
-        self.legs.note(basket, approved, now_ns)
+        self._turned_down(working, basket, approved, now_ns)
         return self._end(working, Stage.STUCK, f"{approved.detail}; {verdict.detail}", now_ns)
+
+    def _turned_down(self, working: Working, wanted: Basket, by: Refused, now_ns: Nanos) -> None:
+        working.codes = tuple(code.value for code in by.codes)
+        whole = wanted.plan_id == working.basket.plan_id
+        self.records.refused(wanted, working.markets, by, now_ns, whole=whole)
 
     # On chain
 
@@ -268,7 +272,7 @@ class BasketDesk:
             return self._end(working, Stage.NOT_CONVERTED, detail, now_ns)
         working.todo = working.todo[1:]
         working.sent_ns = now_ns
-        self._moved.append(working.moved(working.stage, now_ns, f"{step.what.value} {size_text(step.size)}: {why}"))
+        self.records.moved(working, working.stage, now_ns, f"{step.what.value} {size_text(step.size)}: {why}")
         return [work]
 
     def _wait(self, working: Working, now_ns: Nanos) -> list[Command]:
@@ -319,7 +323,7 @@ class BasketDesk:
         elif RefusalCode.OWN_CROSS in approved.codes:
             return self.legs.make_way([working.markets[leg.condition_id] for leg in planned.legs], now_ns)
         elif now_ns >= working.deadline_ns:
-            self.legs.note(planned, approved, now_ns)
+            self._turned_down(working, planned, approved, now_ns)
             why = approved.detail
         return (
             self._retreat(working, f"not sold after the split: {why}", now_ns) if now_ns >= working.deadline_ns else []
@@ -356,7 +360,7 @@ class BasketDesk:
     def _end(self, working: Working, stage: Stage, why: str, now_ns: Nanos) -> list[Command]:
         self._working.pop(working.basket.event_id, None)
         detail = f"{working.aborted}; {why}" if working.aborted else why
-        self._moved.append(working.moved(stage, now_ns, detail))
+        self.records.moved(working, stage, now_ns, detail)
         self._count_sets(working)
         self._state.selling.discard(working.basket.plan_id)
         if stage is not Stage.WHOLE:

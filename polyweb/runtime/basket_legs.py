@@ -18,7 +18,6 @@ from execution.domain.commands import (
     Command,
     NewOrder,
     Place,
-    Refusal,
     Strategy,
 )
 from execution.domain.orders import ENDED
@@ -77,6 +76,11 @@ class Legs:
         return msgspec.structs.replace(
             seen, bids=tuple(level for level in bids if level[1]), asks=tuple(level for level in asks if level[1])
         )
+
+    def top(self, leg: Leg, market: Market) -> Level | None:
+        """The best level a leg trades against; None when nobody offers or bids."""
+        asks, bids = _own_side(self.view(market), market, leg.asset)
+        return next(iter(asks if leg.side is Side.BUY else bids), None)
 
     def free(self, markets: Iterable[Market]) -> dict[AssetId, Size]:
         """Shares that may be sold for a basket: settled, part of no set, and in no open sale but our quotes, which
@@ -139,11 +143,6 @@ class Legs:
             breaker=next((tripped for leg in legs if (tripped := state.panel.standing(leg)) is not None), None),
             mids_x2={key: mid for leg in legs for key, mid in state.mid_x2(leg).items()},
         )
-
-    def note(self, basket: Basket, refused: Refused, now_ns: Nanos) -> None:
-        codes = tuple(code.value for code in refused.codes)
-        first = basket.legs[0].condition_id
-        self._state.note(Refusal(first, Strategy.DUTCH_BOOK, codes, refused.detail, now_ns))
 
     # Trading
 

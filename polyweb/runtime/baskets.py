@@ -40,8 +40,8 @@ class Working:
     """
 
     __slots__ = (
-        "aborted", "basket", "booked", "deadline_ns", "ends_as", "fills", "job", "jobs", "markets", "orders", "params",
-        "sent_ns", "sets", "stage", "todo", "tries", "why",
+        "aborted", "basket", "booked", "codes", "deadline_ns", "ends_as", "fills", "job", "jobs", "markets", "orders",
+        "params", "sent_ns", "sets", "stage", "todo", "tries", "why",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +57,7 @@ class Working:
         self.fills: dict[tuple[ClientOrderId, str, int], tuple[int, Size, Cash]] = {}
         self.tries = 0
         self.aborted = ""
+        self.codes: tuple[str, ...] = ()  # why the gate refused what it needed last
         self.job = ""
         self.jobs = 0
         self.todo: tuple[ChainStep, ...] = basket.before
@@ -161,9 +162,9 @@ class Working:
             left[asset] = left.get(asset, 0) + shares
         return {asset: shares for asset, shares in left.items() if shares > 0}
 
-    def moved(self, stage: Stage, at_ns: Nanos, detail: str) -> BasketMoved:
+    def moved(self, stage: Stage, at_ns: Nanos, detail: str, trace: str) -> BasketMoved:
         self.stage = stage
-        return BasketMoved(self.basket, stage, at_ns, detail[:500], self.sizes, self.cash, self.profit)
+        return BasketMoved(self.basket, stage, at_ns, detail[:500], self.sizes, self.cash, self.profit, trace)
 
     def leg_of(self, leg: Leg) -> int:
         """The number of the leg that an order to complete or undo it belongs to."""

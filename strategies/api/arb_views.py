@@ -16,7 +16,7 @@ from strategies.models import ArbBasket, ArbOpportunity, ArbStep
 class StepSerializer(serializers.ModelSerializer[ArbStep]):
     class Meta:
         model = ArbStep
-        fields = ("at", "stage", "detail", "filled", "paid", "profit")
+        fields = ("at", "stage", "detail", "filled", "paid", "profit", "trace")
         read_only_fields = fields
 
 

@@ -50,7 +50,7 @@ class TakenGap(msgspec.Struct, frozen=True, gc=False):
 
 class BasketMoved(msgspec.Struct, frozen=True, gc=False):
     """One step of one basket, for its row and its history. `filled` per leg in the order of the plan, in shares;
-    `paid` is the cash that left so far, fees included.
+    `paid` is the cash that left so far, fees included; `trace` is JSON of `strategies.domain.basket_traces`.
     """
 
     basket: Basket
@@ -60,3 +60,4 @@ class BasketMoved(msgspec.Struct, frozen=True, gc=False):
     filled: tuple[Size, ...]
     paid: Cash
     profit: Cash = 0
+    trace: str = ""

@@ -1,19 +1,24 @@
 """`explain MARKET` by command, API and page."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from execution.domain.commands import Strategy
 from execution.models import MarketState
+from markets.domain.market import Market as Tradable
 from markets.models import Market
 from polyweb.runtime import views
 from risk.domain.limits import Limits
 from risk.services import RefusalRow, record_refusals
-from tests.builders import PUSD, Stage, book
-from tests.control_builders import a_caller, a_market, an_administrator
+from strategies.store import record_baskets
+from tests.basket_builders import CHEAP, WIDE, Floor
+from tests.builders import PUSD, Stage, a_set, book
+from tests.control_builders import a_caller, a_market, an_administrator, an_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -86,3 +91,49 @@ def test_the_page_shows_verdict_and_inputs() -> None:
     page = an_administrator().get(f"/markets/{market.condition_id}/").content.decode()
     assert 'data-f="why.verdict" data-fmt="text" data-empty="not looked at">approved<' in page
     assert "half spread" in page
+
+
+def a_refused_basket() -> Market:
+    """The market as the second leg of a basket that the gate refused, and of one that was begun."""
+    market = explained()
+    other = a_market(0, event=an_event(1, gamma_id="set"))
+    Market.objects.filter(pk=market.pk).update(event=other.event)
+    floor = Floor(*a_pair(other, market), limits=replace(WIDE, orders_per_second=1))
+    floor.hear(*(book(each, floor.now, *CHEAP) for each in floor.markets))
+    floor.decide()
+    said = next(each for each in floor.refusals() if each.strategy is Strategy.DUTCH_BOOK)
+    row = RefusalRow(
+        other.condition_id, "dutch_book", ",".join(said.codes), said.detail, timezone.now(), said.count, said.trace
+    )
+    record_refusals([row])
+    begun = Floor(*a_pair(other, market))
+    begun.open()
+    record_baskets(begun.moved)
+    return Market.objects.get(pk=market.pk)
+
+
+def a_pair(*rows: Market) -> tuple[Tradable, ...]:
+    """The set of two as the trader knows it, under the names of these rows."""
+    return tuple(replace(each, condition_id=row.condition_id) for each, row in zip(a_set(), rows, strict=True))
+
+
+def test_a_refused_basket_is_told_leg_by_leg_for_every_market_of_its_event() -> None:
+    market = a_refused_basket()
+    text = output(market.condition_id)
+    assert "refused 1x by dutch_book [order_rate]" in text
+    assert "saw    route buy every YES, hold to resolution, YES of Will it be 0? 47.00 x 100" in text
+    assert "steps  100 sets become -> +100.00, BUY 100 YES of Will it be 0? at 47.00 +100.00 -> +53.00" in text
+    assert "(buy every YES, hold to resolution) legs sent" in text
+    found = a_caller("execution.view_marketstate").get(f"/api/v1/explain/{market.condition_id}/").json()
+    assert json.loads(found["refusals"][0]["trace"])["codes"] == ["order_rate"]
+    assert json.loads(found["baskets"][0]["trace"])["verdict"] == "approved"
+
+
+def test_the_arbitrage_page_and_its_api_show_the_same_legs() -> None:
+    a_refused_basket()
+    page = an_administrator().get("/arbitrage/").content.decode()
+    assert page.count("BUY 100 YES of Will it be 0? at 47.00") == 2
+    assert "Saw, in cents and shares: route buy every YES, hold to resolution, YES of Will it be 0? 47.00 x 100" in page
+    (basket,) = a_caller("strategies.view_arbbasket").get("/api/v1/arb/baskets/").json()["results"]
+    legs = json.loads(basket["steps"][0]["trace"])["legs"]
+    assert [(leg["price"], leg["edge"]) for leg in legs] == [(4700, 53_000_000), (4700, 6_000_000)]
