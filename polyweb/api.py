@@ -136,12 +136,12 @@ class RoutesView(APIView):
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("auth/login", LoginView.as_view(), name="api-login"),
-    path("auth/logout", TokenLogoutView.as_view(), name="api-logout"),
-    path("auth/logout-all", TokenLogoutAllView.as_view(), name="api-logout-all"),
-    path("schema", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="api-schema"),
+    path("auth/login/", LoginView.as_view(), name="api-login"),
+    path("auth/logout/", TokenLogoutView.as_view(), name="api-logout"),
+    path("auth/logout-all/", TokenLogoutAllView.as_view(), name="api-logout-all"),
+    path("schema/", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="api-schema"),
     path("explain/<str:condition_id>/", ExplainView.as_view(), name="explain"),
     path("arb/routes/", RoutesView.as_view(), name="arb-routes"),
-    path("docs", DocsView.as_view(), name="api-docs"),
+    path("docs/", DocsView.as_view(), name="api-docs"),
     *(path("", include(f"{app}.api.urls")) for app in ("markets", "strategies", "risk", "execution")),
 ]

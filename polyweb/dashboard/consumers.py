@@ -76,7 +76,8 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         code = await database_sync_to_async(socket_verdict)(user, session, self.permission)
         self._may_listen = code is None
         if code is not None:
-            await self.close(code=code)
+            with suppress(OSError):  # it left by itself
+                await self.close(code=code)
         return code is not None
 
     async def _tick(self) -> None:
@@ -112,8 +113,12 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         return [selectors.engine_message()]
 
     async def _say(self, message: Message) -> None:
-        if self._may_listen:
+        if not self._may_listen:
+            return
+        try:
             await self.send_json({**message, "now_ms": int(time.time() * 1000)})
+        except OSError:
+            self._may_listen = False  # the browser is gone; that it left is said after the first word it missed
 
     async def publish_overview(self, event: Message) -> None:
         self._heard_at = time.monotonic()

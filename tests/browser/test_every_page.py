@@ -19,7 +19,7 @@ PAGES = (
     "/system/",
     "/stop/",
     "/account/totp/",
-    "/api/v1/docs",
+    "/api/v1/docs/",
     "/admin/",
 )
 

@@ -20,7 +20,7 @@ OPEN = {
     "health/ready",
     "metrics",  # its own rule, see test_health.py
     "favicon.ico",
-    "api/v1/auth/login",
+    "api/v1/auth/login/",
 }
 SAMPLES = {"condition_id": f"0x{1:064x}", "order_id": f"0x{7:064x}"}
 
@@ -79,6 +79,16 @@ def test_a_user_without_permissions_is_refused(rows: None, client: Client, route
 @pytest.mark.parametrize("method", ["get", "post", "patch"])
 def test_the_api_gives_a_stranger_nothing(rows: None, client: Client, route: str, method: str) -> None:
     assert getattr(client, method)(filled(route)).status_code in (401, 403)
+
+
+@pytest.mark.parametrize("route", [*API, "api/v1/auth/login/"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_every_address_of_the_api_ends_in_a_slash_that_may_be_left_out(
+    rows: None, client: Client, route: str, method: str
+) -> None:
+    assert route.endswith("/")
+    call = getattr(client, method)
+    assert call(filled(route).removesuffix("/")).status_code == call(filled(route)).status_code != 301
 
 
 @pytest.mark.parametrize("route", [route for route in ADMIN if route not in OWN_DOORS])

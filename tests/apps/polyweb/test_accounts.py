@@ -101,27 +101,27 @@ def test_a_known_device_is_never_shown_again(client: Client) -> None:
 
 def test_a_token_for_the_api_needs_the_password(client: Client) -> None:
     a_user("markets.view_market")
-    assert client.post("/api/v1/auth/login", {**GOOD, "password": "no"}, "application/json").status_code == 400
-    token = client.post("/api/v1/auth/login", GOOD, "application/json").json()["token"]
+    assert client.post("/api/v1/auth/login/", {**GOOD, "password": "no"}, "application/json").status_code == 400
+    token = client.post("/api/v1/auth/login/", GOOD, "application/json").json()["token"]
     headers = {"Authorization": f"Token {token}"}
     assert client.get("/api/v1/markets/", headers=headers).status_code == 200
-    assert client.post("/api/v1/auth/logout", headers=headers).status_code == 204
+    assert client.post("/api/v1/auth/logout/", headers=headers).status_code == 204
     assert client.get("/api/v1/markets/", headers=headers).status_code == 401
 
 
 def test_with_codes_required_a_token_needs_the_code_too(client: Client, codes_required: None) -> None:
     device = a_device(a_user())
-    answer = client.post("/api/v1/auth/login", GOOD, "application/json")
+    answer = client.post("/api/v1/auth/login/", GOOD, "application/json")
     assert "one-time code" in str(answer.json())
-    good = client.post("/api/v1/auth/login", {**GOOD, "otp_token": code(device)}, "application/json")
+    good = client.post("/api/v1/auth/login/", {**GOOD, "otp_token": code(device)}, "application/json")
     assert good.status_code == 200
 
 
 def test_the_openapi_page_and_document_are_there(client: Client) -> None:
     client.force_login(a_user())
-    assert client.get("/api/v1/docs").status_code == 200
-    schema = client.get("/api/v1/schema", headers={"Accept": "application/json"}).json()
-    assert "/api/v1/auth/login" in schema["paths"]
+    assert client.get("/api/v1/docs/").status_code == 200
+    schema = client.get("/api/v1/schema/", headers={"Accept": "application/json"}).json()
+    assert "/api/v1/auth/login/" in schema["paths"]
 
 
 def test_the_login_page_is_named_in_the_settings() -> None:

@@ -96,7 +96,7 @@ def test_an_unknown_address_of_the_api_is_json() -> None:
 def test_a_locked_name_is_json_under_the_api() -> None:
     a_user()
     for _ in range(5):
-        answer = APIClient().post(f"{API}auth/login", {**GOOD, "password": "wrong"}, format="json")
+        answer = APIClient().post(f"{API}auth/login/", {**GOOD, "password": "wrong"}, format="json")
     assert answer.status_code == 429
     assert answer.json()["detail"].endswith("this name is locked from your address for 15 minutes.")
 

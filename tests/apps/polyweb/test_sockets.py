@@ -1,5 +1,6 @@
 """The live sockets: who may listen, what the first words are, what comes through the channel layer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -174,6 +175,29 @@ async def test_what_a_browser_sends_is_ignored() -> None:
         await socket.send("no json {")
         await _publish("dashboard", {"type": "publish.overview", "data": {"fills": 1}})
         assert (await socket.hear("engine"))["data"] == {"fills": 1}
+
+
+async def test_a_browser_that_left_without_a_word_ends_its_socket_in_peace() -> None:
+    """The server fails every send to it before it tells that it is gone."""
+    left, missed = asyncio.Event(), asyncio.Event()
+
+    async def door(scope: Any, receive: Any, send: Any) -> None:
+        async def send_while_there(message: dict[str, Any]) -> None:
+            if left.is_set():
+                missed.set()
+                raise ConnectionResetError
+            await send(message)
+
+        await application(scope, receive, send_while_there)
+
+    user = await sync_to_async(a_user)(*EVERYTHING)
+    socket = Socket(door, "/ws/status/", await headers_of(user))
+    assert await socket.connect()
+    await socket.hear("engine")
+    left.set()
+    await _publish("dashboard", {"type": "publish.overview", "data": {"fills": 1}})
+    await asyncio.wait_for(missed.wait(), 5)
+    await socket.disconnect()  # raises what the socket's own end raised
 
 
 async def _publish(group: str, message: dict[str, Any]) -> None:

@@ -30,6 +30,12 @@ def test_stop_and_resume_everything() -> None:
     assert caller.get(API + "stops/").json()["results"][0]["release_reason"] == "fine"
 
 
+def test_a_stop_sent_without_the_last_slash_stops() -> None:
+    answer = a_caller(STOP).post(API + "stops", {"reason": "in a hurry"}, format="json")
+    assert answer.status_code == 201
+    assert Stop.objects.get().reason == "in a hurry"
+
+
 def test_a_stop_of_one_market_or_event() -> None:
     market = a_market()
     an_event(77)

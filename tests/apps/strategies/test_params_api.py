@@ -34,7 +34,7 @@ def test_values_come_with_source_unit_and_bounds() -> None:
 
 
 def test_the_schema_names_every_parameter_with_unit_and_bounds() -> None:
-    schema = a_caller(VIEW).get("/api/v1/schema", headers={"Accept": "application/json"}).json()
+    schema = a_caller(VIEW).get("/api/v1/schema/", headers={"Accept": "application/json"}).json()
     values = schema["components"]["schemas"]["Values"]["properties"]
     assert tuple(values) == tuple(BY_NAME)
     for name, definition in BY_NAME.items():
