@@ -5,7 +5,9 @@ Law: says what the settings say; whether the relayer answers is the engine's to 
 
 from polyweb.env import Env
 from strategies.domain.intents import Route
-from strategies.domain.routes import ON_CHAIN
+from strategies.domain.routes import OF_ONE_MARKET, ON_CHAIN
+
+ONE_BOOK = "YES and NO are one book: it pays only where bids cross offers, and such a book is not believed"
 
 
 def chain_off(env: Env) -> str:
@@ -25,5 +27,5 @@ def chain_off(env: Env) -> str:
 
 def routes(env: Env) -> list[tuple[str, str]]:
     """Every route with why it cannot be traded here, "" when it can."""
-    why_not = chain_off(env)
-    return [(route.value, why_not if route in ON_CHAIN else "") for route in Route]
+    off = chain_off(env)
+    return [(route.value, ONE_BOOK if route in OF_ONE_MARKET else off if route in ON_CHAIN else "") for route in Route]

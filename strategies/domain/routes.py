@@ -38,7 +38,9 @@ DAYS_A_YEAR = 365
 
 Steps = tuple[tuple[Conversion, tuple[ConditionId, ...]], ...]
 
-_OF_ONE_MARKET = frozenset(
+# YES and NO of one market are one mirrored book: these pay exactly when its bid stands above its ask. The venue matches
+# that at once, so a book which shows it is doubted, and the gate refuses what is not believed.
+OF_ONE_MARKET = frozenset(
     {Route.BUY_BOTH_AND_MERGE, Route.BUY_BOTH_AND_HOLD, Route.SELL_BOTH_HELD, Route.SPLIT_AND_SELL_BOTH}
 )
 
@@ -84,7 +86,7 @@ class Opportunity(msgspec.Struct, frozen=True, gc=False):
     @property
     def target(self) -> ConditionId:
         """The market meant, "" when it is the whole event."""
-        return self.offers[0].market.condition_id if self.route in _OF_ONE_MARKET else ""
+        return self.offers[0].market.condition_id if self.route in OF_ONE_MARKET else ""
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):

@@ -100,6 +100,13 @@ What needs the chain is told and not traded where nothing can call it: see [work
 Every leg pays by its own market's fee schedule; the edge is what is left after fees, slippage, conversions and the
 price of locked capital, each rounded against us.
 
+**One book, two tokens.** YES and NO of a market are one mirrored book, here as at the venue, which matches a bid for
+YES with a bid for NO and an offer with an offer. So the four routes through one market (both held and sold, both bought
+and merged or held, split and both sold) pay exactly when a bid stands above an offer, and then the venue has traded
+both already. A book that shows it is `crossed`: doubted, read again, and refused by the gate (`book_not_verified`)
+until it has been. They are looked for, told and counted as gaps, which shows books that went wrong; none of them is
+sent. What is traded are routes through an event.
+
 **Split first.** A split takes seconds, and bids may go meanwhile. So sets in stock are sold first; a set that must be
 split has to earn `chain_edge` more, is judged by the gate with the worst subset of its sales before its cash leaves,
 and is planned again at the bids of then. What no longer pays is merged back or kept, whichever costs less: a V1 event
