@@ -246,7 +246,7 @@ class Trading:
         now_ns = time.time_ns()
         plan_id = f"plan-{orders[0].client_order_id}"
         for order in orders:
-            self.blotter.plan(order, plan_id, Strategy.SPREAD, now_ns)
+            self.blotter.plan(order, Strategy.SPREAD, now_ns)
         self.hands.take(Place(plan_id, Strategy.SPREAD, orders, now_ns))
 
     def cancel(self, *orders: NewOrder) -> None:

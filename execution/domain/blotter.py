@@ -29,7 +29,13 @@ from markets.domain.units import AssetId, ConditionId, Nanos, Price, Size, price
 
 # Settlement rounds: an order with less than one size step left has been filled.
 DUST: Size = SIZE_STEP
-_NOBODY: Mapping[ClientOrderId, "LiveOrder"] = {}
+# A global of this module is found faster than a member of an enum.
+_PLANNED, _LIVE, _CANCELLING = OrderState.PLANNED, OrderState.LIVE, OrderState.CANCELLING
+_ACCEPT, _DELAY, _CANCEL = OrderEventKind.ACCEPT, OrderEventKind.DELAY, OrderEventKind.CANCEL
+_EXPIRE, _ASK_CANCEL = OrderEventKind.EXPIRE, OrderEventKind.ASK_CANCEL
+_FILLS = (OrderEventKind.FILL_PART, OrderEventKind.FILL_ALL)
+_DELAYED, _SPREAD = Ack.DELAYED, Strategy.SPREAD
+_ACKS = {ack: ack.value for ack in Ack}
 
 
 class LiveOrder(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +69,11 @@ class OrderMoved(msgspec.Struct, frozen=True, gc=False):
     detail: str = ""
     filled: Size = 0
 
+    @property
+    def resizes(self) -> bool:
+        """Whether another amount of the order may still fill than before."""
+        return self.event in _FILLS or (self.before in ENDED) is not (self.after in ENDED)
+
 
 class OrderRecord(msgspec.Struct, frozen=True, gc=False):
     """An order as the journal had it, for `restore`; `fills` are the (trade_id, bucket) inside `filled`."""
@@ -78,74 +89,65 @@ class OrderRecord(msgspec.Struct, frozen=True, gc=False):
     fills: tuple[tuple[str, int], ...] = ()
 
 
-class _Entry:
-    """The mutable side of one order. Owned by the blotter alone."""
+class _Shelf:
+    """One market's orders whose end is not proved, oldest first. `every` and `quotes` are put together when somebody
+    asks after one has moved, and kept until the next does.
+    """
 
-    __slots__ = (
-        "cancel_asked", "filled", "fills", "order", "order_id", "placed_ns", "plan_id",
-        "state", "strategy",
-    )  # fmt: skip
+    __slots__ = ("every", "newest_end_ns", "orders", "quotes")
 
-    def __init__(self, record: OrderRecord) -> None:
-        self.order = record.order
-        self.plan_id = record.plan_id
-        self.strategy = record.strategy
-        self.state = record.state
-        self.filled = record.filled
-        self.placed_ns = record.placed_ns
-        self.order_id = record.order_id
-        self.cancel_asked = record.cancel_asked
-        self.fills: set[tuple[str, int]] = set(record.fills)
+    def __init__(self) -> None:
+        self.orders: dict[ClientOrderId, LiveOrder] = {}
+        self.every: tuple[LiveOrder, ...] | None = ()
+        self.quotes: tuple[LiveOrder, ...] | None = ()
+        self.newest_end_ns: Nanos = 0
 
-    def view(self) -> LiveOrder:
-        order = self.order
-        return LiveOrder(
-            order.client_order_id,
-            order.condition_id,
-            order.asset,
-            order.side,
-            order.price,
-            order.size,
-            max(0, order.size - self.filled),
-            self.placed_ns,
-            self.state,
-            self.order_id,
-            self.strategy,
-            self.cancel_asked,
-        )
+
+class _Entry(msgspec.Struct, gc=False):
+    """The mutable side of one order. Owned by the blotter alone; `shown` is how it looks since its last step."""
+
+    order: NewOrder
+    shelf: _Shelf
+    strategy: Strategy
+    state: OrderState
+    filled: Size
+    placed_ns: Nanos
+    order_id: str
+    cancel_asked: bool = False
+    fills: frozenset[tuple[str, int]] = frozenset()
+    shown: LiveOrder | None = None
 
 
 class Blotter:
     def __init__(self) -> None:
         self._entries: dict[ClientOrderId, _Entry] = {}
-        self._live: dict[ConditionId, dict[ClientOrderId, LiveOrder]] = {}
-        self._views: dict[ConditionId, tuple[LiveOrder, ...]] = {}
-        self._quotes: dict[ConditionId, tuple[LiveOrder, ...]] = {}
+        self._shelves: dict[ConditionId, _Shelf] = {}
         self._early: dict[ClientOrderId, list[Outcome]] = {}
         self._due: dict[ClientOrderId, None] = {}
         self._asked: dict[ClientOrderId, Nanos] = {}
         self._ended: dict[ClientOrderId, Nanos] = {}
-        self._newest_end: dict[ConditionId, Nanos] = {}
         self._open = 0
 
     # Learning
 
-    def plan(self, order: NewOrder, plan_id: str, strategy: Strategy, at_ns: Nanos) -> tuple[OrderMoved, ...]:
+    def plan(self, order: NewOrder, strategy: Strategy, at_ns: Nanos) -> tuple[OrderMoved, ...]:
         """Note a new order before it is sent; returns the moves of outcomes that were already waiting for it.
 
         Raises ValueError when the client order id is taken: a plan said twice places nothing twice.
         """
         if order.client_order_id in self._entries:
             raise ValueError(f"client order id {order.client_order_id} is taken")
-        record = OrderRecord(order, plan_id, strategy, OrderState.PLANNED, 0, at_ns, "")
-        return self._adopt(record)
+        return self._adopt(_Entry(order, self._shelf(order.condition_id), strategy, _PLANNED, 0, at_ns, ""))
 
     def restore(self, records: Iterable[OrderRecord], at_ns: Nanos) -> tuple[OrderMoved, ...]:
         """Take over what the journal knew. What was on its way may have arrived: it is UNKNOWN."""
         moves: list[OrderMoved] = []
         for record in records:
-            moves += self._adopt(record)
-            entry = self._entries[record.order.client_order_id]
+            entry = _Entry(
+                record.order, self._shelf(record.order.condition_id), record.strategy, record.state, record.filled,
+                record.placed_ns, record.order_id, record.cancel_asked, frozenset(record.fills),
+            )  # fmt: skip
+            moves += self._adopt(entry)
             if entry.state in (OrderState.PLANNED, OrderState.SUBMITTING):
                 moved = self._move(entry, OrderEventKind.LOSE, at_ns, "restarted while it was being sent")
                 moves += [moved] if moved else []
@@ -161,19 +163,20 @@ class Blotter:
             self._early.setdefault(outcome.client_order_id, []).append(outcome)
             return None
         match outcome:
+            case Accepted():
+                if outcome.order_id:
+                    entry.order_id = outcome.order_id
+                event = _DELAY if outcome.ack is _DELAYED else _ACCEPT
+                return self._move(entry, event, outcome.at_ns, _ACKS[outcome.ack])
+            case Cancelled():
+                event = _EXPIRE if outcome.expired else _CANCEL
+                return self._move(entry, event, outcome.at_ns, outcome.detail)
             case Fill():
                 return self._fill(entry, outcome)
-            case Accepted():
-                event = OrderEventKind.DELAY if outcome.ack is Ack.DELAYED else OrderEventKind.ACCEPT
-                entry.order_id = outcome.order_id or entry.order_id
-                return self._move(entry, event, outcome.at_ns, outcome.ack.value)
             case Rejected():
                 return self._move(entry, OrderEventKind.REJECT, outcome.at_ns, f"{outcome.code}: {outcome.detail}")
             case Unknown():
                 return self._move(entry, OrderEventKind.LOSE, outcome.at_ns, outcome.detail)
-            case Cancelled():
-                event = OrderEventKind.EXPIRE if outcome.expired else OrderEventKind.CANCEL
-                return self._move(entry, event, outcome.at_ns, outcome.detail)
             case CancelFailed():
                 return self._move(entry, OrderEventKind.FAIL_CANCEL, outcome.at_ns, outcome.detail)
 
@@ -241,33 +244,41 @@ class Blotter:
 
     def live(self, condition_id: ConditionId, strategy: Strategy | None = None) -> tuple[LiveOrder, ...]:
         """Orders of one market whose end is not proved, oldest first; of one strategy when named."""
-        view = self._views.get(condition_id)
-        if view is None:
-            view = self._views[condition_id] = tuple(self._live.get(condition_id, _NOBODY).values())
+        shelf = self._shelves.get(condition_id)
+        if shelf is None:
+            return ()
+        every = shelf.every
+        if every is None:
+            every = shelf.every = tuple(shelf.orders.values())
         if strategy is None:
-            return view
-        return tuple([order for order in view if order.strategy is strategy])
+            return every
+        return tuple([order for order in every if order.strategy is strategy])
 
     def quotes(self, condition_id: ConditionId) -> tuple[LiveOrder, ...]:
         """`live` of the spread quoter, kept until an order moves: asked at every decision."""
-        found = self._quotes.get(condition_id)
+        shelf = self._shelves.get(condition_id)
+        if shelf is None:
+            return ()
+        found = shelf.quotes
         if found is None:
-            found = self._quotes[condition_id] = self.live(condition_id, Strategy.SPREAD)
+            found = shelf.quotes = tuple([order for order in shelf.orders.values() if order.strategy is _SPREAD])
         return found
 
     def only_quotes(self, condition_id: ConditionId) -> bool:
         """Whether no other strategy has an order in this market."""
-        quotes = self._quotes.get(condition_id)
-        if quotes is None:
-            quotes = self.quotes(condition_id)
-        return len(quotes) == len(self._live.get(condition_id, _NOBODY))
+        shelf = self._shelves.get(condition_id)
+        if shelf is None:
+            return True
+        quotes = shelf.quotes
+        return len(self.quotes(condition_id) if quotes is None else quotes) == len(shelf.orders)
 
     def newest_end_ns(self, condition_id: ConditionId) -> Nanos:
         """When an order of this market last proved to have ended; 0 when none has."""
-        return self._newest_end.get(condition_id, 0)
+        shelf = self._shelves.get(condition_id)
+        return shelf.newest_end_ns if shelf is not None else 0
 
     def all_live(self) -> tuple[LiveOrder, ...]:
-        return tuple(order for orders in self._live.values() for order in orders.values())
+        return tuple([order for shelf in self._shelves.values() for order in shelf.orders.values()])
 
     @property
     def open_count(self) -> int:
@@ -285,10 +296,7 @@ class Blotter:
     def order(self, client_order_id: ClientOrderId) -> LiveOrder | None:
         """One order in whatever state, None when unknown or forgotten."""
         entry = self._entries.get(client_order_id)
-        if entry is None:
-            return None
-        shown = self._live.get(entry.order.condition_id, _NOBODY).get(client_order_id)
-        return shown if shown is not None else entry.view()
+        return entry.shown if entry is not None else None
 
     def selling(self, condition_id: ConditionId, asset: AssetId, besides: Strategy | None = None) -> Size:
         """Shares reserved by open sells, not counting those of the strategy that would replace them."""
@@ -300,17 +308,24 @@ class Blotter:
 
     # Inside
 
-    def _adopt(self, record: OrderRecord) -> tuple[OrderMoved, ...]:
-        entry = _Entry(record)
-        client_order_id = record.order.client_order_id
+    def _shelf(self, condition_id: ConditionId) -> _Shelf:
+        shelf = self._shelves.get(condition_id)
+        if shelf is None:
+            shelf = self._shelves[condition_id] = _Shelf()
+        return shelf
+
+    def _adopt(self, entry: _Entry) -> tuple[OrderMoved, ...]:
+        client_order_id = entry.order.client_order_id
         self._entries[client_order_id] = entry
         if entry.state in ENDED:
-            self._ended[client_order_id] = record.placed_ns
+            self._ended[client_order_id] = entry.placed_ns
         else:
             self._open += 1
-            self._show(entry)
-        waiting = self._early.pop(client_order_id, ())
-        return tuple(moved for outcome in waiting if (moved := self.apply(outcome)) is not None)
+        self._show(entry)
+        if client_order_id not in self._early:  # nearly always
+            return ()
+        waiting = self._early.pop(client_order_id)
+        return tuple([moved for outcome in waiting if (moved := self.apply(outcome)) is not None])
 
     def _fill(self, entry: _Entry, fill: Fill) -> OrderMoved | None:
         """A trade counts once whatever its settlement does: a FAILED one does not bring the order back."""
@@ -320,7 +335,7 @@ class Blotter:
         left = entry.order.size - entry.filled - fill.size
         event = OrderEventKind.FILL_ALL if left < DUST else OrderEventKind.FILL_PART
         after = move(entry.state, event)
-        entry.fills.add(key)
+        entry.fills |= {key}
         entry.filled += fill.size
         failed = " (settlement failed)" if fill.status is TradeStatus.FAILED else ""
         detail = f"{size_text(fill.size)} at {price_text(fill.price)}{failed}"
@@ -331,39 +346,54 @@ class Blotter:
         if after is entry.state:
             self._show(entry)
             return None
-        if after is OrderState.LIVE and entry.filled:
+        if after is _LIVE and entry.filled:
             after = OrderState.PARTIALLY_FILLED
         return self._step(entry, event, after, at_ns, detail)
 
     def _step(self, entry: _Entry, event: OrderEventKind, after: OrderState, at_ns: Nanos, detail: str) -> OrderMoved:
-        before = entry.state
-        client_order_id = entry.order.client_order_id
+        before, client_order_id = entry.state, entry.order.client_order_id
         entry.state = after
+        had_ended = before in ENDED
+        if had_ended:
+            self._ended.pop(client_order_id, None)
         if after in ENDED:
-            self._ended.pop(client_order_id, None)
-            self._ended[client_order_id] = self._newest_end[entry.order.condition_id] = at_ns
-            self._due.pop(client_order_id, None)
-            self._asked.pop(client_order_id, None)
-        elif entry.cancel_asked and after not in CANCEL_DEFERRED and after is not OrderState.CANCELLING:
-            self._due[client_order_id] = None
-        self._open += (before in ENDED) - (after in ENDED)
-        if before in ENDED and after not in ENDED:
-            self._ended.pop(client_order_id, None)
+            self._ended[client_order_id] = entry.shelf.newest_end_ns = at_ns
+            self._open -= not had_ended
+            if entry.cancel_asked:
+                self._due.pop(client_order_id, None)
+                self._asked.pop(client_order_id, None)
+        else:
+            self._open += had_ended
+            if entry.cancel_asked and after not in CANCEL_DEFERRED and after is not _CANCELLING:
+                self._due[client_order_id] = None
         self._show(entry)
         return OrderMoved(client_order_id, before, event, after, at_ns, detail, entry.filled)
 
     def _send_cancel(self, entry: _Entry, at_ns: Nanos) -> None:
         self._note_asked(entry.order.client_order_id, at_ns)
-        entry.state = move(entry.state, OrderEventKind.ASK_CANCEL)
+        entry.state = move(entry.state, _ASK_CANCEL)
         self._show(entry)
 
     def _show(self, entry: _Entry) -> None:
         """Keep the live view of the order's market true."""
-        condition_id = entry.order.condition_id
-        orders = self._live.setdefault(condition_id, {})
-        if entry.state in ENDED:
-            orders.pop(entry.order.client_order_id, None)
+        order, shelf, state = entry.order, entry.shelf, entry.state
+        client_order_id, left = order.client_order_id, order.size - entry.filled
+        shown = entry.shown = LiveOrder(
+            client_order_id,
+            order.condition_id,
+            order.asset,
+            order.side,
+            order.price,
+            order.size,
+            left if left > 0 else 0,
+            entry.placed_ns,
+            state,
+            entry.order_id,
+            entry.strategy,
+            entry.cancel_asked,
+        )
+        if state in ENDED:
+            shelf.orders.pop(client_order_id, None)
         else:
-            orders[entry.order.client_order_id] = entry.view()
-        self._views.pop(condition_id, None)
-        self._quotes.pop(condition_id, None)
+            shelf.orders[client_order_id] = shown
+        shelf.every = shelf.quotes = None

@@ -11,6 +11,7 @@ from execution.domain.blotter import LiveOrder, OrderMoved
 from execution.domain.budget import CancelWindow
 from execution.domain.commands import Refusal
 from execution.domain.converge import Churn
+from execution.domain.orders import OrderState
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import AssetId, Nanos, Price, Size
@@ -37,12 +38,12 @@ class Counters:
 
     def note(self, moved: OrderMoved) -> None:
         """An order ended, or nobody knows whether it has."""
-        match moved.after.value:
-            case "cancelled":
+        match moved.after:
+            case OrderState.CANCELLED:
                 self.cancelled += 1
-            case "rejected":
+            case OrderState.REJECTED:
                 self.rejected += 1
-            case "unknown":
+            case OrderState.UNKNOWN:
                 self.unknown += 1
 
 

@@ -74,8 +74,10 @@ class Sentry:
 
     def answered(self, outcome: Outcome, moved: OrderMoved) -> None:
         """What the venue made of an order. A late word about a lost one says nothing new."""
+        if moved.before not in _SENT:
+            return
         panel, order = self._state.panel, self._state.blotter.order(outcome.client_order_id)
-        if order is None or moved.before not in _SENT:
+        if order is None:
             return
         match outcome:
             case Accepted():

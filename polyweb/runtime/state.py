@@ -5,7 +5,7 @@ Law: owned by the trader alone. Quoter and arbitrageur read it and book their pl
 
 from collections.abc import Callable, Iterable
 
-from execution.domain.blotter import Blotter, OrderMoved
+from execution.domain.blotter import Blotter, LiveOrder, OrderMoved
 from execution.domain.chain import ENDS as CHAIN_ENDS
 from execution.domain.chain import ChainWork
 from execution.domain.chain_book import ChainBook
@@ -34,6 +34,7 @@ from strategies.domain.inputs import BookView, Inventory
 from strategies.domain.params import SpreadParams
 
 Fact = OrderMoved | Fill | Refusal
+_SPREAD = Strategy.SPREAD
 
 
 def lasting_s(params: SpreadParams, bound_s: int) -> int:
@@ -169,8 +170,10 @@ class TradingState:
             self._gate_ns[place.plan_id], self.judged_ns = self.judged_ns, 0
         self.rate.take(len(place.orders), place.decided_ns)
         for order in place.orders:
-            self._facts += self.blotter.plan(order, place.plan_id, place.strategy, place.decided_ns)
-            self.order_changed(order.client_order_id)
+            self._facts += self.blotter.plan(order, place.strategy, place.decided_ns)
+            booked = self.blotter.order(order.client_order_id)
+            assert booked is not None
+            self.order_changed(booked)
 
     def gate_ns(self, plan_id: str) -> Nanos:
         """How long the gate judged this plan; asked once, 0 when nobody timed it."""
@@ -285,22 +288,26 @@ class TradingState:
                 )
         return found
 
-    def order_changed(self, client_order_id: int) -> None:
-        order = self.blotter.order(client_order_id)
-        market = self._known.get(order.condition_id) if order else None
-        if order is None or market is None:
+    def order_changed(self, order: LiveOrder) -> None:
+        """What may still fill of it counts, until its end is proved."""
+        market = self._known.get(order.condition_id)
+        if market is None:
             return
-        remaining = 0 if order.state in ENDED else order.remaining
-        rests = order.strategy is Strategy.SPREAD and self.params(order.condition_id).post_only
+        if order.state in ENDED:
+            self.exposure.end_order(order.client_order_id)
+            return
+        price, remaining, strategy = order.price, order.remaining, order.strategy
+        is_quote = strategy is _SPREAD
+        rests = is_quote and self.params(order.condition_id).post_only
         self.exposure.set_order(
-            client_order_id,
+            order.client_order_id,
             order.condition_id,
             order.asset == market.yes,
             order.side,
-            order.price,
+            price,
             remaining,
             # A basket's legs take, and whoever takes pays; so may quotes that are not post-only.
-            fee=0 if rests else taker_fee_ceil(market.fees, order.price, remaining),
-            is_quote=order.strategy is Strategy.SPREAD,
-            strategy=order.strategy.value,
+            fee=0 if rests else taker_fee_ceil(market.fees, price, remaining),
+            is_quote=is_quote,
+            strategy=strategy,
         )

@@ -77,6 +77,8 @@ class Trader(TradingState):
         match item:
             case Frame():
                 self._frames((item,))
+            case _ if isinstance(item, Outcome):
+                self._outcome(item)
             case FeedUp():
                 self._deliveries.up(item.connection, item.assets)
                 self.books.feed_up(item.assets)
@@ -104,8 +106,6 @@ class Trader(TradingState):
                 self._chain_told(item)
             case VenueTold():
                 self._venue_told(item)
-            case _:
-                self._outcome(item)
 
     def apply_all(self, items: Iterable[Item]) -> None:
         """`apply` for each in turn; frames that stand next to each other are folded in as one run, which is faster."""
@@ -212,7 +212,7 @@ class Trader(TradingState):
         for market in self._known.values():
             self.position_changed(market)
         for order in self.blotter.all_live():
-            self.order_changed(order.client_order_id)
+            self.order_changed(order)
 
     def _tick(self, now_ns: Nanos) -> None:
         """Time passed: bursts settle, minimum lifetimes end, stops expire, quiet books are asked to show themselves."""
@@ -287,11 +287,14 @@ class Trader(TradingState):
         if isinstance(outcome, Fill):
             self._quoter.measurer.filled(outcome)
         order = self.blotter.order(outcome.client_order_id)
-        if order is not None:
-            self.order_changed(outcome.client_order_id)
-            self._dirty[order.condition_id] = None
+        if order is None:
+            return
+        if moved.resizes:
+            self.order_changed(order)
+        self._dirty[order.condition_id] = None
+        if isinstance(outcome, Rejected) and outcome.code == DRY_RUN:
             desk = self.desks.get(order.condition_id)
-            if desk is not None and isinstance(outcome, Rejected) and outcome.code == DRY_RUN:
+            if desk is not None:
                 desk.rehearsed.add((order.asset, order.side, order.price, order.size))
 
     def drain_baskets(self) -> list[BasketMoved]:

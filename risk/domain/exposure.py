@@ -16,7 +16,7 @@ from markets.domain.units import Cash, ConditionId, Price, Size
 from risk.domain.bounds import Agreed, Bounds, Figures, figures, scopes
 from risk.domain.limits import Limits
 from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Shift, Unsettled, adverse
-from risk.domain.rows import DUTCH_BOOK, Category, EventRow, Group, Row, Standing, StrategySums, Sum, Sums
+from risk.domain.rows import DUTCH_BOOK, Category, EventRow, Group, Row, StrategySums, Sum, Sums
 from strategies.domain.completeness import is_complete_set
 
 NO_SHIFT = Shift()
@@ -80,7 +80,7 @@ class ExposureBook:
         row = self._rows.get(market.condition_id)
         if row is None and not market.neg_risk:
             event = self._events.get(market.event_id) or self._event(market.event_id)
-            self._rows[market.condition_id] = Row(market, Group(event, True))
+            self._rows[market.condition_id] = Row(market, Group(event, True), self._sum)
         elif row is None or self._regroups(row.market, market):
             self.set_markets([*(known.market for known in self._rows.values()), market])
         else:
@@ -91,7 +91,10 @@ class ExposureBook:
         return old.event_id != new.event_id or old.neg_risk or new.neg_risk
 
     def _event(self, event_id: str) -> EventRow:
-        category = self._categories.setdefault(self._category_of.get(event_id, ""), Category())
+        name = self._category_of.get(event_id, "")
+        category = self._categories.get(name)
+        if category is None:  # without categories all events are of the nameless one, whose sum is that of everything
+            category = self._categories[name] = Category(Sum() if self._category_of else self._sum)
         event = self._events[event_id] = EventRow(category)
         return event
 
@@ -101,7 +104,7 @@ class ExposureBook:
         shared = Group(event, not is_complete_set(in_set))
         for market in members:
             group = shared if market.neg_risk else Group(event, True)
-            self._rows[market.condition_id] = Row(market, group)
+            self._rows[market.condition_id] = Row(market, group, self._sum)
 
     def _carry_over(self, old: Row, new: Row) -> None:
         new.yes, new.no, new.unsettled, new.orders = old.yes, old.no, old.unsettled, old.orders
@@ -132,8 +135,7 @@ class ExposureBook:
         self._total += moved
 
     def _use(self, row: Row, is_yes: bool, shares: Size, notional: Cash, orders: int) -> None:
-        event = row.group.event
-        for each in (row.yes_sum if is_yes else row.no_sum, row.sum, event.sum, event.category.sum, self._sum):
+        for each in row.of_yes if is_yes else row.of_no:
             each.shares += shares  # five calls for every order that moves would cost more than these lines
             each.notional += notional
             each.orders += orders
@@ -193,25 +195,25 @@ class ExposureBook:
     ) -> None:
         """Replace what may still fill of an order; `remaining` 0 removes it. Only the spread quoter's are quotes."""
         row = self._row(condition_id)
-        order = RestingOrder(is_yes, side, price, remaining, is_quote)
-        was = self._where.get(order_id)
-        if was is not None:
-            had = was.orders[order_id]
-            if was is row and had.order == order and had.fee == fee and had.strategy == strategy:
-                return  # told again, as when the venue takes it
-            del self._where[order_id]
-            self._stand(was, was.fall(order_id), -1)
-        if remaining:
-            standing = row.standing(order, fee, strategy)
-            row.stand(order_id, standing)
-            self._where[order_id] = row
-            self._stand(row, standing, 1)
+        self.end_order(order_id)
+        if not remaining:
+            return
+        self._where[order_id] = row
+        standing = row.standing(RestingOrder(is_yes, side, price, remaining, is_quote), fee, strategy)
+        row.stand(order_id, standing)
+        win, lose, shares, notional = standing.effect
+        self._change(row, win, lose)
+        self._use(row, is_yes, shares, notional, 1)
+        self._strategies[strategy].add(shares, notional, 1)
 
-    def _stand(self, row: Row, standing: Standing, sign: int) -> None:
-        order, (win, lose, shares, notional), _, _, strategy = standing
-        self._change(row, sign * win, sign * lose)
-        self._use(row, order.is_yes, sign * shares, sign * notional, sign)
-        self._strategies[strategy].add(sign * shares, sign * notional, sign)
+    def end_order(self, order_id: int) -> None:
+        """Nothing of it may fill any more."""
+        row = self._where.pop(order_id, None)
+        if row is not None:
+            order, (win, lose, shares, notional), _, _, strategy = row.fall(order_id)
+            self._change(row, -win, -lose)
+            self._use(row, order.is_yes, -shares, -notional, -1)
+            self._strategies[strategy].add(-shares, -notional, -1)
 
     def set_job(self, job: str, shifts: Mapping[ConditionId, Shift]) -> None:
         """A job on chain under way that may be done already or never: whichever is worse counts, and what it may bring

@@ -90,9 +90,9 @@ class Around(NamedTuple):
 class Category:
     __slots__ = ("sum", "worst")
 
-    def __init__(self) -> None:
+    def __init__(self, used: Sum) -> None:
         self.worst: Cash = 0
-        self.sum = Sum()
+        self.sum = used
 
 
 class EventRow:
@@ -167,15 +167,16 @@ class Row:
     """One market's part: `win` and `lose` over its confirmed position and the adverse side of all that may still be.
 
     `yes` and `no` are confirmed shares with what was paid for them. `claimed` are the shares of YES and NO that baskets
-    have claimed, `holders` what was last counted for each strategy.
+    have claimed, `holders` what was last counted for each strategy. `of_yes` and `of_no` are the sums that one outcome
+    counts in, from its own to that of everything, each once.
     """
 
     __slots__ = (
-        "_around", "claimed", "group", "holders", "index", "jobs", "lose", "market", "no", "no_sum", "orders", "sum",
-        "unsettled", "win", "yes", "yes_sum",
+        "_around", "claimed", "group", "holders", "index", "jobs", "lose", "market", "no", "no_sum", "of_no", "of_yes",
+        "orders", "sum", "unsettled", "win", "yes", "yes_sum",
     )  # fmt: skip
 
-    def __init__(self, market: Market, group: Group) -> None:
+    def __init__(self, market: Market, group: Group, total: Sum) -> None:
         self.market = market
         self.group = group
         self.index = len(group.diffs)
@@ -187,6 +188,11 @@ class Row:
         self.orders: dict[int, Standing] = {}
         self.jobs: dict[str, Shift] = {}
         self.yes_sum, self.no_sum, self.sum = Sum(), Sum(), Sum()
+        event = group.event
+        self.of_yes, self.of_no = (
+            tuple(dict.fromkeys((own, self.sum, event.sum, event.category.sum, total)))
+            for own in (self.yes_sum, self.no_sum)
+        )
         self.claimed: tuple[Size, Size] = (0, 0)
         self.holders = NOBODY
         self._around: Around | None = None

@@ -36,7 +36,7 @@ def fill(shares: float, trade: str = "t1", number: int = 1, status: TradeStatus 
 
 def blotter(*outcomes: Outcome, size: int = 20 * SHARE) -> Blotter:
     made = Blotter()
-    made.plan(order(size=size), "plan", Strategy.SPREAD, 1)
+    made.plan(order(size=size), Strategy.SPREAD, 1)
     for outcome in outcomes:
         made.apply(outcome)
     return made
@@ -55,7 +55,7 @@ def test_a_planned_order_is_live_at_once() -> None:
 
 def test_a_client_order_id_is_planned_once() -> None:
     with pytest.raises(ValueError, match="client order id 1 is taken"):
-        blotter().plan(order(), "plan", Strategy.SPREAD, 2)
+        blotter().plan(order(), Strategy.SPREAD, 2)
 
 
 def test_an_answer_moves_the_order_and_tells_the_journal() -> None:
@@ -64,6 +64,30 @@ def test_an_answer_moves_the_order_and_tells_the_journal() -> None:
     assert moved is not None
     assert (moved.before, moved.event, moved.after) == (S.PLANNED, OrderEventKind.ACCEPT, S.LIVE)
     assert made.live("m")[0].order_id == "0x1"
+
+
+@pytest.mark.parametrize(
+    ("before", "word", "resizes"),
+    [
+        ((), accepted(), False),
+        ((), Unknown(1, "timed out", 10), False),
+        ((), Rejected(1, "balance", "not enough balance", 10), True),
+        ((accepted(),), Cancelled(1, "", 10), True),
+        ((accepted(),), fill(5), True),
+        ((accepted(),), fill(20), True),
+        ((Rejected(1, "", "", 10),), accepted(), True),
+        ((Cancelled(1, "", 10),), fill(5), True),
+    ],
+)
+def test_a_move_says_whether_what_may_still_fill_is_another_amount(
+    before: tuple[Outcome, ...], word: Outcome, resizes: bool
+) -> None:
+    waiting = blotter(*before)
+    was = sum(order.remaining for order in waiting.live("m"))
+    moved = waiting.apply(word)
+    assert moved is not None
+    assert moved.resizes is resizes
+    assert resizes or sum(order.remaining for order in waiting.live("m")) == was
 
 
 def test_outcomes_said_twice_change_nothing() -> None:
@@ -197,7 +221,7 @@ def test_outcomes_of_an_order_not_planned_yet_wait_for_it() -> None:
     made = Blotter()
     assert made.apply(fill(5)) is None
     assert list(made.strangers) == [1]
-    moves = made.plan(order(), "plan", Strategy.SPREAD, 1)
+    moves = made.plan(order(), Strategy.SPREAD, 1)
     assert [moved.after for moved in moves] == [S.PARTIALLY_FILLED]
     assert made.strangers == {}
 
@@ -212,8 +236,8 @@ def test_an_illegal_move_raises_and_changes_nothing() -> None:
 
 def test_live_orders_keep_their_order_and_their_market() -> None:
     made = blotter(accepted())
-    made.plan(order(2), "p2", Strategy.DUTCH_BOOK, 2)
-    made.plan(order(3, market="other"), "p3", Strategy.SPREAD, 3)
+    made.plan(order(2), Strategy.DUTCH_BOOK, 2)
+    made.plan(order(3, market="other"), Strategy.SPREAD, 3)
     made.apply(fill(5))
     assert [o.client_order_id for o in made.live("m")] == [1, 2]
     assert [o.client_order_id for o in made.live("m", Strategy.SPREAD)] == [1]
@@ -222,9 +246,9 @@ def test_live_orders_keep_their_order_and_their_market() -> None:
 
 def test_open_sells_reserve_shares_except_those_about_to_be_replaced() -> None:
     made = Blotter()
-    made.plan(order(1, side=Side.SELL), "p", Strategy.SPREAD, 1)
-    made.plan(order(2, side=Side.SELL, size=7 * SHARE), "p", Strategy.DUTCH_BOOK, 1)
-    made.plan(order(3), "p", Strategy.SPREAD, 1)
+    made.plan(order(1, side=Side.SELL), Strategy.SPREAD, 1)
+    made.plan(order(2, side=Side.SELL, size=7 * SHARE), Strategy.DUTCH_BOOK, 1)
+    made.plan(order(3), Strategy.SPREAD, 1)
     assert made.selling("m", "yes") == 27 * SHARE
     assert made.selling("m", "yes", besides=Strategy.SPREAD) == 7 * SHARE
 
@@ -244,7 +268,7 @@ def test_restored_orders_that_were_being_sent_are_unknown() -> None:
 
 def test_old_ended_orders_are_forgotten_and_open_ones_never() -> None:
     made = blotter(accepted(), Cancelled(1, "", 12))
-    made.plan(order(2), "p", Strategy.SPREAD, 1)
+    made.plan(order(2), Strategy.SPREAD, 1)
     assert made.forget(12) == 0
     assert made.forget(13) == 1
     assert made.order(1) is None
