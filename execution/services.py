@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import JSONField, Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from execution.domain.lease import Lease, LeaseHeld, LeaseLost
@@ -44,11 +44,11 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from markets.models import Market
+from markets.services.rewriting import rewrite
 from strategies.models import ArbOpportunity
 
 DEFAULT_LEASE = "engine"
 _CHUNK = 2_000
-_JSON = JSONField()
 
 
 # The lease ---------------------------------------------------------------------------------------------------
@@ -197,67 +197,40 @@ def _market_keys(condition_ids: Iterable[ConditionId]) -> dict[ConditionId, int]
 
 def record_positions(holdings: Sequence[Holding]) -> int:
     """Overwrite the newest position of each market; markets that are not stored are left out of the count."""
-    keys = _market_keys(holding.condition_id for holding in holdings)
+    at = timezone.now()
     rows = {
-        keys[holding.condition_id]: PositionSnapshot(
-            market_id=keys[holding.condition_id],
-            yes=size_to_decimal(holding.yes),
-            no=size_to_decimal(holding.no),
-            yes_cost=cash_to_decimal(holding.yes_cost),
-            no_cost=cash_to_decimal(holding.no_cost),
-            realised=cash_to_decimal(holding.realised),
-            unrealised=cash_to_decimal(holding.unrealised),
-            fees=cash_to_decimal(holding.fees),
-            mark=None if holding.mark is None else price_to_decimal(holding.mark),
-        )
+        holding.condition_id: {
+            "condition_id": holding.condition_id,
+            "yes": size_to_decimal(holding.yes),
+            "no": size_to_decimal(holding.no),
+            "yes_cost": cash_to_decimal(holding.yes_cost),
+            "no_cost": cash_to_decimal(holding.no_cost),
+            "realised": cash_to_decimal(holding.realised),
+            "unrealised": cash_to_decimal(holding.unrealised),
+            "fees": cash_to_decimal(holding.fees),
+            "mark": None if holding.mark is None else price_to_decimal(holding.mark),
+            "updated_at": at,
+        }
         for holding in holdings
-        if holding.condition_id in keys
     }
-    PositionSnapshot.objects.bulk_create(
-        list(rows.values()),
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["market"],
-        update_fields=[
-            "yes",
-            "no",
-            "yes_cost",
-            "no_cost",
-            "realised",
-            "unrealised",
-            "fees",
-            "mark",
-            "updated_at",
-        ],
-    )
-    return len(rows)
+    return rewrite(PositionSnapshot, list(rows.values()), key=("market",))
 
 
 def record_market_states(shown: Sequence[Shown], *, now: datetime | None = None) -> int:
     """Overwrite what is shown of each market."""
     at = now or timezone.now()
-    keys = _market_keys(one.condition_id for one in shown)
     rows = {
-        keys[one.condition_id]: MarketState(
-            market_id=keys[one.condition_id],
-            at=at,
-            state=one.state,
-            reason=one.reason[:200],
-            trust=one.trust,
-            # As an expression it is no part of an array: texts in arrays are quoted sign by sign, in Python.
-            view=Value(dict(one.view), _JSON),
-        )
+        one.condition_id: {
+            "condition_id": one.condition_id,
+            "at": at,
+            "state": one.state,
+            "reason": one.reason[:200],
+            "trust": one.trust,
+            "view": one.view,
+        }
         for one in shown
-        if one.condition_id in keys
     }
-    MarketState.objects.bulk_create(
-        list(rows.values()),
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["market"],
-        update_fields=["at", "state", "reason", "trust", "view"],
-    )
-    return len(rows)
+    return rewrite(MarketState, list(rows.values()), key=("market",))
 
 
 def record_pnl_points(points: Sequence[ProfitPoint], *, at: datetime) -> int:

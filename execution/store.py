@@ -41,7 +41,7 @@ from markets.domain.units import (
     price_to_decimal,
     size_to_decimal,
 )
-from markets.models import Market, Outcome
+from markets.models import Outcome
 from markets.services.patience import be_impatient
 from risk.services import RefusalRow, record_refusals
 
@@ -317,8 +317,6 @@ class _Rows:
             metrics.FILLS.labels(row.relayer, row.status).inc()
 
     def _write_refusals(self, refusals: Sequence[Refusal]) -> None:
-        ids = {refusal.condition_id for refusal in refusals}
-        stored = set(Market.objects.filter(condition_id__in=ids).values_list("condition_id", flat=True))
         record_refusals(
             [
                 RefusalRow(
@@ -331,7 +329,6 @@ class _Rows:
                     refusal.trace,
                 )
                 for refusal in refusals
-                if refusal.condition_id in stored
             ]
         )
 

@@ -3,7 +3,6 @@
 Law: a stop or cap changes together with its change entry; history is added to, never rewritten.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -11,19 +10,19 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from markets.models import Event, Market
 from markets.selectors import find_event, find_market
 from markets.services import record_change
+from markets.services.rewriting import rewrite
 from risk.domain.stops import StopLevel, StopScope
 from risk.models import NO_FLATTEN, Refusal, Stop
 from risk.selectors import unreleased
 from risk.services.breakers import (
     BreakerReport,
     NotReleasable,
-    market_pks,
     release_breaker,
     report_breakers,
     set_threshold,
@@ -219,23 +218,25 @@ class RefusalRow(NamedTuple):
 
 
 def record_refusals(rows: Sequence[RefusalRow]) -> None:
-    """Add counts to the minute they belong to; the newest detail is kept, with its trace."""
-    pks = market_pks(row[0] for row in rows)
-    counts: Counter[tuple[int, str, str, datetime]] = Counter()
-    newest: dict[tuple[int, str, str, datetime], tuple[str, str]] = {}
-    for condition_id, strategy, codes, detail, minute, count, trace in rows:
-        key = (pks[condition_id], strategy, codes[:255], minute.replace(second=0, microsecond=0))
-        counts[key] += count
-        newest[key] = detail[:1000], trace
-    with transaction.atomic():
-        for key, count in counts.items():
-            _add_refusal(key, count, *newest[key])
-
-
-def _add_refusal(key: tuple[int, str, str, datetime], count: int, detail: str, trace: str) -> None:
-    market_id, strategy, codes, minute = key
-    same = Refusal.objects.filter(market_id=market_id, strategy=strategy, codes=codes, minute=minute)
-    if not same.update(count=F("count") + count, detail=detail, trace=trace):
-        Refusal.objects.create(
-            market_id=market_id, strategy=strategy, codes=codes, minute=minute, detail=detail, count=count, trace=trace
-        )
+    """Add counts to the minute they belong to; the newest detail is kept, with its trace. Those of markets that are
+    not stored are left out.
+    """
+    told: dict[tuple[str, str, str, datetime], RefusalRow] = {}
+    for row in rows:
+        minute = row.minute.replace(second=0, microsecond=0)
+        key = (row.condition_id, row.strategy, row.codes[:255], minute)
+        times = row.times + (told[key].times if key in told else 0)
+        told[key] = row._replace(codes=row.codes[:255], detail=row.detail[:1000], minute=minute, times=times)
+    lines = [
+        {
+            "condition_id": row.condition_id,
+            "strategy": row.strategy,
+            "codes": row.codes,
+            "minute": row.minute,
+            "detail": row.detail,
+            "count": row.times,
+            "trace": row.trace,
+        }
+        for row in told.values()
+    ]
+    rewrite(Refusal, lines, key=("market", "strategy", "codes", "minute"), added=("count",))
