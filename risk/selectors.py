@@ -114,6 +114,10 @@ def open_incidents() -> QuerySet[Incident]:
     return Incident.objects.filter(closed_at=None).select_related("market").order_by("-seen_at", "-pk")
 
 
+def closed_incidents() -> QuerySet[Incident]:
+    return Incident.objects.exclude(closed_at=None).select_related("market").order_by("-closed_at", "-pk")
+
+
 def breaker_events() -> QuerySet[BreakerEvent]:
     return BreakerEvent.objects.select_related("market").order_by("-at", "-pk")
 

@@ -13,6 +13,7 @@ from polyweb.devtools import configuration_doc
 from polyweb.env import PREFIX, RUNNER_VARIABLES, Env
 from polyweb.runtime import views
 from risk.domain import caps
+from risk.domain.advice import BREAKERS
 from risk.domain.breakers import RESETS
 from risk.domain.gate import RefusalCode
 from risk.domain.stops import StopLevel
@@ -130,6 +131,11 @@ def test_the_risk_page_names_every_breaker_with_its_rule_and_every_threshold_wit
         for each in DEFINITIONS
     ]
     assert [row for row in terms if row not in page] == []
+
+
+def test_the_runbook_has_the_words_of_the_incidents_page_for_every_breaker() -> None:
+    page = text_of(ROOT / "docs" / "operators.md")
+    assert [kind.value for kind, words in BREAKERS.items() if f"| `{kind.value}` | {words.do} |" not in page] == []
 
 
 def keys_of(value: object) -> set[str]:

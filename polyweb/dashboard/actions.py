@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views import View
@@ -275,16 +275,23 @@ def _to_market(market: Market) -> HttpResponseRedirect:
 class AcknowledgeView(PageAccess, View):
     permission_required = ("risk.change_incident",)
     http_method_names = ["post"]
+    done = "acknowledged"
+    settle = staticmethod(risk.acknowledge_incident)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        incident = Incident.objects.filter(pk=pk).first()
-        if incident is None:
-            raise Http404
+        incident = get_object_or_404(Incident, pk=pk)
         form = ReasonForm(request.POST)
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
-        if risk.acknowledge_incident(incident=incident, author=author_of(request), source=PAGE, reason=reason):
-            messages.success(request, f"Incident {pk} acknowledged.")
+        if self.settle(incident=incident, author=author_of(request), source=PAGE, reason=reason):
+            messages.success(request, f"Incident {pk} {self.done}.")
         return back_to(request, reverse("dashboard:incidents"))
+
+
+class CloseView(AcknowledgeView):
+    """For what does not end by itself: somebody has seen to it."""
+
+    done = "closed"
+    settle = staticmethod(risk.close_incident)
 
 
 class ArbView(PageAccess, View):

@@ -6,6 +6,7 @@ Law: everything here comes from rows, so every page is whole without the channel
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, F, Min, Q, QuerySet
@@ -118,15 +119,14 @@ def market_rows(shown: Sequence[Market]) -> list[Row]:
 
 def _live_part(market: Market, state: MarketState | None) -> Row:
     view = state.view if state is not None else {}
-    book = view.get("book") or {}
     position = view.get("position") or {}
     word, reason = _state_word(market, state)
     return {
         "condition_id": market.condition_id,
         "question": market.question,
         "event_title": market.event.title if market.event else "",
-        "bid": _best(book.get("bids")) or market.best_bid,
-        "ask": _best(book.get("asks")) or market.best_ask,
+        "bid": _best(view, "bids", market.best_bid),
+        "ask": _best(view, "asks", market.best_ask),
         "our_bid": _ours(view, "bid"),
         "our_ask": _ours(view, "ask"),
         "net": position.get("net"),
@@ -146,7 +146,11 @@ def _state_word(market: Market, state: MarketState | None) -> tuple[str, str]:
     return state.state, state.reason
 
 
-def _best(levels: Any) -> str | None:
+def _best(view: Row, side: str, listed: Decimal | None) -> str | None:
+    """Of the book; of the listing only where no engine has looked: a side that is empty or in doubt has no price."""
+    if "book" not in view:
+        return None if listed is None else str(listed)
+    levels = (view["book"] or {}).get(side)
     return levels[0][0] if levels else None
 
 

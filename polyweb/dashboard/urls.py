@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern] = [
     path("arbitrage/settings/", actions.ArbView.as_view(), name="arb-settings"),
     path("incidents/", views.IncidentsView.as_view(), name="incidents"),
     path("incidents/<int:pk>/acknowledge/", actions.AcknowledgeView.as_view(), name="acknowledge"),
+    path("incidents/<int:pk>/close/", actions.CloseView.as_view(), name="close-incident"),
     path("breakers/thresholds/", breaker_actions.ThresholdsView.as_view(), name="thresholds"),
     path("breakers/<str:kind>/release/", breaker_actions.ReleaseBreakerView.as_view(), name="release-breaker"),
     path("risk/", views.RiskView.as_view(), name="risk"),

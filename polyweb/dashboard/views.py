@@ -26,6 +26,7 @@ from polyweb.dashboard import (
     charts,
     decisions,
     figures,
+    incidents_page,
     market_page,
     reasons,
     risk_page,
@@ -280,7 +281,7 @@ class IncidentsView(Page):
         context = super().get_context_data(**kwargs)
         since = timezone.now() - timedelta(hours=24)
         context.update(
-            incidents=risk.open_incidents().select_related("acknowledged_by"),
+            **incidents_page.context(),
             **breakers_page.context(),
             refusals=risk.refusals().filter(minute__gte=since)[:60],
             released=Stop.objects.exclude(released_at=None)

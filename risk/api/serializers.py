@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from markets.api.fields import Strict, ToldDecimal
+from risk.domain import advice
 from risk.domain.stops import StopLevel, StopScope
 from risk.models import LIMIT_KINDS, Incident, Limit, Refusal, Stop
 from strategies.domain.registry import NAMES as STRATEGIES
@@ -119,11 +120,21 @@ class RefusalSerializer(serializers.ModelSerializer[Refusal]):
 class IncidentSerializer(serializers.ModelSerializer[Incident]):
     market = serializers.SlugRelatedField[Any](slug_field="condition_id", read_only=True, allow_null=True)
     acknowledged_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
+    means = serializers.SerializerMethodField(help_text="What follows from it while it lasts.")
+    do = serializers.SerializerMethodField(help_text="What to look at or to do.")
+
+    def get_means(self, row: Incident) -> str:
+        found = advice.of(row.kind, row.key)
+        return found.means if found is not None else ""
+
+    def get_do(self, row: Incident) -> str:
+        found = advice.of(row.kind, row.key)
+        return found.do if found is not None else ""
 
     class Meta:
         model = Incident
         fields = (
-            "id", "kind", "key", "market", "text", "opened_at", "seen_at", "times", "acknowledged_at",
+            "id", "kind", "key", "market", "text", "means", "do", "opened_at", "seen_at", "times", "acknowledged_at",
             "acknowledged_by", "closed_at",
         )  # fmt: skip
         read_only_fields = fields

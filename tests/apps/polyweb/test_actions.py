@@ -6,9 +6,12 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from execution.models import Order, OrderEvent, PositionSnapshot
 from markets.models import Change, Market
+from risk.domain.advice import BREAKERS, TROUBLES
+from risk.domain.breakers import BreakerKind
 from risk.domain.stops import StopLevel
 from risk.models import Incident, Stop
 from risk.services import open_incident
@@ -240,6 +243,27 @@ def test_an_incident_is_acknowledged_once() -> None:
     client.post(f"/incidents/{incident.pk}/acknowledge/")
     assert Incident.objects.get().acknowledged_at is not None
     assert Change.objects.filter(action="incident_acknowledged").count() == 1
+
+
+def test_an_incident_is_closed_on_its_page_and_stays_there_as_closed() -> None:
+    incident, client = open_incident(kind="recording", key="recording", text="The disk is full."), an_administrator()
+    client.post(f"/incidents/{incident.pk}/close/", {"reason": "made room"})
+    incident.refresh_from_db()
+    assert incident.closed_at is not None
+    assert Change.objects.get(action="incident_closed").reason == "made room"
+    page = client.get("/incidents/")
+    assert list(page.context["incidents"]) == []
+    assert "The disk is full." in page.content.decode()
+
+
+def test_an_incident_says_what_it_means_and_what_to_do_and_is_closed_by_hand_only_where_nothing_else_does() -> None:
+    by_hand = open_incident(kind="recording", key="recording", text="The disk is full.")
+    by_itself = open_incident(kind="breaker", key="breaker drift", text="Breaker drift.")
+    page = an_administrator().get("/incidents/").content.decode()
+    assert escape(BREAKERS[BreakerKind.DRIFT].means) in page
+    assert escape(TROUBLES["recording"].do) in page
+    assert f"/incidents/{by_hand.pk}/close/" in page
+    assert f"/incidents/{by_itself.pk}/close/" not in page
 
 
 def test_arbitrage_settings_out_of_bounds_are_refused_by_name() -> None:

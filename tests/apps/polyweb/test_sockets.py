@@ -124,6 +124,22 @@ async def test_rows_of_the_market_list_reach_only_pages_with_a_list() -> None:
         assert (await socket.hear("markets"))["data"] == rows["data"]
 
 
+async def test_a_market_that_no_engine_has_looked_at_is_shown_with_the_prices_of_its_listing() -> None:
+    await sync_to_async(a_market)(1, watched=True, best_bid="0.41", best_ask="0.44")
+    async with listening("/ws/dashboard/") as socket:
+        (row,) = (await socket.hear("markets"))["data"]
+        assert (row["bid"], row["ask"]) == ("0.4100", "0.4400")
+
+
+async def test_a_book_in_doubt_has_no_prices_whatever_the_listing_says() -> None:
+    market = await sync_to_async(a_market)(1, watched=True, best_bid="0.41", best_ask="0.44")
+    view: dict[str, Any] = {"book": {"bids": [], "asks": []}}
+    await MarketState.objects.acreate(market=market, at=timezone.now(), state="idle", trust="broken", view=view)
+    async with listening("/ws/dashboard/") as socket:
+        (row,) = (await socket.hear("markets"))["data"]
+        assert (row["bid"], row["ask"]) == (None, None)
+
+
 async def test_a_market_page_starts_with_the_stored_view_and_goes_on_with_the_engines() -> None:
     market = await sync_to_async(a_market)(1)
     await MarketState.objects.acreate(

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
+from polyweb.dashboard import breakers_page
 from risk import selectors, services
 from risk.domain.breakers import BreakerKind
 from risk.services import BreakerReport
@@ -137,3 +138,24 @@ def test_a_market_of_a_breaker_is_named_on_the_page() -> None:
     market = a_market(question="Will it rain?")
     services.report_breakers([BreakerReport("rejects", "open", timezone.now(), "9", market.condition_id)])
     assert "Will it rain?" in an_administrator().get("/incidents/").content.decode()
+
+
+def test_markets_of_one_frozen_socket_are_one_line_of_the_page() -> None:
+    now = timezone.now()
+    markets = [a_market(number).condition_id for number in range(1, 4)]
+    services.report_breakers([BreakerReport("feed_silence", "open", now, "dead", each) for each in markets])
+    (line,) = breakers_page.lines(selectors.breakers())
+    (trip,) = breakers_page.trips(selectors.breaker_events())
+    assert (line.count, trip.count) == (3, 3)
+    assert line.names == trip.names == "Will it be 1?; Will it be 2?; Will it be 3?"
+
+
+def test_breakers_that_wait_for_a_release_have_a_line_each_above_those_that_are_closed() -> None:
+    now = timezone.now()
+    markets = [a_market(number).condition_id for number in range(1, 3)]
+    services.report_breakers([BreakerReport("loss", "open", now, "too much", each) for each in markets])
+    services.report_breakers([BreakerReport("failures", "closed", now, "health has lasted")])
+    shown = breakers_page.lines(selectors.breakers())
+    assert [(line.row.kind, line.count, line.releasable) for line in shown] == [
+        ("loss", 1, True), ("loss", 1, True), ("failures", 1, False),
+    ]  # fmt: skip

@@ -126,6 +126,14 @@ def test_what_the_engine_reported_is_read() -> None:
     assert (refusal["codes"], refusal["count"]) == (["market_cap", "stale_book"], 3)
 
 
+def test_an_incident_says_what_to_do_or_nothing_where_it_is_not_known() -> None:
+    for kind in ("recording", "cosmic_rays"):
+        services.open_incident(kind=kind, key=kind, text="Odd.")
+    strange, known = a_caller("risk.view_incident").get(API + "incidents/").json()["results"]
+    assert "var/recordings" in known["do"]
+    assert (strange["means"], strange["do"]) == ("", "")
+
+
 def test_an_incident_is_acknowledged_and_closed() -> None:
     incident = services.open_incident(kind="drift", key="k", text="5 shares")
     caller = a_caller("risk.view_incident", "risk.change_incident")
