@@ -3,6 +3,7 @@
 Law: nothing here decides. It is made once for a market and the caps in force, and is good for no other pair of them.
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from markets.domain.market import Market
 from markets.domain.units import PRICE_ONE, Cash, Price, Size
 from risk.domain.limits import Limits, Room, Rooms
+from risk.domain.replacing import UNCHANGED, Change, Target
 from risk.domain.rows import Around, Row, Sum
 from strategies.domain.intents import Quote
 
@@ -39,21 +41,27 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
     total_loss: Cash
 
 
-class Agreed:
-    """Quotes that all rested and were found in order, as `around` had them; `bid` and `ask` are the best of them."""
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """Quotes found in order by themselves and beside what rested around them: as targets by side, the best of each side
+    as YES prices, and what they may add.
+    """
 
-    __slots__ = ("around", "ask", "bid", "quotes")
+    quotes: tuple[Quote, ...]
+    post_only: bool
+    bids: Sequence[Target]
+    offers: Sequence[Target]
+    bid: Price
+    ask: Price
+    around: Around | None
+    moved: Change
 
-    def __init__(self) -> None:
-        self.quotes: tuple[Quote, ...] = ()
-        self.around: Around | None = None
-        self.bid: Price = 0
-        self.ask: Price = PRICE_ONE
+
+NOT_JUDGED = Judged((), True, (), (), 0, PRICE_ONE, None, UNCHANGED)
 
 
-class Bounds(msgspec.Struct, frozen=True, gc=False):
-    """`scopes` are the market and everything it is part of, those without a figure of their own left out. `agreed` is
-    what the gate last agreed to within these bounds.
+class Bounds(msgspec.Struct, gc=False):
+    """`scopes` are the market and everything it is part of, those without a figure of their own left out. `last` is
+    what was last judged within these bounds; nothing else of them ever changes.
     """
 
     row: Row
@@ -62,7 +70,7 @@ class Bounds(msgspec.Struct, frozen=True, gc=False):
     figures: Figures
     scopes: tuple[Scope, ...]
     rooms: Rooms
-    agreed: Agreed
+    last: Judged = NOT_JUDGED
 
 
 def figures(market: Market, limits: Limits, rooms: Rooms) -> Figures:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import Cash, ConditionId, Price, Size
-from risk.domain.bounds import Agreed, Bounds, Figures, figures, scopes
+from risk.domain.bounds import Bounds, Figures, figures, scopes
 from risk.domain.limits import Limits
 from risk.domain.payoff import Growth, Outlook, Payoff, ProposedOrder, RestingOrder, Shift, Unsettled, adverse
 from risk.domain.rows import DUTCH_BOOK, Category, EventRow, Group, Row, StrategySums, Sum, Sums
@@ -155,7 +155,7 @@ class ExposureBook:
         row = self._row(condition_id)
         was_win, was_lose = row.position()
         had = row.held(True), row.held(False)
-        row.yes, row.no, row.unsettled = (yes, yes_cost), (no, no_cost), tuple(unsettled)
+        row.hold((yes, yes_cost), (no, no_cost), tuple(unsettled))
         win, lose = row.position()
         self._change(row, win - was_win, lose - was_lose)
         for is_yes, before in ((True, had[0]), (False, had[1])):
@@ -322,7 +322,7 @@ class ExposureBook:
             plain = figures(market, limits, rooms)
             plain = self._figures.setdefault(plain, plain)
             of_strategy = self._strategies[strategy]
-            found = Bounds(row, market, strategy, plain, scopes(row, rooms, of_strategy, self._sum), rooms, Agreed())
+            found = Bounds(row, market, strategy, plain, scopes(row, rooms, of_strategy, self._sum), rooms)
             self._bounds[market.condition_id] = found
         return found
 

@@ -13,7 +13,7 @@ from markets.domain.events import Side
 from markets.domain.fees import FeeSchedule, taker_fee_ceil
 from markets.domain.units import Cash, Price, Size
 from risk.domain.payoff import Growth
-from risk.domain.rows import NO_EFFECT, Effect, Row, Standing
+from risk.domain.rows import NO_EFFECT, Around, Effect, Row, Standing
 
 # A wanted quote as the `RestingOrder` it would be. A bare tuple: made for every quote the gate judges.
 Target: TypeAlias = tuple[bool, Side, Price, Size, bool]
@@ -39,42 +39,36 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 
 UNCHANGED = Change(0, 0, 0, 0, 0, 0, 0, 0)
+# Of one side: how many targets are fresh, what they may add to what counts already, and how many orders more.
+_Added: TypeAlias = tuple[int, Effect, int]
+_NOTHING: _Added = (0, NO_EFFECT, 0)
 
 
-def change(row: Row, bids: Sequence[Target], offers: Sequence[Target], fees: FeeSchedule | None = None) -> Change:
-    """What these targets may add. A side nobody wants adds nothing: what rests there only goes.
+def change(
+    row: Row, around: Around, bids: Sequence[Target], offers: Sequence[Target], fees: FeeSchedule | None = None
+) -> Change:
+    """What these targets may add to what rests `around` them. A side nobody wants adds nothing: what rests there only
+    goes.
 
     `fees` of targets that are not post-only: they may trade at once, and whoever takes pays.
     """
-    old_bids, old_offers, _, _ = row.around()
-    fresh = more_fresh = 0
-    effect = more = NO_EFFECT
-    orders = 0
-    if bids:
-        fresh, effect = _side(row, old_bids, bids, fees)
-        orders = max(0, len(bids) - len(old_bids))
-    if offers:
-        more_fresh, more = _side(row, old_offers, offers, fees)
-        orders += max(0, len(offers) - len(old_offers))
+    old_bids, old_offers, _, _ = around
+    fresh, (win, lose, yes, yes_cost), orders = _side(row, old_bids, bids, fees) if bids else _NOTHING
+    more_fresh, (more_win, more_lose, no, no_cost), more = _side(row, old_offers, offers, fees) if offers else _NOTHING
     fresh += more_fresh
     if not fresh:
         return UNCHANGED
-    win, lose, yes, yes_cost = effect
-    more_win, more_lose, no, no_cost = more
-    return Change(fresh, win + more_win, lose + more_lose, yes, yes_cost, no, no_cost, orders)
+    return Change(fresh, win + more_win, lose + more_lose, yes, yes_cost, no, no_cost, orders + more)
 
 
-def _side(row: Row, old: Sequence[Standing], wanted: Sequence[Target], fees: FeeSchedule | None) -> tuple[int, Effect]:
-    """How many targets of one side are fresh, and what they may add to what counts already."""
+def _side(row: Row, old: Sequence[Standing], wanted: Sequence[Target], fees: FeeSchedule | None) -> _Added:
     if len(wanted) != 1 or len(old) > 1:
         return _layers(row, old, wanted, fees)
-    (target,) = wanted
+    target = wanted[0]
     if not old:
-        return 1, _effect(row, target, fees)
+        return 1, _effect(row, target, fees), 1
     order, had, *_ = old[0]
-    if order == target:
-        return 0, NO_EFFECT
-    return 1, _worse(_effect(row, target, fees), had)
+    return _NOTHING if order == target else (1, _worse(_effect(row, target, fees), had), 0)
 
 
 def _effect(row: Row, target: Target, fees: FeeSchedule | None) -> Effect:
@@ -82,9 +76,7 @@ def _effect(row: Row, target: Target, fees: FeeSchedule | None) -> Effect:
     return row.effect(is_yes, side, price, size, 0 if fees is None else taker_fee_ceil(fees, price, size))
 
 
-def _layers(
-    row: Row, old: Sequence[Standing], wanted: Sequence[Target], fees: FeeSchedule | None
-) -> tuple[int, Effect]:
+def _layers(row: Row, old: Sequence[Standing], wanted: Sequence[Target], fees: FeeSchedule | None) -> _Added:
     spare = [each.order for each in old]
     rests = [each.effect for each in old]
     every = list(rests)
@@ -96,12 +88,12 @@ def _layers(
             fresh += 1
             every.append(_effect(row, target, fees))
     if not fresh:
-        return 0, NO_EFFECT
+        return _NOTHING
     had = tuple(sum(column) for column in zip(*rests, strict=True)) if rests else NO_EFFECT
     most = len(wanted)
     win, lose, shares, notional = (sorted(column) for column in zip(*every, strict=True))
     new = (sum(win[:most]), sum(lose[:most]), sum(shares[-most:]), sum(notional[-most:]))
-    return fresh, _worse(new, (had[0], had[1], had[2], had[3]))
+    return fresh, _worse(new, (had[0], had[1], had[2], had[3])), max(0, most - len(old))
 
 
 def _worse(new: Effect, had: Effect) -> Effect:

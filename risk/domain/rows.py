@@ -202,6 +202,11 @@ class Row:
     def is_empty(self) -> bool:
         return not (self.orders or self.unsettled or self.jobs or any(self.yes) or any(self.no))
 
+    def hold(self, yes: tuple[Size, Cash], no: tuple[Size, Cash], unsettled: tuple[Unsettled, ...]) -> None:
+        """What an order may bring depends on what is held."""
+        self.yes, self.no, self.unsettled = yes, no, unsettled
+        self._around = None
+
     def stand(self, order_id: int, standing: Standing) -> None:
         self.orders[order_id] = standing
         self._around = None
@@ -211,7 +216,7 @@ class Row:
         return self.orders.pop(order_id)
 
     def around(self) -> Around:
-        """Sorted out once after every change of an order."""
+        """Sorted out once after every change of an order or of what is held: another value means another market."""
         found = self._around
         if found is None:
             found = self._around = _around(self.orders.values())

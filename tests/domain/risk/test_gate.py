@@ -525,7 +525,7 @@ def test_quotes_that_all_rest_already_add_nothing_whatever_they_are(
     wanted = [order for at, order in enumerate(old) if at in again]
     row = exposure.bounds(SET["a"], LIMITS, gate.SPREAD).row
     bids, offers = ([(*each[1:5], True) for each in wanted if bids_for_yes(each) is side] for side in (True, False))
-    assert change(row, bids, offers) == UNCHANGED
+    assert change(row, row.around(), bids, offers) == UNCHANGED
 
 
 def test_what_rests_already_is_refused_for_no_cap_but_those_of_a_single_order() -> None:
@@ -544,38 +544,83 @@ def test_the_gates_module_offers_no_other_way_to_approve() -> None:
     assert makers == ["evaluate_basket", "evaluate_exit", "evaluate_quotes"]
 
 
-PAIRS = st.sampled_from([(BID, ASK), (BID,), (msgspec.structs.replace(BID, price=4800), ASK), (ASK, BID)])
+SALE = Quote("a-yes", Side.SELL, 5100, 20 * SHARES)
+PAIRS = st.sampled_from(
+    [(BID, ASK), (BID,), (msgspec.structs.replace(BID, price=4800), ASK), (ASK, BID), (BID, SALE), (SALE,)]
+)
+TIGHT = Limits(
+    market_loss=20 * PUSD,
+    event_loss=25 * PUSD,
+    total_loss=500 * PUSD,
+    own={
+        spelled(CapKind.NOTIONAL, Level.EVENT): 20 * PUSD + 100_000,
+        spelled(CapKind.SHARES, Level.MARKET): 70 * SHARES,
+    },
+)
 STEPS = st.tuples(
     st.none() | PAIRS,  # what rests from now on; None leaves it
     PAIRS,  # what is wanted
     st.sampled_from([None, 9_800, 9_800, 4_000]),  # twice the middle of the book
-    st.sampled_from([None, None, None, 30, 50]),  # the market's cap of shares from now on
+    st.sampled_from([None, None, None, 30, 50]),  # the market's cap of shares for one order from now on
+    st.sampled_from([None, None, (0, 0), (12, 20), (20, 12)]),  # what 40 YES and 40 NO have cost from now on
+    st.sampled_from([0, 0, 1, 20, 40]),  # shares another market of ours buys
+    st.sampled_from([True, True, False]),  # post-only
+    st.sampled_from([0, 10, 10]),  # orders the rate has room for
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=300)
 @given(st.lists(STEPS, max_size=12))
-def test_what_was_agreed_to_before_is_judged_as_if_for_the_first_time(
-    steps: list[tuple[tuple[Quote, ...] | None, tuple[Quote, ...], int | None, int | None]],
+def test_what_was_judged_before_is_judged_as_if_for_the_first_time(
+    steps: list[
+        tuple[
+            tuple[Quote, ...] | None,
+            tuple[Quote, ...],
+            int | None,
+            int | None,
+            tuple[int, int] | None,
+            int,
+            bool,
+            int,
+        ]
+    ],
 ) -> None:
-    lasting, limits = ExposureBook([MARKET]), LIMITS
+    market, sibling = replace(MARKET, fees=FeeSchedule(rate=500)), replace(MARKET, condition_id="b")
+    lasting, limits = ExposureBook([market, sibling]), TIGHT
     rests: tuple[Quote, ...] = ()
-    for now_rests, wanted, mid, cap in steps:
-        if now_rests is not None:
-            rests = now_rests
-            _rest(lasting, rests)
+    costs = 0, 0
+    for now_rests, wanted, mid, cap, now_costs, elsewhere, post_only, room in steps:
+        rests = rests if now_rests is None else now_rests
+        costs = costs if now_costs is None else now_costs
+        fresh = ExposureBook([market, sibling])
+        for book, changed in ((lasting, now_rests), (fresh, rests)):
+            if changed is not None:
+                _rest(book, changed)
+            if now_costs is not None or book is fresh:
+                held = 40 * SHARES if any(costs) else 0
+                book.set_position("a", held, held, costs[0] * PUSD, costs[1] * PUSD)
+            book.set_order(9, "b", True, Side.BUY, 5000, elsewhere * SHARES, strategy="spread")
         if cap is not None:
-            limits = replace(LIMITS, own={spelled(CapKind.SHARES, Level.ORDER): cap * SHARES // 2})
-        fresh = ExposureBook([MARKET])
-        _rest(fresh, rests)
-        mids_x2 = None if mid is None else {"a": mid}
-        guard = msgspec.structs.replace(CLEAR, order_room=0, mids_x2=mids_x2)  # what is fresh is refused
+            limits = replace(TIGHT, own={**TIGHT.own, spelled(CapKind.SHARES, Level.ORDER): cap * SHARES // 2})
+        guard = msgspec.structs.replace(CLEAR, order_room=room, mids_x2=None if mid is None else {"a": mid})
+        quotes = msgspec.structs.replace(both(*wanted), post_only=post_only)
+        first = judged(quotes, market, fresh, limits, guard)
         for _ in range(2):
-            again, first = (judged(both(*wanted), exposure=at, limits=limits, guard=guard) for at in (lasting, fresh))
-            assert (codes(again), type(again)) == (codes(first), type(first))
+            again = judged(quotes, market, lasting, limits, guard)
+            assert again == first or (isinstance(again, Approved) and isinstance(first, Approved))
             assert getattr(again, "worst_after", 0) == getattr(first, "worst_after", 0)
-            fresh = ExposureBook([MARKET])
-            _rest(fresh, rests)
+
+
+def test_a_sale_wanted_again_is_judged_by_what_the_shares_have_cost_now() -> None:
+    lasting = ExposureBook([MARKET])
+    losses = []
+    for yes_cost, no_cost in ((12 * PUSD, 20 * PUSD), (20 * PUSD, 12 * PUSD)):
+        fresh = ExposureBook([MARKET])
+        for book in (lasting, fresh):
+            book.set_position("a", 40 * SHARES, 40 * SHARES, yes_cost, no_cost)
+        verdicts = [judged(both(SALE), exposure=book) for book in (lasting, fresh)]
+        losses.append([verdict.worst_after for verdict in verdicts if isinstance(verdict, Approved)])
+    assert losses == [[6 * PUSD, 6 * PUSD], [2 * PUSD, 2 * PUSD]]
 
 
 def _rest(exposure: ExposureBook, quotes: tuple[Quote, ...]) -> None:
