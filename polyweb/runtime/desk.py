@@ -62,6 +62,18 @@ class Quiet(msgspec.Struct, frozen=True, gc=False):
 NO_QUIET = Quiet((), (), 0, 0)
 
 
+class Unmoved(msgspec.Struct, frozen=True, gc=False):
+    """What the last decision that did nothing was made from, and until when it stands. `traded_ns` is when the last
+    print was measured; `short_of` how many orders the rate had no room for, 0 when that was not the reason.
+    """
+
+    given: MarketInput
+    live: tuple[LiveOrder, ...]
+    traded_ns: Nanos
+    until_ns: Nanos
+    short_of: int
+
+
 @dataclass(slots=True)
 class Desk:
     """What the engine last thought about one market; screens read it. Decisions read what was measured (`measures`,
@@ -71,7 +83,8 @@ class Desk:
     doubts that asked for a snapshot. `exit_from` is the best bid when flattening began.
     `rehearsed` are the wanted quotes that a dry run has signed, by token, side, price and size.
     `terms` and `churn` are what market and parameters come to, derived once per change of either; `quiet` is what the
-    last convergence that found nothing to do looked at.
+    last convergence that found nothing to do looked at; `unmoved` is what the last decision that did nothing was made
+    from, None once it has to be made again.
     `given` and `planned` are the last plan, whatever became of it; `since_ns` is when `quoting` or `reason` changed.
     """
 
@@ -102,6 +115,7 @@ class Desk:
     terms: Terms | None = None
     churn: Churn = NO_CHURN
     quiet: Quiet = NO_QUIET
+    unmoved: Unmoved | None = None
 
     def tell(self, quoting: bool, reason: str, codes: tuple[str, ...], now_ns: Nanos) -> None:
         """Say what was decided and why."""

@@ -17,16 +17,16 @@ from markets.domain.units import (
 )
 from polyweb.runtime.desk import Desk
 from strategies.domain import rewards, traces
-from strategies.domain.inputs import MarketInput
+from strategies.domain.inputs import BookView, MarketInput
 from strategies.domain.intents import Quote
 from strategies.domain.rewards import Scores
 
 Json: TypeAlias = dict[str, Any]
 
 
-def why(desk: Desk, now_ns: Nanos) -> Json:
-    """`verdict` is approved, cut (less than wanted), refused (by the gate), declined (by the strategy) or forbidden
-    (not even planned).
+def why(desk: Desk, book: BookView, now_ns: Nanos) -> Json:
+    """`book` is the market's as it is now; the inputs are those of the last whole decision. `verdict` is approved, cut
+    (less than wanted), refused (by the gate), declined (by the strategy) or forbidden (not even planned).
     """
     planned = desk.planned
     return {
@@ -38,7 +38,7 @@ def why(desk: Desk, now_ns: Nanos) -> Json:
         "inputs": None if desk.given is None else _inputs(desk.given, now_ns),
         "trace": steps(desk),
         "wanted": [] if planned is None else [_quote(desk.market, quote) for quote in planned.quotes],
-        "reward": _reward(desk),
+        "reward": _reward(desk, book),
     }
 
 
@@ -95,12 +95,12 @@ def _quote(market: Market, quote: Quote) -> Json:
     }
 
 
-def _reward(desk: Desk) -> Json | None:
+def _reward(desk: Desk, book: BookView) -> Json | None:
     """The venue's score of what we want resting, beside everybody else's, and the share of the day it would bring."""
-    market, given, wanted = desk.market, desk.given, desk.wanted
-    if given is None or wanted is None or desk.rivals is None or not rewards.paid(market):
+    market, wanted = desk.market, desk.wanted
+    if wanted is None or desk.rivals is None or not rewards.paid(market):
         return None
-    mid = rewards.adjusted_mid_x2(given.book.bids, given.book.asks, market)
+    mid = rewards.adjusted_mid_x2(book.bids, book.asks, market)
     if mid is None:
         return None
     bid = ask = 0

@@ -19,12 +19,12 @@ from execution.domain.commands import (
     Resync,
     Strategy,
 )
-from execution.domain.converge import Churn, converge, settled
+from execution.domain.converge import FOREVER, Churn, converge, settled
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.tracked import Tracked
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos
-from polyweb.runtime import lesser
+from polyweb.runtime import lesser, unmoved
 from polyweb.runtime.desk import NO_QUIET, Desk, Quiet
 from polyweb.runtime.measuring import Measurer
 from polyweb.runtime.recall import open_desk
@@ -36,14 +36,14 @@ from risk.domain.breakers import BreakerKind
 from risk.domain.gate import Approved, Guard, RefusalCode, Refused
 from risk.domain.stops import Stop, StopLevel
 from strategies.domain import spread, traces
-from strategies.domain.inputs import FLAT, MarketInput
+from strategies.domain.inputs import FLAT, BookView, MarketInput
 from strategies.domain.intents import NoQuote, OrderType, Quote, QuoteSet
 from strategies.domain.params import SpreadParams
 from strategies.domain.terms import terms_of
 
-VIEW_DEPTH = 5
 LESS_AT_A_CAP = 50  # percent of the size that is tried before only what reduces is quoted
 RENEWED_BEFORE_NS: Nanos = 20 * NANOS_PER_SECOND  # quotes are replaced this long before the venue ends them
+_RATE = (RefusalCode.ORDER_RATE,)
 KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
 REFUSAL_MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
 # A global of this module is found faster than a member of an enum.
@@ -148,12 +148,12 @@ class Quoter:
     @staticmethod
     def _rest(desk: Desk, reason: str, codes: tuple[str, ...], now_ns: Nanos) -> list[Command]:
         """Neither quote nor cancel."""
-        desk.wanted = desk.given = desk.planned = None
+        desk.wanted = desk.given = desk.planned = desk.unmoved = None
         desk.tell(False, reason, codes, now_ns)
         return []
 
     def _take_down(self, desk: Desk, down: Down, now_ns: Nanos) -> list[Command]:
-        desk.wanted = None
+        desk.wanted = desk.unmoved = None
         desk.tell(False, down.reason, down.codes, now_ns)
         live = self._state.blotter.quotes(desk.market.condition_id)
         asked = self._state.blotter.ask_cancel([order.client_order_id for order in live], now_ns)
@@ -164,9 +164,13 @@ class Quoter:
         if terms is None or terms.market is not market:
             params = state.params(market.condition_id)
             terms = desk.terms = terms_of(market, params)
-            desk.churn, desk.quiet = _churn(params, state.expiry_s(params)), NO_QUIET
+            desk.churn, desk.quiet, desk.unmoved = _churn(params, state.expiry_s(params)), NO_QUIET, None
+        view = view_of(tracked, terms.levels_read)
+        if stop is None and unmoved.stands(desk, tracked, view, state, now_ns):
+            return []
+        desk.unmoved = None
         reduce = f"stopped: {stop.reason}" if stop is not None and stop.level is StopLevel.REDUCE else ""
-        desk.given = given = self._input(desk, tracked, terms.params, reduce, now_ns)
+        desk.given = given = self._input(desk, view, terms.params, reduce, now_ns)
         wanted = spread.plan_on(given, terms)
         if state.venue.only_closes:
             wanted = lesser.sales(wanted, market)
@@ -183,7 +187,7 @@ class Quoter:
         if isinstance(verdict, Refused):
             reduced = self._reduced(desk, wanted, verdict, guard, now_ns)
             if reduced is None:
-                return self._refused(desk, verdict, now_ns)
+                return self._refused(desk, verdict, guard, now_ns)
             wanted, verdict = reduced.proposal, reduced
         else:
             if desk.noted is not None:
@@ -195,17 +199,18 @@ class Quoter:
         desk.wanted = wanted
         live, quiet = state.blotter.quotes(market.condition_id), desk.quiet
         if live is quiet.live and quiet.since_ns <= now_ns < quiet.until_ns and wanted.quotes == quiet.quotes:
+            unmoved.note(desk, live, quiet.until_ns)
             return []  # nearly always: what was wanted and rested before is wanted and rests
         if not desk.rehearsed:
             until_ns = settled(wanted.quotes, live, market, desk.churn, now_ns)
             if until_ns:
                 desk.quiet = Quiet(live, wanted.quotes, now_ns, until_ns)
+                unmoved.note(desk, live, until_ns)
                 return []
         return self._converge(desk, live, verdict, terms.params, now_ns)
 
-    def _input(self, desk: Desk, tracked: Tracked, params: SpreadParams, reduce: str, now_ns: Nanos) -> MarketInput:
+    def _input(self, desk: Desk, view: BookView, params: SpreadParams, reduce: str, now_ns: Nanos) -> MarketInput:
         state, market, measures = self._state, desk.market, desk.measures
-        view = view_of(tracked, VIEW_DEPTH)
         if view.bids and view.asks:
             mid_x2 = view.bids[0][0] + view.asks[0][0]
             if mid_x2 != measures.mid_x2 or measures.pending:
@@ -253,11 +258,14 @@ class Quoter:
             mid_x2_of(tracked),
         )
 
-    def _refused(self, desk: Desk, verdict: Refused, now_ns: Nanos) -> list[Command]:
+    def _refused(self, desk: Desk, verdict: Refused, guard: Guard, now_ns: Nanos) -> list[Command]:
         """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
         codes = self._note(desk, _words(verdict), verdict.detail, now_ns, traces.REFUSED)
         if set(verdict.codes) <= KEEPS_RESTING:
             desk.tell(False, verdict.detail, codes, now_ns)
+            if verdict.codes == _RATE:
+                live = self._state.blotter.quotes(desk.market.condition_id)
+                unmoved.note(desk, live, FOREVER, guard.order_room + 1)
             return []
         return self._take_down(desk, Down(CancelReason.REFUSED, verdict.detail, codes), now_ns)
 

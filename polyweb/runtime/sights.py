@@ -11,6 +11,11 @@ from strategies.domain.inputs import BookView
 def view_of(tracked: Tracked, depth: int) -> BookView:
     """The YES-oriented view of a tracked book."""
     book = tracked.book
+    if depth == 1:
+        bid, ask = book.bid_top, book.ask_top
+        bids = ((bid, book.bids[bid]),) if bid in book.bids else ()
+        asks = ((ask, book.asks[ask]),) if ask in book.asks else ()
+        return BookView(bids, asks, tracked.updated_ns, last_trade_of(tracked))
     return BookView(book.best_bids(depth), book.best_asks(depth), tracked.updated_ns, last_trade_of(tracked))
 
 

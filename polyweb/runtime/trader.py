@@ -264,6 +264,8 @@ class Trader(TradingState):
         self.venue = told
         self.survey()
         self._sentry.venue_told(told)
+        for desk in self.desks.values():
+            desk.unmoved = None
         self._dirty.update(dict.fromkeys(self.desks))
 
     def _outcome(self, outcome: Outcome) -> None:

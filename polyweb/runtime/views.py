@@ -61,7 +61,7 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
         "position": position_view(trader, market),
         "codes": list(desk.codes) if desk is not None else [],
         "trace": explaining.steps(desk) if desk is not None else [],
-        "why": explaining.why(desk, now_ns) if desk is not None else None,
+        "why": explaining.why(desk, trader.view(condition_id, LADDER_DEPTH), now_ns) if desk is not None else None,
         "last_trade": str(price_to_decimal(trade)) if trade is not None else None,
         "at_ms": now_ns // NANOS_PER_MILLI,
     }

@@ -9,10 +9,12 @@ import msgspec
 from markets.domain.market import SIZE_STEP, Market
 from markets.domain.units import NANOS_PER_MILLI, PRICE_ONE, Nanos, Price, Size, ceil_to_tick, floor_to_step
 from strategies.domain import rewards
+from strategies.domain.fair_value import DEPTH, MID
 from strategies.domain.params import SpreadParams
 
 MILLIS_PER_SECOND = 1_000
 FOREVER: Nanos = 2**62
+DEEP = 5  # levels of each side that weigh in a fair value by depth, and in the mid of rewards
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
@@ -22,6 +24,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     `edge_x2` is what a quote that adds to inventory must earn, None where it depends on the fair value. `bid_most` and
     `ask_least` are the collar and the grid. `tapered_from` is the net inventory above which a side offers less.
     `reward_size` is the least size the venue rewards, on the grid; `rewarded` whether rewards count at all.
+    `levels_read` is how many levels of each side a plan reads, `sizes_read` whether it reads their sizes.
     """
 
     market: Market
@@ -41,10 +44,13 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     layer_step: Price
     rewarded: bool
     reward_size: Size
+    levels_read: int
+    sizes_read: bool
 
 
 def terms_of(market: Market, params: SpreadParams) -> Terms:
     tick, fees = market.tick, market.fees
+    rewarded = params.reward_weight > 0 and rewards.paid(market)
     return Terms(
         market,
         params,
@@ -61,8 +67,10 @@ def terms_of(market: Market, params: SpreadParams) -> Terms:
         size=floor_to_step(params.size, SIZE_STEP),
         tapered_from=params.max_inventory * params.taper_from // 100,
         layer_step=max(tick, ceil_to_tick(params.layer_step, tick)),
-        rewarded=params.reward_weight > 0 and rewards.paid(market),
+        rewarded=rewarded,
         reward_size=-(-market.rewards_min_size // SIZE_STEP) * SIZE_STEP,
+        levels_read=DEEP if rewarded or params.fair_value == DEPTH else 1,
+        sizes_read=rewarded or params.fair_value != MID,
     )
 
 

@@ -11,7 +11,8 @@ from tests.builders import PUSD, SECOND, SHARES, Stage, a_market, book, fill_of,
 
 
 def said(stage: Stage) -> Json:
-    return explaining.why(stage.trader.desks[stage.market.condition_id], stage.now)
+    trader, condition_id = stage.trader, stage.market.condition_id
+    return explaining.why(trader.desks[condition_id], trader.view(condition_id, 10), stage.now)
 
 
 def test_a_quoted_market_says_what_it_saw_and_wants() -> None:
