@@ -114,6 +114,22 @@ def new_tick(market: Market, at: Nanos, tick: str) -> bytes:
     )
 
 
+def trade(market: Market, at: Nanos, side: Side, shares: int, *, price: Price = 5100, yes: bool = True) -> bytes:
+    """A print: `side` is the taker's."""
+    return _frame(
+        {
+            "market": market.condition_id,
+            "asset_id": market.asset(yes),
+            "price": price_text(price),
+            "size": str(shares),
+            "fee_rate_bps": "0",
+            "side": side.value,
+            "timestamp": str(at // NANOS_PER_MILLI),
+            "event_type": "last_trade_price",
+        }
+    )
+
+
 def _frame(message: object) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode()
 

@@ -5,8 +5,6 @@ Law: pure. When in doubt it does not quote: a book that is not VERIFIED, a stop 
 
 from dataclasses import dataclass
 
-import msgspec
-
 from execution.domain.blotter import LiveOrder
 from execution.domain.commands import (
     GTD_ENDS_EARLY,
@@ -15,16 +13,15 @@ from execution.domain.commands import (
     Command,
     NewOrder,
     Place,
-    Refusal,
     Resync,
     Strategy,
 )
-from execution.domain.converge import FOREVER, Churn, converge, settled
+from execution.domain.converge import FOREVER, Churn, Convergence, by_search, converge, settled
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.tracked import Tracked
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos
-from polyweb.runtime import lesser, unmoved
+from polyweb.runtime import lesser, refusing, unmoved
 from polyweb.runtime.desk import NO_QUIET, Desk, Quiet
 from polyweb.runtime.measuring import Measurer
 from polyweb.runtime.recall import open_desk
@@ -45,7 +42,7 @@ LESS_AT_A_CAP = 50  # percent of the size that is tried before only what reduces
 RENEWED_BEFORE_NS: Nanos = 20 * NANOS_PER_SECOND  # quotes are replaced this long before the venue ends them
 _RATE = (RefusalCode.ORDER_RATE,)
 KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
-REFUSAL_MINUTE_NS: Nanos = 60 * NANOS_PER_SECOND
+RETRY_NS: Nanos = 500 * NANOS_PER_MILLI  # until churn limits that keep an old price resting are asked again
 # A global of this module is found faster than a member of an enum.
 _SPREAD, _NONE, _BURST_OPEN, _VERIFIED = Strategy.SPREAD, Doubt.NONE, Doubt.BURST_OPEN, Trust.VERIFIED
 OF_DATA = frozenset({BreakerKind.STALE_BOOK, BreakerKind.FEED_SILENCE, BreakerKind.BROKEN_BOOKS})
@@ -166,7 +163,7 @@ class Quoter:
             terms = desk.terms = terms_of(market, params)
             desk.churn, desk.quiet, desk.unmoved = _churn(params, state.expiry_s(params)), NO_QUIET, None
         view = view_of(tracked, terms.levels_read)
-        if stop is None and unmoved.stands(desk, tracked, view, state, now_ns):
+        if stop is None and unmoved.stands(desk, view, state, now_ns):
             return []
         desk.unmoved = None
         reduce = f"stopped: {stop.reason}" if stop is not None and stop.level is StopLevel.REDUCE else ""
@@ -185,18 +182,15 @@ class Quoter:
         verdict = gate.evaluate_quotes(wanted, market, state.exposure, state.control.limits, guard, now_ns)
         state.judged_ns = state.stopwatch() - started
         if isinstance(verdict, Refused):
+            if verdict.codes == _RATE:
+                return self._out_of_room(desk, wanted, verdict, guard, terms.params, now_ns)
             reduced = self._reduced(desk, wanted, verdict, guard, now_ns)
             if reduced is None:
-                return self._refused(desk, verdict, guard, now_ns)
-            wanted, verdict = reduced.proposal, reduced
+                return self._refused(desk, verdict, now_ns)
+            desk.wanted, verdict = reduced.proposal, reduced
+            wanted = reduced.proposal
         else:
-            if desk.noted is not None:
-                self._tell_repeats(desk)
-            if wanted.reduce:
-                desk.tell(True, f"reducing only: {wanted.reduce}", ("reduce_only",), now_ns)
-            elif desk.reason or not desk.quoting:
-                desk.tell(True, "", (), now_ns)
-        desk.wanted = wanted
+            self._agreed(desk, wanted, now_ns)
         live, quiet = state.blotter.quotes(market.condition_id), desk.quiet
         if live is quiet.live and quiet.since_ns <= now_ns < quiet.until_ns and wanted.quotes == quiet.quotes:
             unmoved.note(desk, live, quiet.until_ns)
@@ -223,7 +217,7 @@ class Quoter:
         """The strategy wants nothing. That is said when it begins and when its reason changes."""
         codes = (reason.name.lower(),)
         if desk.codes != codes:
-            self._note(desk, codes, reason.value, now_ns, traces.DECLINED)
+            refusing.note(self._state, desk, codes, reason.value, now_ns, traces.DECLINED)
         return self._take_down(desk, Down(CancelReason.NO_QUOTE, reason.value, codes), now_ns)
 
     def _reduced(
@@ -240,7 +234,7 @@ class Quoter:
                 continue
             again = gate.evaluate_quotes(less, market, state.exposure, state.control.limits, guard, now_ns)
             if isinstance(again, Approved):
-                codes = self._note(desk, _words(verdict), verdict.detail, now_ns, traces.CUT, less)
+                codes = refusing.note(state, desk, refusing.words(verdict), verdict.detail, now_ns, traces.CUT, less)
                 desk.tell(True, f"{word}: {verdict.detail}", codes, now_ns)
                 return again
         return None
@@ -258,57 +252,68 @@ class Quoter:
             mid_x2_of(tracked),
         )
 
-    def _refused(self, desk: Desk, verdict: Refused, guard: Guard, now_ns: Nanos) -> list[Command]:
-        """A pause or an exhausted rate keeps what rests; every other refusal takes it down."""
-        codes = self._note(desk, _words(verdict), verdict.detail, now_ns, traces.REFUSED)
+    def _out_of_room(
+        self, desk: Desk, wanted: QuoteSet, verdict: Refused, guard: Guard, params: SpreadParams, now_ns: Nanos
+    ) -> list[Command]:
+        """The order rate is used up. What rests near enough stays; what would be replaced goes at once all the same: a
+        cancel takes no room, and no quote is better than one at an old price.
+        """
+        state, market = self._state, desk.market
+        live = state.blotter.quotes(market.condition_id)
+        until_ns = settled(wanted.quotes, live, market, desk.churn, now_ns)
+        if until_ns:
+            self._agreed(desk, wanted, now_ns)
+            unmoved.note(desk, live, until_ns)
+            return []
+        codes = refusing.note(state, desk, refusing.words(verdict), verdict.detail, now_ns, traces.REFUSED)
+        desk.tell(False, verdict.detail, codes, now_ns)
+        commands: list[Command] = []
+        if live:
+            change = by_search(wanted, live, market, _churn_now(state, desk, params, now_ns), now_ns)
+            commands = self._cancel(desk, change, now_ns) if change.cancels else []
+        if not commands:
+            unmoved.note(desk, live, now_ns + RETRY_NS if live else FOREVER, guard.order_room + 1)
+        return commands
+
+    def _agreed(self, desk: Desk, wanted: QuoteSet, now_ns: Nanos) -> None:
+        """The gate has nothing against these quotes, or nothing has to be sent for them."""
+        if desk.noted is not None:
+            refusing.tell_repeats(self._state, desk)
+        if wanted.reduce:
+            desk.tell(True, f"reducing only: {wanted.reduce}", ("reduce_only",), now_ns)
+        elif desk.reason or not desk.quoting:
+            desk.tell(True, "", (), now_ns)
+        desk.wanted = wanted
+
+    def _refused(self, desk: Desk, verdict: Refused, now_ns: Nanos) -> list[Command]:
+        """A pause keeps what rests, room or not; every other refusal takes it down."""
+        codes = refusing.note(self._state, desk, refusing.words(verdict), verdict.detail, now_ns, traces.REFUSED)
         if set(verdict.codes) <= KEEPS_RESTING:
             desk.tell(False, verdict.detail, codes, now_ns)
-            if verdict.codes == _RATE:
-                live = self._state.blotter.quotes(desk.market.condition_id)
-                unmoved.note(desk, live, FOREVER, guard.order_room + 1)
             return []
         return self._take_down(desk, Down(CancelReason.REFUSED, verdict.detail, codes), now_ns)
-
-    def _note(
-        self, desk: Desk, codes: tuple[str, ...], detail: str, now_ns: Nanos, word: str, left: QuoteSet | None = None
-    ) -> tuple[str, ...]:
-        """Say a refusal once, with its trace; while it is repeated, count, and say how often once a minute."""
-        said = desk.noted
-        if said is not None and said.codes == codes and now_ns - said.at_ns < REFUSAL_MINUTE_NS:
-            desk.noted = msgspec.structs.replace(said, count=said.count + 1)
-            return codes
-        self._tell_repeats(desk)
-        trace = _trace(desk, left or desk.planned, word, codes)
-        told = Refusal(desk.market.condition_id, Strategy.SPREAD, codes, detail, now_ns, trace=trace)
-        self._state.note(told)
-        desk.noted = msgspec.structs.replace(told, count=0)
-        return codes
-
-    def _tell_repeats(self, desk: Desk) -> None:
-        """`noted.count` is how often the refusal came again since it was said."""
-        if desk.noted is not None and desk.noted.count:
-            self._state.note(desk.noted)
-        desk.noted = None
 
     def _converge(
         self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos
     ) -> list[Command]:
         state, market = self._state, desk.market
         change = converge(approved, live, market, _churn_now(state, desk, params, now_ns), now_ns)
-        commands: list[Command] = []
-        if change.cancels:
-            asked = state.blotter.ask_cancel(change.cancels, now_ns)
-            desk.cancels.note(len(change.requotes), now_ns)
-            desk.bids_replaced_ns = now_ns if change.requoted_bids else desk.bids_replaced_ns
-            desk.offers_replaced_ns = now_ns if change.requoted_offers else desk.offers_replaced_ns
-            state.cancel_rate.take(min(len(change.requotes), state.cancel_rate.room(now_ns)), now_ns)
-            if asked:
-                reason = CancelReason.REQUOTE if change.requotes else CancelReason.WITHDRAWN
-                commands.append(Cancel(asked, reason, now_ns))
+        commands = self._cancel(desk, change, now_ns) if change.cancels else []
         places = _unrehearsed(desk, approved.proposal, change.places)
         if places:
             commands.append(self._place(desk, approved.proposal, places, params, now_ns))
         return commands
+
+    def _cancel(self, desk: Desk, change: Convergence, now_ns: Nanos) -> list[Command]:
+        state = self._state
+        asked = state.blotter.ask_cancel(change.cancels, now_ns)
+        desk.cancels.note(len(change.requotes), now_ns)
+        desk.bids_replaced_ns = now_ns if change.requoted_bids else desk.bids_replaced_ns
+        desk.offers_replaced_ns = now_ns if change.requoted_offers else desk.offers_replaced_ns
+        state.cancel_rate.take(min(len(change.requotes), state.cancel_rate.room(now_ns)), now_ns)
+        if not asked:
+            return []
+        return [Cancel(asked, CancelReason.REQUOTE if change.requotes else CancelReason.WITHDRAWN, now_ns)]
 
     def _place(
         self, desk: Desk, wanted: QuoteSet, quotes: tuple[Quote, ...], params: SpreadParams, now_ns: Nanos
@@ -325,7 +330,7 @@ class Quoter:
                 for quote in quotes
             ]
         )  # fmt: skip
-        trace = _trace(desk, wanted, traces.APPROVED if wanted is desk.planned else traces.CUT, desk.codes)
+        trace = refusing.trace_of(desk, wanted, traces.APPROVED if wanted is desk.planned else traces.CUT, desk.codes)
         place = Place(f"q-{orders[0].client_order_id:x}", Strategy.SPREAD, orders, now_ns, trace, state.last_frame_ns)
         state.planned(place)
         return place
@@ -337,15 +342,6 @@ def _unrehearsed(desk: Desk, wanted: QuoteSet, places: tuple[Quote, ...]) -> tup
         return places
     desk.rehearsed &= {(quote.asset, quote.side, quote.price, quote.size) for quote in wanted.quotes}
     return tuple(each for each in places if (each.asset, each.side, each.price, each.size) not in desk.rehearsed)
-
-
-def _trace(desk: Desk, planned: QuoteSet | None, word: str, codes: tuple[str, ...]) -> str:
-    """A plan as it is stored with what became of it."""
-    return "" if desk.given is None or planned is None else traces.record(desk.given, planned, word, codes)
-
-
-def _words(verdict: Refused) -> tuple[str, ...]:
-    return tuple([code.value for code in verdict.codes])
 
 
 def _churn(params: SpreadParams, expiry_s: int) -> Churn:

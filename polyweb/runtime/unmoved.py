@@ -1,11 +1,10 @@
 """When a decision need not be made again: everything it was made from is as it was.
 
-Law: pure. It says so only where a whole decision would send nothing either, and for `LOOK_NS` at most: what only fades
-with time (volatility, trade flow) is looked at that often.
+Law: pure. It says so only where a whole decision would send nothing either, and for `LOOK_NS` at most: what only time
+changes (volatility and trade flow that fade, the others' reward scores) is looked at that often.
 """
 
 from execution.domain.blotter import LiveOrder
-from markets.domain.tracked import Tracked
 from markets.domain.units import NANOS_PER_SECOND, Nanos
 from polyweb.runtime.desk import Desk, Unmoved
 from polyweb.runtime.state import TradingState
@@ -15,19 +14,16 @@ from strategies.domain.terms import Terms
 LOOK_NS: Nanos = NANOS_PER_SECOND
 
 
-def stands(desk: Desk, tracked: Tracked, view: BookView, state: TradingState, now_ns: Nanos) -> bool:
-    """Whether deciding about this book again would come to nothing again. Asked while no stop is in force."""
+def stands(desk: Desk, view: BookView, state: TradingState, now_ns: Nanos) -> bool:
+    """Whether deciding about this view again would come to nothing again. Asked while nothing forbids quoting."""
     last = desk.unmoved
     if last is None or desk.terms is None or now_ns >= last.until_ns:
         return False
-    given, market, measures = last.given, tracked.market, desk.measures
+    given, market, measures = last.given, desk.market, desk.measures
     return (
-        given.market is market
-        and _reads_the_same(view, given.book, desk.terms)
+        _reads_the_same(view, given.book, desk.terms)
         and measures.traded_ns == last.traded_ns
         and state.blotter.quotes(market.condition_id) is last.live
-        and desk.rivals is given.rivals
-        and now_ns - tracked.updated_ns < state.quiet_ns
         and state.quotable(market) == given.inventory
         and (not last.short_of or state.rate.room(now_ns) < last.short_of)
     )

@@ -1,11 +1,8 @@
 """What the trader measures while it quotes, and what that and the clock do to its quotes."""
 
-import json
-
 from execution.domain.commands import GTD_ENDS_EARLY, Cancel, CancelReason, Refusal
 from markets.domain.events import Side
-from markets.domain.market import Market
-from markets.domain.units import PRICE_ONE, price_text
+from markets.domain.units import PRICE_ONE
 from polyweb.runtime.trader import TIMED_PER_TURN
 from risk.domain.limits import Limits
 from strategies.domain.inputs import External
@@ -25,21 +22,8 @@ from tests.builders import (
     new_tick,
     placed,
     plain,
+    trade,
 )
-
-
-def trade(market: Market, at: int, side: Side, shares: int, *, yes: bool = True) -> bytes:
-    message = {
-        "market": market.condition_id,
-        "asset_id": market.asset(yes),
-        "price": price_text(5100),
-        "size": str(shares),
-        "fee_rate_bps": "0",
-        "side": side.value,
-        "timestamp": str(at // MILLI),
-        "event_type": "last_trade_price",
-    }
-    return json.dumps(message, separators=(",", ":")).encode()
 
 
 def test_quotes_are_good_till_date_and_renewed_before_it() -> None:

@@ -55,6 +55,13 @@ def test_a_pause_keeps_what_rests_and_places_nothing_new() -> None:
     assert desk.codes == ("stopped",)
 
 
+def test_a_pause_keeps_what_rests_when_the_order_rate_is_used_up_too() -> None:
+    stage = Stage(limits=Limits(orders_per_second=2), defaults=plain(min_quote_lifetime_ms=0)).quoting()
+    stage.after(SECOND // 4).operator(stops=(Stop(StopLevel.PAUSE, StopScope.ALL, "", "lunch"),))
+    assert stage.turn(moved(stage.market, stage.now)) == []
+    assert stage.prices() == [4900, 5100]
+
+
 def test_a_stop_that_is_released_or_expires_lets_quotes_back() -> None:
     stage = Stage().quoting()
     until = stage.now + SECOND
