@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -181,13 +182,15 @@ class ProfitPoint:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the engine shows of one market: state, why, how far its book is trusted, and the page's view of it."""
+    """What the engine shows of one market: state, why, how far its book is trusted, and the page's view of it, which
+    may be JSON already.
+    """
 
     condition_id: ConditionId
     state: str
     reason: str
     trust: str
-    view: Mapping[str, Any]
+    view: Mapping[str, Any] | msgspec.Raw
 
 
 def _market_keys(condition_ids: Iterable[ConditionId]) -> dict[ConditionId, int]:

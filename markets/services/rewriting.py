@@ -22,9 +22,9 @@ MARKET = "market"
 def rewrite(model: type[Model], rows: Sequence[Values], *, key: tuple[str, ...], added: tuple[str, ...] = ()) -> int:
     """Insert each row, or overwrite the one with the same `key`; what is `added` is added to what stands there.
 
-    Rows name the same fields, all those of the table but its id, with plain values; in place of a market stands its
-    `condition_id`, and rows of markets that are not stored are left out. Returns how many were written. No two rows
-    may have the same key.
+    Rows name the same fields, all those of the table but its id, with plain values; what is JSON already may stand as
+    msgspec.Raw. In place of a market stands its `condition_id`, and rows of markets that are not stored are left out.
+    Returns how many were written. No two rows may have the same key.
     """
     if not rows:
         return 0
@@ -39,8 +39,13 @@ def rewrite(model: type[Model], rows: Sequence[Values], *, key: tuple[str, ...],
 
 
 def _line(model: type[Model], names: tuple[str, ...], row: Values) -> list[Any]:
-    values = [_field(model, name).get_db_prep_save(row[name], connection) for name in names]
+    values = [_field(model, name).get_db_prep_save(_plain(row[name]), connection) for name in names]
     return [*values, row["condition_id"]] if _has_market(model) else values
+
+
+def _plain(value: Any) -> Any:
+    """A member of a document may be JSON already; a value of its own may not."""
+    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
 
 
 @cache

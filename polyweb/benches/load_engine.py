@@ -9,7 +9,6 @@ when every book is trusted and every market quoted; SIGTERM ends it.
 """
 
 import asyncio
-import gc
 import json
 import os
 import signal
@@ -27,6 +26,7 @@ import uvloop
 
 from markets.domain.events import Frame
 from markets.feed.rest import REST_CONNECTION
+from polyweb.runtime import garbage
 
 if TYPE_CHECKING:
     from execution.domain.commands import Command
@@ -166,8 +166,7 @@ async def _tell(engine: "Engine", markets: int) -> None:
     while not before or quoting() > before:
         before = quoting()
         await asyncio.sleep(SETTLED_S if before else READY_POLL_S)
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     sys.stdout.write(json.dumps({"quoting": quoting()}) + "\n")
     sys.stdout.flush()
 

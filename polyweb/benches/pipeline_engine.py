@@ -7,7 +7,6 @@ on stdout when every book is trusted; SIGTERM ends it.
 """
 
 import asyncio
-import gc
 import json
 import os
 import signal
@@ -19,6 +18,8 @@ from typing import Any, cast
 
 import django
 import uvloop
+
+from polyweb.runtime import garbage
 
 READY_POLL_S = 0.1
 REASON = "bench: nothing but the pipeline is to be measured"
@@ -63,8 +64,7 @@ async def trade(markets: int) -> dict[str, dict[str, float]]:
     async def tell(engine: Engine) -> None:
         while not _ready(engine.overview(), markets):  # noqa: ASYNC110 - a state has no event
             await asyncio.sleep(READY_POLL_S)
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
         sys.stdout.write(json.dumps({"relayer": engine.overview()["mode"]["relayer"]}) + "\n")
         sys.stdout.flush()
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from django.db import Error, close_old_connections, connections, transaction
 
 from execution import chain_store, selectors
@@ -214,8 +215,10 @@ def holding(trader: Trader, market: Market) -> Holding:
 
 
 def shown(trader: Trader, market: Market, now_ns: Nanos) -> Shown:
+    """Spelled out at once: a view is some forty containers, and hundreds of them wait for their rows."""
     view = views.market_view(trader, market, now_ns)
-    return Shown(market.condition_id, view["state"], view["reason"], view["trust"], view)
+    spelled = msgspec.Raw(msgspec.json.encode(view))
+    return Shown(market.condition_id, view["state"], view["reason"], view["trust"], spelled)
 
 
 def total_point(trader: Trader) -> ProfitPoint:

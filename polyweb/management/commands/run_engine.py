@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -20,6 +19,7 @@ from execution.domain.lease import LeaseHeld, LeaseLost
 from markets.feed.recorder import RecordingError
 from polyweb.env import Env
 from polyweb.health import readiness
+from polyweb.runtime import garbage
 from polyweb.runtime.bootstrap import Source, build_engine, sender
 from polyweb.runtime.clerk import LEASE_TTL
 from polyweb.runtime.engine import Engine
@@ -129,8 +129,7 @@ async def _freeze_when_started(engine: Engine) -> None:
     """What start-up built stays for good: a full collection over it would stop the world for a tenth of a second."""
     while engine.state == "starting":  # noqa: ASYNC110 - a state has no event
         await asyncio.sleep(START_POLL_S)
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     log.info(
         "engine_started", state=engine.state, **{key: engine.overview()["mode"][key] for key in ("relayer", "feed")}
     )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import IntegrityError, connection
 from django.db.models import Model
@@ -59,6 +60,13 @@ def test_a_row_with_the_same_key_is_overwritten_and_keeps_its_id() -> None:
     rewrite(MarketState, [state(at=LATER, reason="", view={})], key=("market",))
     after = read(MarketState)
     assert (after["id"], after["at"], after["reason"], after["view"]) == (before, LATER, "", {})
+
+
+def test_what_is_json_already_is_written_as_it_is() -> None:
+    market_row()
+    view = {"why": [ODD, 1], "bid": None}
+    rewrite(MarketState, [state(view=msgspec.Raw(msgspec.json.encode(view)))], key=("market",))
+    assert read(MarketState)["view"] == view
 
 
 def test_what_is_added_adds_up_and_the_rest_is_the_newest() -> None:
