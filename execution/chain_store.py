@@ -38,6 +38,7 @@ def plan(work: ChainWork, terms: Terms, at_ns: Nanos) -> Kept | None:
         amount=size_to_decimal(work.amount),
         effects=msgspec.to_builtins(work.effects),
         why=work.why[:200],
+        trace=work.trace,
         state=ChainState.PLANNED.value,
         relayer=terms.relayer,
         dry_run=terms.dry_run,
@@ -126,6 +127,7 @@ def kept(row: ChainJob) -> Kept:
         decided_ns=nanos(row.decided_at),
         effects=msgspec.convert(row.effects, Posting),
         why=row.why,
+        trace=row.trace,
     )
     return Kept(
         work,

@@ -320,6 +320,7 @@ class ChainJob(models.Model):
     amount = models.DecimalField(**SHARES)
     effects = models.JSONField(help_text="The posting that is booked when it is confirmed, in 1e-6.")
     why = models.CharField(max_length=200, blank=True)
+    trace = models.TextField(blank=True, help_text="The basket that asked for it, with its first job, as JSON.")
     state = models.CharField(max_length=16, choices=CHAIN_STATES)
     relayer = models.CharField(max_length=16)
     dry_run = models.BooleanField(default=False)

@@ -4,7 +4,7 @@ Law: written by the engine's clerk after the fact; orders and fills have their o
 twice, a step is written once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -74,10 +74,23 @@ def _figures(step: BasketMoved) -> dict[str, object]:
     }
 
 
-def interrupt_baskets(*, at: datetime) -> list[ArbBasket]:
-    """Baskets an earlier engine left under way: nobody sees them through any more, so a person must look."""
+def begun() -> list[str]:
+    """Plans of baskets whose rows have not ended."""
+    return list(ArbBasket.objects.exclude(stage__in=_ENDED).values_list("plan_id", flat=True))
+
+
+def ended(plan_ids: Iterable[str]) -> set[str]:
+    """Which of these plans are baskets that have ended."""
+    return set(ArbBasket.objects.filter(plan_id__in=list(plan_ids), stage__in=_ENDED).values_list("plan_id", flat=True))
+
+
+def interrupt_baskets(*, at: datetime, besides: Collection[str] = ()) -> list[ArbBasket]:
+    """Baskets an earlier engine left under way: nobody sees them through any more, so a person must look. `besides`
+    are those that this engine goes on with.
+    """
     with transaction.atomic():
-        left = list(ArbBasket.objects.select_for_update().exclude(stage__in=_ENDED).order_by("pk"))
+        rows = ArbBasket.objects.select_for_update().exclude(stage__in=_ENDED).exclude(plan_id__in=besides)
+        left = list(rows.order_by("pk"))
         for basket in left:
             was, basket.stage, basket.ended_at = basket.stage, Stage.INTERRUPTED.value, at
             basket.detail = f"the engine ended while it was {was}"

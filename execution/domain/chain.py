@@ -68,7 +68,8 @@ def moved(before: ChainState, after: ChainState) -> ChainState:
 class ChainWork(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Do one step of a plan on chain: `amount` of `verb` on these markets. (`plan_id`, `step`) is done once, ever.
 
-    `condition_ids` as in `ChainStep`. `effects` is what it changes when it is confirmed, decided here and now.
+    `condition_ids` as in `ChainStep`. `effects` is what it changes when it is confirmed, decided here and now. `trace`
+    is JSON of `strategies.domain.basket_traces` where the job is the first thing its basket asks for.
     """
 
     plan_id: str
@@ -80,6 +81,7 @@ class ChainWork(msgspec.Struct, frozen=True, gc=False, tag=True):
     decided_ns: Nanos
     effects: Posting
     why: str = ""
+    trace: str = ""
 
     @property
     def job_id(self) -> str:
@@ -114,11 +116,11 @@ def job_id(plan_id: str, step: int) -> str:
 
 def chain_work(
     plan_id: str, number: int, step: ChainStep, event_id: str, members: Sequence[Market], fee_bps: int, now_ns: Nanos,
-    why: str = "",
+    why: str = "", trace: str = "",
 ) -> ChainWork:  # fmt: skip
     """The command for one step. Raises ValueError like `effects`."""
     booked = effects(job_id(plan_id, number), step, members, fee_bps, now_ns, why)
-    return ChainWork(plan_id, number, step.what, event_id, step.condition_ids, step.size, now_ns, booked, why)
+    return ChainWork(plan_id, number, step.what, event_id, step.condition_ids, step.size, now_ns, booked, why, trace)
 
 
 def effects(

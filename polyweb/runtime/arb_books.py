@@ -4,7 +4,7 @@ Law: an unbalanced end is told at once and written as soon as the database lets 
 are many and small: when too many wait the oldest are dropped and counted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from execution.domain.chain import ChainRecord
@@ -22,7 +22,7 @@ GAPS_KEPT = 2_000
 class Register(Protocol):
     """Who keeps the rows."""
 
-    async def interrupted_baskets(self, now_ns: Nanos) -> list[str]: ...
+    async def interrupted_baskets(self, now_ns: Nanos, besides: Collection[str]) -> list[str]: ...
 
     async def arbitrage(self, moved: Sequence[BasketMoved], gaps: Sequence[Gap]) -> None: ...
 
@@ -36,15 +36,16 @@ class ArbBooks:
         self._gaps: list[Gap] = []
 
     async def begin(self, now_ns: Nanos) -> None:
-        """Before the first quote: what an earlier engine left under way nobody sees through any more."""
-        interrupted = await self._register.interrupted_baskets(now_ns)
+        """Before the first quote: what an earlier engine left under way and this one cannot go on with."""
+        taken_up = self._trader.taken_up
+        interrupted = await self._register.interrupted_baskets(now_ns, taken_up)
         under_way = self._trader.chain.open
         for plan_id in interrupted:
             jobs = ", ".join(_job(record) for record in under_way if record.work.plan_id == plan_id)
             text = f"Basket {plan_id[:12]} was under way when the engine ended: compare its legs and even them out."
             self._on_trouble(Trouble("basket_unbalanced", plan_id, f"{text} On chain: {jobs}." if jobs else text))
         for record in under_way:
-            if record.work.plan_id not in interrupted:
+            if record.work.plan_id not in (*interrupted, *taken_up):
                 text = f"{_job(record)} is under way and no basket waits for it: it counts both ways until it is known."
                 self._on_trouble(Trouble("chain_job_left", record.work.job_id, text))
 

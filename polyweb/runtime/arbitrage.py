@@ -3,7 +3,7 @@
 Law: pure. A basket is judged and sent as one plan with a stable id; the same opportunity is never taken twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from execution.domain.chain import ChainRecord, ChainTold
@@ -13,6 +13,7 @@ from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, PRICE_ONE, ConditionId, Nanos
 from polyweb.runtime.basket_chain import impossible
 from polyweb.runtime.basket_desk import BasketDesk
+from polyweb.runtime.baskets import Unfinished
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import Refused
 from strategies.domain import dutch_book
@@ -51,6 +52,9 @@ class Arbitrageur:
 
     def hear_job(self, record: ChainRecord, told: ChainTold) -> None:
         self._desk.hear_job(record, told)
+
+    def restore(self, left: Iterable[Unfinished], fills: Sequence[Fill]) -> None:
+        self._desk.restore(left, fills)
 
     def drain_strays(self) -> list[ChainRecord]:
         return self._desk.drain_strays()

@@ -85,12 +85,12 @@ class Conversions:
             return ""
         return f"{size_text(first.size)} pUSD needed to {first.what.value}, {cash_to_decimal(there):.2f} there"
 
-    def work(self, working: Working, step: ChainStep, why: str, now_ns: Nanos) -> ChainWork:
+    def work(self, working: Working, step: ChainStep, why: str, now_ns: Nanos, trace: str) -> ChainWork:
         """The job for the next step. Raises ValueError for one the markets do not have."""
         whose = members(step, working.markets)
         return chain_work(
             working.basket.plan_id, working.jobs, step, working.basket.event_id, whose,
-            fee_bps(whose, working.params), now_ns, why,
+            fee_bps(whose, working.params), now_ns, why, trace,
         )  # fmt: skip
 
     def lacking(self, work: ChainWork) -> str:

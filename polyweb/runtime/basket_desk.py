@@ -5,7 +5,7 @@ engine is on hold, and nothing for a set whose terms changed since it was found,
 chain is waited for so long and no longer; whatever comes after that is booked and told.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -15,20 +15,19 @@ from execution.domain.chain import NEVER_SENT, ChainRecord, ChainState, ChainTol
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, TradeStatus
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos, Price, size_text
-from polyweb.runtime import basket_chain
+from polyweb.runtime import basket_chain, basket_claims, unfinished
 from polyweb.runtime.basket_chain import Conversions
 from polyweb.runtime.basket_legs import Legs
 from polyweb.runtime.basket_records import BasketRecords
-from polyweb.runtime.baskets import MAX_TRIES, SETTLE_PATIENCE_NS, Working, changed_terms
+from polyweb.runtime.baskets import MAX_TRIES, SETTLE_PATIENCE_NS, Unfinished, Working, changed_terms
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import RefusalCode, Refused
 from strategies.domain import leg_risk
-from strategies.domain.basket_stages import ENDS, ON_CHAIN, Stage, TakenGap
+from strategies.domain.basket_stages import ENDS, ON_CHAIN, Stage
 from strategies.domain.intents import Basket, ChainStep, Leg, NotTaken, OrderType
 from strategies.domain.leg_risk import Choice, Verdict
 
 REMEMBERED = 10_000
-MOST_PLANS = 100  # of one gap
 
 
 class BasketDesk:
@@ -82,8 +81,8 @@ class BasketDesk:
         commands = self._ask(working, basket.route.value, now_ns) if basket.before else self._trade(working, now_ns)
         if commands:
             self._working[basket.event_id] = working
-            self._remember(basket)
-            self._count_sets(working)
+            basket_claims.remember(self._state, basket)
+            basket_claims.count(self._state, working)
         return commands
 
     def _not_now(self, basket: Basket) -> Refused | None:
@@ -103,13 +102,14 @@ class BasketDesk:
         if params.maker_leg and maker is None:
             return []
         working.deadline_ns = now_ns + params.deadline_ms * NANOS_PER_MILLI
-        return [self._place(working, basket.plan_id, legs, stage, basket.route.value, now_ns, maker)]
+        trace = self.records.plan(working)
+        return [self._place(working, basket.plan_id, legs, stage, basket.route.value, now_ns, maker, trace)]
 
     def _place(
         self, working: Working, plan_id: str, legs: Iterable[Leg], stage: Stage, why: str, now_ns: Nanos,
-        maker: Price | None = None,
+        maker: Price | None = None, trace: str = "",
     ) -> Command:  # fmt: skip
-        place = self.legs.place(working, plan_id, legs, stage, why, now_ns, maker)
+        place = self.legs.place(working, plan_id, legs, stage, trace or why, now_ns, maker)
         self.records.moved(working, stage, now_ns, why)
         return place
 
@@ -123,20 +123,7 @@ class BasketDesk:
         if working.stage in ENDS and fill.status is TradeStatus.FAILED:
             detail = f"the settlement of a leg failed after the basket had ended {working.stage.value}"
             self.records.moved(working, Stage.STUCK, fill.at_ns, detail)
-        self._count_sets(working)
-
-    def _count_sets(self, working: Working) -> None:
-        """Shares of baskets are no inventory of the quoter's: it must not sell what makes a set whole."""
-        claims, plan_id = working.claims(), working.basket.plan_id
-        if working.sells and working.stage not in ENDS:
-            self._state.selling.add(plan_id)
-        for market in working.markets.values():
-            for asset in (market.yes, market.no):
-                plans = self._state.sets.setdefault(asset, {})
-                plans.pop(plan_id, None)
-                if size := claims.get(asset, 0):
-                    plans[plan_id] = size
-            self._state.sets_changed(market)
+        basket_claims.count(self._state, working)
 
     def hear_job(self, record: ChainRecord, told: ChainTold) -> None:
         """What became of a job; one that comes after its basket has ended is told as that basket's last word."""
@@ -153,9 +140,35 @@ class BasketDesk:
             stage = working.after_all(confirmed=record.state is ChainState.CONFIRMED)
             detail = f"{record.work.verb.value} {record.state.value} after the basket had ended: {told.detail}"
             self.records.moved(working, stage, told.at_ns, detail)
-        self._count_sets(working)
+        basket_claims.count(self._state, working)
 
     # Going on
+
+    def restore(self, left: Iterable[Unfinished], fills: Sequence[Fill]) -> None:
+        """Baskets of an earlier engine: what becomes of their orders and jobs is heard from now on, and they are gone
+        on with once their books are there. `fills` are those of the journal.
+        """
+        for each in left:
+            working = unfinished.as_it_stood(each, fills)
+            self._working[each.basket.event_id] = working
+            self._state.taken_up.add(each.basket.plan_id)
+            self.legs.of_order.update(dict.fromkeys(working.orders, working))
+            self._conversions.of_job.update(dict.fromkeys((job.work.job_id for job in each.jobs), working))
+            self._state.chain.restore(each.jobs)
+            basket_claims.remember(self._state, each.basket)
+            basket_claims.count(self._state, working)
+
+    def _take_up(self, working: Working, now_ns: Nanos) -> list[Command]:
+        """Go on with what an earlier engine left, or hand it to the operator where that cannot be judged any more."""
+        why = unfinished.not_yet(working, self._state)
+        if why:
+            working.sent_ns = working.sent_ns or now_ns
+            late = now_ns - working.sent_ns > SETTLE_PATIENCE_NS
+            return self._end(working, Stage.INTERRUPTED, f"the engine ended; {why}", now_ns) if late else []
+        unfinished.take_up(working, self._state, now_ns)
+        self.records.moved(working, working.stage, now_ns, "taken up after a restart")
+        basket_claims.count(self._state, working)
+        return self._advance(working, now_ns)
 
     def go_on(self, now_ns: Nanos) -> list[Command]:
         """What every basket at work needs now."""
@@ -165,6 +178,8 @@ class BasketDesk:
         return commands
 
     def _advance(self, working: Working, now_ns: Nanos) -> list[Command]:
+        if working.left:
+            return self._take_up(working, now_ns)
         if not working.aborted:
             working.aborted = self._changed(working)
         if working.job:
@@ -263,7 +278,8 @@ class BasketDesk:
     def _ask(self, working: Working, why: str, now_ns: Nanos) -> list[Command]:
         """Ask for the next step, once what it takes has settled."""
         step = working.todo[0]
-        work = self._conversions.work(working, step, why, now_ns)
+        trace = self.records.plan(working) if not working.jobs and working.basket.before else ""
+        work = self._conversions.work(working, step, why, now_ns, trace)
         lacking = self._conversions.lacking(work)
         if lacking and now_ns - working.sent_ns <= SETTLE_PATIENCE_NS:
             return []
@@ -361,7 +377,7 @@ class BasketDesk:
         self._working.pop(working.basket.event_id, None)
         detail = f"{working.aborted}; {why}" if working.aborted else why
         self.records.moved(working, stage, now_ns, detail)
-        self._count_sets(working)
+        basket_claims.count(self._state, working)
         self._state.selling.discard(working.basket.plan_id)
         if stage is not Stage.WHOLE:
             until_ns = now_ns + working.params.cool_down_ms * NANOS_PER_MILLI
@@ -374,9 +390,3 @@ class BasketDesk:
             self.legs.forget(oldest)
             self._conversions.forget(oldest)
         return []
-
-    def _remember(self, basket: Basket) -> None:
-        """The name of a plan says when its gap opened, so it can come again only while that is open."""
-        gaps = self._state.gaps
-        before = gaps.get(basket.event_id, TakenGap(basket.since_ns))
-        gaps[basket.event_id] = TakenGap(before.opened_ns, (*before.plans, basket.plan_id)[-MOST_PLANS:])

@@ -13,7 +13,7 @@ from markets.domain.events import Level
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime.basket_legs import Legs
-from polyweb.runtime.baskets import Working
+from polyweb.runtime.baskets import Working, terms_of
 from polyweb.runtime.state import TradingState
 from risk.domain.gate import Refused
 from strategies.domain import basket_traces, traces
@@ -45,6 +45,14 @@ class BasketRecords:
         trace = basket_traces.record(basket, tokens, tops, verdict, working.codes, filled)
         self._moved.append(working.moved(stage, at_ns, why, trace))
 
+    def plan(self, working: Working) -> str:
+        """What is written before anything is sent: an engine that finds it can go on with the basket."""
+        basket = working.basket
+        tokens, tops = self._seen(basket, working.markets)
+        terms = {name: terms_of(market) for name, market in working.markets.items()}
+        kept = basket_traces.Kept(basket, terms)
+        return basket_traces.record(basket, tokens, tops, traces.APPROVED, kept=kept)
+
     def refused(self, basket: Basket, markets: Markets, by: Refused, now_ns: Nanos, *, whole: bool = True) -> None:
         """Something of the basket may not be sent. What is not `whole` only completes or undoes one."""
         codes, event_id = tuple(code.value for code in by.codes), basket.event_id
@@ -67,11 +75,11 @@ class BasketRecords:
             self._state.note(said)
 
     def _seen(self, basket: Basket, markets: Markets) -> tuple[list[str], dict[str, Level]]:
-        """Which token each leg trades, and the best level it trades against."""
+        """Which token each leg trades, "" in a market nobody knows, and the best level it trades against."""
         tokens, tops = [], {}
         for leg in basket.legs:
-            market = markets[leg.condition_id]
-            tokens.append("YES" if leg.asset == market.yes else "NO")
-            if (top := self._legs.top(leg, market)) is not None:
+            market = markets.get(leg.condition_id)
+            tokens.append("" if market is None else "YES" if leg.asset == market.yes else "NO")
+            if market is not None and (top := self._legs.top(leg, market)) is not None:
                 tops[leg.asset] = top
         return tokens, tops

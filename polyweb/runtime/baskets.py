@@ -5,7 +5,12 @@ legs did is believed from fills alone; whatever follows a partial basket goes th
 and every choice is written down with the figures it was made on.
 """
 
-from execution.domain.chain import ChainWork
+from collections.abc import Mapping
+from hashlib import sha256
+
+import msgspec
+
+from execution.domain.chain import ChainRecord, ChainWork
 from execution.domain.commands import ClientOrderId, Fill, TradeStatus
 from execution.domain.ledger import fill_cash
 from execution.domain.postings import Posting, PostingKind
@@ -36,12 +41,13 @@ class Working:
 
     `markets` are those of its legs and of its steps on chain. `job` is the one under way, "" when there is none;
     `todo` the steps after it; `booked` what those that were done have changed. `ends_as` is how the basket ends once
-    nothing is left to do on chain. `sets` lie here whole because they were split for it.
+    nothing is left to do on chain. `sets` lie here whole because they were split for it. `left` are the terms of its
+    markets while it is one that an earlier engine left and nobody has gone on with yet.
     """
 
     __slots__ = (
-        "aborted", "basket", "booked", "codes", "deadline_ns", "ends_as", "fills", "job", "jobs", "markets", "orders",
-        "params", "sent_ns", "sets", "stage", "todo", "tries", "why",
+        "aborted", "basket", "booked", "codes", "deadline_ns", "ends_as", "fills", "job", "jobs", "left", "markets",
+        "orders", "params", "sent_ns", "sets", "stage", "todo", "tries", "why",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +71,7 @@ class Working:
         self.sets: Size = 0
         self.ends_as: Stage | None = None
         self.why = ""
+        self.left: Mapping[ConditionId, str] = {}
 
     def hear(self, fill: Fill) -> None:
         """Book a fill of one of our orders, or take it back when its settlement failed. Said twice it counts once."""
@@ -149,6 +156,12 @@ class Working:
             return Stage.NOT_CONVERTED
         return Stage.KEPT if self.unsold else Stage.WHOLE
 
+    @property
+    def assets(self) -> dict[AssetId, None]:
+        """Everything that was or is to be traded or changed for it."""
+        booked = [leg.asset for posting in self.booked for leg in posting.legs if leg.asset]
+        return dict.fromkeys([*(leg.asset for leg in self.basket.legs), *booked])
+
     def claims(self) -> dict[AssetId, Size]:
         """Shares nobody else may sell: of what came in for it, and is still to be sold or converted as part of a set.
         What was bought stays claimed when the basket has ended: it makes a set whole.
@@ -171,11 +184,37 @@ class Working:
         return next(at for at, own in enumerate(self.basket.legs) if own.asset == leg.asset)
 
 
+class LegOrder(msgspec.Struct, frozen=True, gc=False):
+    """An order of a basket, under the plan that completes or undoes it where it is not the basket's own."""
+
+    client_order_id: ClientOrderId
+    asset: AssetId
+    plan_id: str
+    post_only: bool
+
+
+class Unfinished(msgspec.Struct, frozen=True):
+    """A basket as its rows have it. `terms` as in `basket_traces.Kept`; `orders` and `jobs` in the order they were
+    decided, also those that have ended; `said` is what was last heard of the last job.
+    """
+
+    basket: Basket
+    terms: dict[ConditionId, str]
+    orders: tuple[LegOrder, ...] = ()
+    jobs: tuple[ChainRecord, ...] = ()
+    said: str = ""
+
+
 # What must not change between finding a set and trading it. Prices, sizes and rewards may.
 _TERMS = (
     "yes", "no", "generation", "neg_risk", "augmented", "other", "set_size", "fees", "accepting_orders", "blocked",
     "delayed", "rule_hash", "event_id",
 )  # fmt: skip
+
+
+def terms_of(market: Market) -> str:
+    """A name for the terms as they are; equal names are equal terms."""
+    return sha256(msgspec.json.encode([getattr(market, name) for name in _TERMS])).hexdigest()[:16]
 
 
 def changed_terms(before: Market, now: Market | None) -> str:

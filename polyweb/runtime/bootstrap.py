@@ -237,9 +237,11 @@ async def _take_over(env: Env, bench: _Bench, live_money: bool, jobs: Sequence[K
         tuple(posting for posting in await bench.clerk.postings(env.relayer) if posting.at_ns >= opening.since_ns),
         *await bench.clerk.memories(),
         chain_link.records(jobs),
+        await bench.clerk.left_baskets(env.relayer, opening.since_ns),
     )  # fmt: skip
     trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings, begin.chain)
     trader.recall(begin.memories, begin.breakers, begin.at_ns)
+    trader.take_up(begin.baskets, begin.fills)
     for target, why in trader.unread.items():  # its row is written anew: the text is kept here
         log.error("memory_unreadable", target=target or "the engine", why=why, text=begin.memories[target])
     if isinstance(bench.access.relayer, PaperRelayer):

@@ -32,8 +32,10 @@ from markets.domain.units import NANOS_PER_MILLI, Cash, ConditionId, Nanos
 from markets.services.patience import be_impatient
 from markets.services.recordings import register_segment
 from polyweb.runtime import views
+from polyweb.runtime.baskets import Unfinished
 from polyweb.runtime.control import read_control
 from polyweb.runtime.inbox import Control
+from polyweb.runtime.left_baskets import left_baskets
 from polyweb.runtime.recordings import Finished
 from polyweb.runtime.trader import Trader
 from risk import selectors as risk_selectors
@@ -180,9 +182,16 @@ class Clerk:
 
         await self._run(write)
 
-    async def interrupted_baskets(self, now_ns: Nanos) -> list[str]:
-        """Plans of baskets that an earlier engine left under way."""
-        return await self._run(lambda: [basket.plan_id for basket in arbitrage.interrupt_baskets(at=moment(now_ns))])
+    async def left_baskets(self, relayer: str, since_ns: Nanos) -> tuple[Unfinished, ...]:
+        """Baskets that an earlier engine left under way and that can be gone on with."""
+        return await self._run(lambda: left_baskets(relayer, since_ns))
+
+    async def interrupted_baskets(self, now_ns: Nanos, besides: Collection[str]) -> list[str]:
+        """Plans of baskets that an earlier engine left under way, but for those that are gone on with."""
+        at = moment(now_ns)
+        return await self._run(
+            lambda: [basket.plan_id for basket in arbitrage.interrupt_baskets(at=at, besides=besides)]
+        )
 
     async def recorded(self, root: Path, finished: Finished) -> None:
         await self._run(lambda: register_segment(root=root, path=finished.path, index=finished.index))

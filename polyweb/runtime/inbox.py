@@ -18,6 +18,7 @@ from markets.domain.events import Frame
 from markets.domain.integrity import Doubt
 from markets.domain.market import Market
 from markets.domain.units import AssetId, Cash, ConditionId, Nanos
+from polyweb.runtime.baskets import Unfinished
 from risk.domain.breakers import Breaker, BreakerKind
 from risk.domain.limits import Limits
 from risk.domain.panel import Release
@@ -214,6 +215,7 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     memories: dict[str, str] = msgspec.field(default_factory=dict)
     breakers: tuple[Breaker, ...] = ()
     chain: tuple[ChainRecord, ...] = ()
+    baskets: tuple[Unfinished, ...] = ()
 
 
 Item: TypeAlias = (

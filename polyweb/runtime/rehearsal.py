@@ -194,6 +194,7 @@ class SessionReplay:
         trader = self._build(begin)
         trader.restore(begin.orders, begin.fills, begin.at_ns, begin.postings, begin.chain)
         trader.recall(begin.memories, begin.breakers, begin.at_ns)
+        trader.take_up(begin.baskets, begin.fills)
         self.played.append(trader)
         self.first_ns = self.first_ns or begin.at_ns
         self.last_ns = begin.at_ns

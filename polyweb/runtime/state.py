@@ -78,6 +78,7 @@ class TradingState:
         self.sets: dict[AssetId, dict[str, Size]] = {}
         self.selling: set[str] = set()  # plans that sell: what they have claimed is free when nobody sees them through
         self.gaps: dict[str, TakenGap] = {}  # by event
+        self.taken_up: set[str] = set()  # plans of baskets that an earlier engine left and this one goes on with
         self._known: dict[ConditionId, Market] = {}
         self._facts: list[Fact] = []
         self._touched: dict[ConditionId, None] = {}

@@ -19,6 +19,7 @@ from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime import recall
 from polyweb.runtime.arbitrage import Arbitrageur
+from polyweb.runtime.baskets import Unfinished
 from polyweb.runtime.deliveries import Deliveries
 from polyweb.runtime.inbox import (
     ClockRead,
@@ -138,6 +139,10 @@ class Trader(TradingState):
     def recall(self, memories: Memories, breakers: Iterable[Breaker] = (), at_ns: Nanos = 0) -> None:
         """Take up what an earlier run remembered; what cannot be read trips the loss breaker at `at_ns`."""
         recall.recall(self, memories, breakers, at_ns)
+
+    def take_up(self, baskets: Iterable[Unfinished], fills: Sequence[Fill]) -> None:
+        """Go on with baskets that an earlier engine left under way. After `restore` and `recall`; `fills` as there."""
+        self._arbitrageur.restore(baskets, fills)
 
     def _frames(self, run: Sequence[Frame]) -> None:
         self.counters.frames += len(run)

@@ -33,6 +33,13 @@ class LegTrace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     filled: Size = 0
 
 
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """The whole plan, for whoever must go on with it: `terms` say of every market it concerns what must not change."""
+
+    basket: Basket
+    terms: dict[ConditionId, str]
+
+
 class BasketTrace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`verdict` is approved, refused (by the gate) or aborted (its terms changed); `codes` say why in stable words.
 
@@ -51,11 +58,23 @@ class BasketTrace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     gross: int = 0
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    kept: Kept | None = None
+
+
+def plan_in(trace: str) -> Kept | None:
+    """The plan that was written down with a trace; None where there is none, or none that can be read."""
+    try:
+        return _reader.decode(trace).kept
+    except msgspec.DecodeError:
+        return None
+
+
+_reader = msgspec.json.Decoder(BasketTrace)
 
 
 def record(
     basket: Basket, tokens: Sequence[str], tops: Mapping[str, Level], verdict: str, codes: tuple[str, ...] = (),
-    filled: Sequence[Size] = (), *, whole: bool = True,
+    filled: Sequence[Size] = (), *, whole: bool = True, kept: Kept | None = None,
 ) -> str:  # fmt: skip
     """The trace as JSON. `tokens` are YES or NO by leg, `tops` the level each leg trades against by asset, `filled` the
     shares each leg has traded so far. Of a basket that is not `whole` no leg has an edge of its own.
@@ -79,6 +98,7 @@ def record(
             basket.gross if whole else 0,
             tuple(step.what.value for step in basket.before),
             tuple(step.what.value for step in basket.after),
+            kept,
         )
     ).decode()
 

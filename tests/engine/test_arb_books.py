@@ -1,6 +1,6 @@
 """What arbitrage did reaches the rows, and a basket that is not even the operator."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from prometheus_client import REGISTRY
@@ -26,7 +26,7 @@ class Rows:
         self.moved: list[BasketMoved] = []
         self.gaps: list[Gap] = []
 
-    async def interrupted_baskets(self, now_ns: Nanos) -> list[str]:
+    async def interrupted_baskets(self, now_ns: Nanos, besides: Collection[str]) -> list[str]:
         return ["plan-of-yesterday"]
 
     async def arbitrage(self, moved: Sequence[BasketMoved], gaps: Sequence[Gap]) -> None:
