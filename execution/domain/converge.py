@@ -6,7 +6,7 @@ place when the cancel is proved. Doing what a convergence says and asking again 
 "Side" means the side of the one mirrored book: BUY YES and SELL NO are bids, SELL YES and BUY NO are offers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -25,28 +25,37 @@ AGES = 16  # orders of one age limit are renewed at as many different ages, or a
 
 
 class Churn(msgspec.Struct, frozen=True, gc=False):
-    """Limits on requoting.
+    """What lets an order stay.
 
-    An order stays while it is closer than `min_change_ticks` to a target, or, once it is `keep_queue_after_ns` old,
-    while the target is less than `keep_queue_ticks` more aggressive. It stays until it is `size_tolerance` percent
-    smaller than the target, never above it, and not beyond `max_age_ns` (0 is for ever). A side whose window is not
-    open is not replaced now.
+    It stays while it is closer than `min_change_ticks` to a target, or, once it is `keep_queue_after_ns` old, while the
+    target is less than `keep_queue_ticks` more aggressive. It stays until it is `size_tolerance` percent smaller than
+    the target, never above it, and not beyond `max_age_ns` (0 is for ever). None younger than `min_lifetime_ns` goes.
     """
 
     min_change_ticks: int
     min_lifetime_ns: Nanos
-    cancels_left: int
     size_tolerance: int = 50
     keep_queue_ticks: int = 0
     keep_queue_after_ns: Nanos = 0
     max_age_ns: Nanos = 0
+
+
+class Budget(msgspec.Struct, frozen=True, gc=False):
+    """What replacing may cost at this moment. A side whose window is not open is not replaced now."""
+
+    cancels_left: int
     bids_open: bool = True
     offers_open: bool = True
 
 
+# Asked only when something is to be replaced.
+Purse: TypeAlias = Callable[[], Budget]
+
+
 class Convergence(msgspec.Struct, frozen=True, gc=False):
     """`withdrawals` end a side nobody wants any more, or what a new tick left off the grid, and are free; `requotes`
-    count against the churn budget.
+    count against the churn budget. `until_ns` is until when there is surely nothing to do for the same targets and
+    orders, 0 when there is now or soon may be.
     """
 
     places: tuple[Quote, ...] = ()
@@ -55,6 +64,7 @@ class Convergence(msgspec.Struct, frozen=True, gc=False):
     kept: tuple[ClientOrderId, ...] = ()
     requoted_bids: bool = False
     requoted_offers: bool = False
+    until_ns: Nanos = 0
 
     @property
     def cancels(self) -> tuple[ClientOrderId, ...]:
@@ -73,74 +83,55 @@ class Cost(msgspec.Struct, frozen=True, gc=False):
 
 
 def converge(
-    approved: Approved[QuoteSet] | None, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos
+    approved: Approved[QuoteSet] | None,
+    live: Sequence[LiveOrder],
+    market: Market,
+    churn: Churn,
+    purse: Purse,
+    now_ns: Nanos,
 ) -> Convergence:
     """`live` are one strategy's orders. None is a risk cancel: everything goes at once, whatever its age."""
     if approved is None:
         return Convergence(withdrawals=tuple(order.client_order_id for order in live if not order.cancel_asked))
-    if len(live) <= 2 >= len(approved.proposal.quotes):
-        pairs = _pairs(approved.proposal.quotes, live, market)
-        if pairs is not None:  # nearly always
-            return _of_pairs(*pairs, live, market, churn, now_ns)
-    return by_search(approved.proposal, live, market, churn, now_ns)
+    targets = approved.proposal.quotes
+    if not live:
+        return Convergence(targets)
+    if len(live) <= 2 >= len(targets):
+        orders, quotes = _one_a_side(live, market), _one_a_side(targets, market)
+        if orders is not None and quotes is not None:  # nearly always
+            return _of_pairs(orders, quotes, live, market, churn, purse, now_ns)
+    return by_search(approved.proposal, live, market, churn, purse, now_ns)
 
 
-def by_search(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos) -> Convergence:
+def by_search(
+    wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, churn: Churn, purse: Purse, now_ns: Nanos
+) -> Convergence:
     """`converge` for any number of orders and targets; with one of each on a side there is a shorter way, which agrees
     with it.
     """
     bids, offers = _matched(wanted, live, market, churn, now_ns)
-    if bids.settled and offers.settled:  # nearly always: the rest would find nothing to do
-        return Convergence(kept=tuple([order.client_order_id for order in live]))
+    if live and bids.settled and offers.settled:  # nearly always: the rest would find nothing to do
+        return Convergence(kept=_ids(live), until_ns=min(bids.until_ns, offers.until_ns))
     _part(bids, offers)
-    return _assemble(bids, offers, live, churn, now_ns)
-
-
-def settled(targets: Sequence[Quote], live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos) -> Nanos:
-    """Until when `converge` would surely find nothing to do for the same targets and orders; 0 where only its search
-    can tell.
-
-    Of `churn` only what lets an order stay is read, so this can be asked before anybody counts cancels.
-    """
-    if len(live) != len(targets):
-        return 0
-    if len(live) == 2 and (live[0].asset != targets[0].asset or live[0].side is not targets[0].side):
-        live = live[::-1]  # orders stand as they were placed, targets with the bids first
-    until_ns = FOREVER
-    for order, target in zip(live, targets, strict=True):
-        end_ns = 0 if order.cancel_asked else _until_ns(order, target, market, churn, now_ns)
-        if end_ns < until_ns:
-            if not end_ns:
-                return 0
-            until_ns = end_ns
-    return until_ns
+    return _assemble(bids, offers, live, purse)
 
 
 def cost(wanted: QuoteSet, live: Sequence[LiveOrder], market: Market, min_change_ticks: int) -> Cost:
     """What it would take in the end to have these quotes rest, however long that takes. Judges and sends nothing."""
-    sides = _matched(wanted, live, market, Churn(min_change_ticks, 0, 0), 0)
+    sides = _matched(wanted, live, market, Churn(min_change_ticks, 0), 0)
     leaving = [order for book in sides for order in book.leaving if not order.cancel_asked]
     return Cost(len(leaving), len(wanted.quotes) - sum(len(book.kept) for book in sides))
 
 
 _Sided = TypeVar("_Sided", LiveOrder, Quote)
-# The one order and the one target of a side, where there are any.
-_Pair: TypeAlias = tuple[LiveOrder | None, Quote | None]
-
-
-def _pairs(targets: Sequence[Quote], live: Sequence[LiveOrder], market: Market) -> tuple[_Pair, _Pair] | None:
-    """Of the bids and of the offers; None when a side has more."""
-    orders, quotes = _one_a_side(live, market), _one_a_side(targets, market)
-    if orders is None or quotes is None:
-        return None
-    return (orders[0], quotes[0]), (orders[1], quotes[1])
 
 
 def _one_a_side(found: Sequence[_Sided], market: Market) -> tuple[_Sided | None, _Sided | None] | None:
     """The one bid and the one offer among them, as YES sees them; None when a side has more."""
     bid = offer = None
+    yes = market.yes
     for each in found:
-        if (each.side is _BUY) is (each.asset == market.yes):
+        if (each.side is _BUY) is (each.asset == yes):
             if bid is not None:
                 return None
             bid = each
@@ -152,59 +143,80 @@ def _one_a_side(found: Sequence[_Sided], market: Market) -> tuple[_Sided | None,
 
 
 def _of_pairs(
-    bids: _Pair, offers: _Pair, live: Sequence[LiveOrder], market: Market, churn: Churn, now_ns: Nanos
+    orders: tuple[LiveOrder | None, LiveOrder | None],
+    quotes: tuple[Quote | None, Quote | None],
+    live: Sequence[LiveOrder],
+    market: Market,
+    churn: Churn,
+    purse: Purse,
+    now_ns: Nanos,
 ) -> Convergence:
+    (bid, offer), (wanted_bid, wanted_offer) = orders, quotes
+    bid_ns = 0 if bid is None or wanted_bid is None else _until_ns(bid, wanted_bid, market, churn, now_ns)
+    offer_ns = 0 if offer is None or wanted_offer is None else _until_ns(offer, wanted_offer, market, churn, now_ns)
+    if bid_ns and offer_ns:
+        return Convergence(kept=_ids(live), until_ns=bid_ns if bid_ns < offer_ns else offer_ns)
     yes = market.yes
-    kept: list[ClientOrderId] = []
-    places: list[Quote] = []
-    for (order, target), (other, _), sign in ((bids, offers, 1), (offers, bids, -1)):
-        if target is None:
-            continue
-        if order is not None:
-            if not order.cancel_asked and _stays(order, target, market, churn, now_ns):
-                kept.append(order.client_order_id)
-        elif other is None or sign * (_as_yes(target, yes) - _as_yes(other, yes)) < 0:
-            places.append(target)
-    # A kept order that is in the way of a target goes, and the target waits for its end.
-    for (order, target), (other, _), sign in ((bids, offers, 1), (offers, bids, -1)):
-        if order is not None or target is None or other is None or other.client_order_id not in kept:
-            continue
-        if sign * (_as_yes(target, yes) - _as_yes(other, yes)) >= 0:
-            kept.remove(other.client_order_id)
-    if len(kept) == len(live):
-        return Convergence(tuple(places), kept=tuple([order.client_order_id for order in live]))
+    places: tuple[Quote, ...] = ()
+    # What is in the way of a target on the other side goes, and the target waits for its end.
+    if bid is None and wanted_bid is not None:
+        if offer is None or _as_yes(wanted_bid, yes) < _as_yes(offer, yes):
+            places = (wanted_bid,)
+        else:
+            offer_ns = 0
+    if offer is None and wanted_offer is not None:
+        if bid is None or _as_yes(wanted_offer, yes) > _as_yes(bid, yes):
+            places = (*places, wanted_offer)
+        else:
+            bid_ns = 0
     withdrawals: list[ClientOrderId] = []
-    stale: list[tuple[Price, ClientOrderId]] = []
-    for (order, target), is_open in ((bids, churn.bids_open), (offers, churn.offers_open)):
-        if order is None or order.cancel_asked or order.client_order_id in kept:
+    stale: list[Stale] = []
+    kept: tuple[ClientOrderId, ...] = ()
+    for order, target, until_ns, bids in ((bid, wanted_bid, bid_ns, True), (offer, wanted_offer, offer_ns, False)):
+        if order is None:
             continue
-        if target is None or order.price % market.tick:
+        if until_ns:
+            kept = (order.client_order_id,)
+        elif order.cancel_asked:
+            continue
+        elif target is None or order.price % market.tick:
             withdrawals.append(order.client_order_id)
-        elif is_open and now_ns - order.placed_ns >= churn.min_lifetime_ns:
-            stale.append((-abs(_as_yes(order, yes) - _as_yes(target, yes)), order.client_order_id))
-    return _told(bids[0], offers[0], places, withdrawals, stale, kept, live, churn)
+        elif now_ns - order.placed_ns >= churn.min_lifetime_ns:
+            stale.append((-abs(_as_yes(order, yes) - _as_yes(target, yes)), order.client_order_id, bids))
+    if not (withdrawals or stale):
+        alone = not places and len(kept) == len(live)
+        return Convergence(places, kept=kept, until_ns=bid_ns or offer_ns if alone else 0)
+    return _told(places, withdrawals, stale, kept, purse)
+
+
+# How far an order is from where it should be, below 0; its id; and whether it bids.
+Stale: TypeAlias = tuple[Price, ClientOrderId, bool]
 
 
 def _told(
-    bid: LiveOrder | None,
-    offer: LiveOrder | None,
-    places: list[Quote],
+    places: tuple[Quote, ...],
     withdrawals: list[ClientOrderId],
-    stale: list[tuple[Price, ClientOrderId]],
-    kept: list[ClientOrderId],
-    live: Sequence[LiveOrder],
-    churn: Churn,
+    stale: list[Stale],
+    kept: tuple[ClientOrderId, ...],
+    purse: Purse,
 ) -> Convergence:
-    stale.sort()  # the farthest go first when cancels are short
-    requotes = [client_order_id for _, client_order_id in stale[: max(0, churn.cancels_left)]]
-    return Convergence(
-        tuple(places),
-        tuple(withdrawals),
-        tuple(requotes),
-        tuple([order.client_order_id for order in live if order.client_order_id in kept]),
-        bid is not None and bid.client_order_id in requotes,
-        offer is not None and offer.client_order_id in requotes,
-    )
+    """As many are replaced as may be cancelled now, those farthest off first."""
+    if not stale:
+        return Convergence(places, tuple(withdrawals), kept=kept)
+    budget = purse()
+    bids_open, offers_open, left = budget.bids_open, budget.offers_open, budget.cancels_left
+    if not (bids_open and offers_open):
+        stale = [each for each in stale if (bids_open if each[2] else offers_open)]
+    stale.sort()
+    if left < len(stale):
+        stale = stale[: max(0, left)]
+    sides = [bids for _, _, bids in stale]
+    requotes = tuple([client_order_id for _, client_order_id, _ in stale])
+    return Convergence(places, tuple(withdrawals), requotes, kept, True in sides, False in sides)
+
+
+def _ids(orders: Sequence[LiveOrder]) -> tuple[ClientOrderId, ...]:
+    return tuple([order.client_order_id for order in orders])
 
 
 def _as_yes(item: Quote | LiveOrder, yes: AssetId) -> Price:
@@ -228,15 +240,12 @@ def _is_bid(market: Market, asset: AssetId, side: Side) -> bool:
     return (side is Side.BUY) == (asset == market.yes)
 
 
-def _stays(order: LiveOrder, target: Quote, market: Market, churn: Churn, now_ns: Nanos) -> bool:
-    """Whether an order may stand for a target."""
-    return _until_ns(order, target, market, churn, now_ns) > 0
-
-
 def _until_ns(order: LiveOrder, target: Quote, market: Market, churn: Churn, now_ns: Nanos) -> Nanos:
     """Until when an order may stand for a target, 0 when it may not."""
     remaining, size = order.remaining, target.size
-    if order.asset != target.asset or order.side is not target.side or not market.min_size <= remaining <= size:
+    if order.cancel_asked or order.asset != target.asset or order.side is not target.side:
+        return 0
+    if not market.min_size <= remaining <= size:
         return 0
     if remaining != size and remaining * 100 < size * (100 - churn.size_tolerance):
         return 0
@@ -253,7 +262,7 @@ def _near(order: LiveOrder, target: Quote, tick: Price, churn: Churn, now_ns: Na
     """Whether another price may stay: on the grid, and hardly off the target or behind it with a place in the queue."""
     if order.price % tick:
         return False
-    ahead = target.price - order.price if order.side is Side.BUY else order.price - target.price
+    ahead = target.price - order.price if order.side is _BUY else order.price - target.price
     if abs(ahead) < churn.min_change_ticks * tick:
         return True
     queued = now_ns - order.placed_ns >= churn.keep_queue_after_ns
@@ -281,7 +290,7 @@ class _Book:
         """Pair as many orders with targets as possible, closest first (augmenting paths; sides are short)."""
         if len(self.orders) == 1 == len(self.targets):  # nearly always
             order, target = self.orders[0], self.targets[0]
-            if not order.cancel_asked and self._close(order, target):
+            if self._close(order, target):
                 self.kept[order.client_order_id] = target
             return
         owner: dict[int, LiveOrder] = {}
@@ -302,12 +311,21 @@ class _Book:
         return False
 
     def _close(self, order: LiveOrder, target: Quote) -> bool:
-        return _stays(order, target, self.market, self.churn, self.now_ns)
+        return self._until_ns(order, target) > 0
+
+    def _until_ns(self, order: LiveOrder, target: Quote) -> Nanos:
+        return _until_ns(order, target, self.market, self.churn, self.now_ns)
 
     @property
     def settled(self) -> bool:
         """Whether every order stands for a target and every target has its order."""
         return len(self.kept) == len(self.orders) == len(self.targets)
+
+    @property
+    def until_ns(self) -> Nanos:
+        """How long all that is kept may stand."""
+        ends = [self._until_ns(order, self.kept[order.client_order_id]) for order in self.orders]
+        return min(ends, default=FOREVER)
 
     @property
     def leaving(self) -> list[LiveOrder]:
@@ -344,29 +362,18 @@ def _part(bids: _Book, offers: _Book) -> None:
                 other.kept.pop(order.client_order_id, None)
 
 
-def _assemble(bids: _Book, offers: _Book, live: Sequence[LiveOrder], churn: Churn, now_ns: Nanos) -> Convergence:
-    if len(bids.kept) == len(bids.orders) and len(offers.kept) == len(offers.orders):  # nothing leaves
-        return Convergence(places=tuple(bids.missing + offers.missing), kept=_kept(bids, offers, live))
+def _assemble(bids: _Book, offers: _Book, live: Sequence[LiveOrder], purse: Purse) -> Convergence:
     withdrawals: list[ClientOrderId] = []
-    stale: list[tuple[Price, ClientOrderId]] = []
-    for book, is_open in ((bids, churn.bids_open), (offers, churn.offers_open)):
+    stale: list[Stale] = []
+    for book in (bids, offers):
         for order in book.leaving:
             if order.cancel_asked:
                 continue
             if not book.targets or order.price % book.market.tick:
                 withdrawals.append(order.client_order_id)
-            elif is_open and now_ns - order.placed_ns >= churn.min_lifetime_ns:
-                stale.append((-_distance(book, order), order.client_order_id))
-    stale.sort()
-    requotes = tuple([client_order_id for _, client_order_id in stale[: max(0, churn.cancels_left)]])
-    return Convergence(
-        places=tuple(bids.missing + offers.missing),
-        withdrawals=tuple(withdrawals),
-        requotes=requotes,
-        kept=_kept(bids, offers, live),
-        requoted_bids=any(order.client_order_id in requotes for order in bids.orders),
-        requoted_offers=any(order.client_order_id in requotes for order in offers.orders),
-    )
+            elif book.now_ns - order.placed_ns >= book.churn.min_lifetime_ns:
+                stale.append((-_distance(book, order), order.client_order_id, book is bids))
+    return _told(tuple(bids.missing + offers.missing), withdrawals, stale, _kept(bids, offers, live), purse)
 
 
 def _kept(bids: _Book, offers: _Book, live: Sequence[LiveOrder]) -> tuple[ClientOrderId, ...]:
@@ -380,5 +387,5 @@ def _kept(bids: _Book, offers: _Book, live: Sequence[LiveOrder]) -> tuple[Client
 
 
 def _distance(book: _Book, order: LiveOrder) -> Price:
-    """How far an order is from where its side should be; the farthest go first when cancels are short."""
+    """How far an order is from where its side should be."""
     return min(abs(book.yes_price(order) - book.yes_price(target)) for target in book.targets)

@@ -47,7 +47,7 @@ class Counters:
                 self.unknown += 1
 
 
-NO_CHURN = Churn(1, 0, 0)
+NO_CHURN = Churn(1, 0)
 
 
 class Quiet(msgspec.Struct, frozen=True, gc=False):

@@ -16,7 +16,7 @@ from execution.domain.commands import (
     Resync,
     Strategy,
 )
-from execution.domain.converge import FOREVER, Churn, Convergence, by_search, converge, settled
+from execution.domain.converge import FOREVER, Budget, Churn, Convergence, by_search, converge
 from markets.domain.integrity import Doubt, Trust
 from markets.domain.market import Market
 from markets.domain.tracked import Tracked
@@ -45,6 +45,7 @@ KEEPS_RESTING = frozenset({RefusalCode.STOPPED, RefusalCode.ORDER_RATE})
 RETRY_NS: Nanos = 500 * NANOS_PER_MILLI  # until churn limits that keep an old price resting are asked again
 # A global of this module is found faster than a member of an enum.
 _SPREAD, _NONE, _BURST_OPEN, _VERIFIED = Strategy.SPREAD, Doubt.NONE, Doubt.BURST_OPEN, Trust.VERIFIED
+_REQUOTE, _GTD = CancelReason.REQUOTE, OrderType.GTD
 OF_DATA = frozenset({BreakerKind.STALE_BOOK, BreakerKind.FEED_SILENCE, BreakerKind.BROKEN_BOOKS})
 
 
@@ -195,12 +196,6 @@ class Quoter:
         if live is quiet.live and quiet.since_ns <= now_ns < quiet.until_ns and wanted.quotes == quiet.quotes:
             unmoved.note(desk, live, quiet.until_ns)
             return []  # nearly always: what was wanted and rested before is wanted and rests
-        if not desk.rehearsed:
-            until_ns = settled(wanted.quotes, live, market, desk.churn, now_ns)
-            if until_ns:
-                desk.quiet = Quiet(live, wanted.quotes, now_ns, until_ns)
-                unmoved.note(desk, live, until_ns)
-                return []
         return self._converge(desk, live, verdict, terms.params, now_ns)
 
     def _input(self, desk: Desk, view: BookView, params: SpreadParams, reduce: str, now_ns: Nanos) -> MarketInput:
@@ -260,17 +255,14 @@ class Quoter:
         """
         state, market = self._state, desk.market
         live = state.blotter.quotes(market.condition_id)
-        until_ns = settled(wanted.quotes, live, market, desk.churn, now_ns)
-        if until_ns:
+        change = by_search(wanted, live, market, desk.churn, lambda: _budget(state, desk, params, now_ns), now_ns)
+        if change.until_ns:
             self._agreed(desk, wanted, now_ns)
-            unmoved.note(desk, live, until_ns)
+            unmoved.note(desk, live, change.until_ns)
             return []
         codes = refusing.note(state, desk, refusing.words(verdict), verdict.detail, now_ns, traces.REFUSED)
         desk.tell(False, verdict.detail, codes, now_ns)
-        commands: list[Command] = []
-        if live:
-            change = by_search(wanted, live, market, _churn_now(state, desk, params, now_ns), now_ns)
-            commands = self._cancel(desk, change, now_ns) if change.cancels else []
+        commands = self._cancel(desk, change, now_ns)
         if not commands:
             unmoved.note(desk, live, now_ns + RETRY_NS if live else FOREVER, guard.order_room + 1)
         return commands
@@ -297,23 +289,35 @@ class Quoter:
         self, desk: Desk, live: tuple[LiveOrder, ...], approved: Approved[QuoteSet], params: SpreadParams, now_ns: Nanos
     ) -> list[Command]:
         state, market = self._state, desk.market
-        change = converge(approved, live, market, _churn_now(state, desk, params, now_ns), now_ns)
-        commands = self._cancel(desk, change, now_ns) if change.cancels else []
-        places = _unrehearsed(desk, approved.proposal, change.places)
+        wanted = approved.proposal
+        change = converge(approved, live, market, desk.churn, lambda: _budget(state, desk, params, now_ns), now_ns)
+        if desk.rehearsed:
+            places = _unrehearsed(desk, wanted, change.places)
+        else:
+            places = change.places
+            if change.until_ns:
+                desk.quiet = Quiet(live, wanted.quotes, now_ns, change.until_ns)
+                unmoved.note(desk, live, change.until_ns)
+                return []
+        commands = self._cancel(desk, change, now_ns)
         if places:
-            commands.append(self._place(desk, approved.proposal, places, params, now_ns))
+            commands.append(self._place(desk, wanted, places, params, now_ns))
         return commands
 
     def _cancel(self, desk: Desk, change: Convergence, now_ns: Nanos) -> list[Command]:
-        state = self._state
-        asked = state.blotter.ask_cancel(change.cancels, now_ns)
-        desk.cancels.note(len(change.requotes), now_ns)
-        desk.bids_replaced_ns = now_ns if change.requoted_bids else desk.bids_replaced_ns
-        desk.offers_replaced_ns = now_ns if change.requoted_offers else desk.offers_replaced_ns
-        state.cancel_rate.take(min(len(change.requotes), state.cancel_rate.room(now_ns)), now_ns)
-        if not asked:
+        leaving, requotes = change.cancels, change.requotes
+        if not leaving:
             return []
-        return [Cancel(asked, CancelReason.REQUOTE if change.requotes else CancelReason.WITHDRAWN, now_ns)]
+        state = self._state
+        if requotes:
+            desk.cancels.note(len(requotes), now_ns)
+            state.cancel_rate.take(len(requotes), now_ns)
+            if change.requoted_bids:
+                desk.bids_replaced_ns = now_ns
+            if change.requoted_offers:
+                desk.offers_replaced_ns = now_ns
+        asked = state.blotter.ask_cancel(leaving, now_ns)
+        return [Cancel(asked, _REQUOTE if requotes else CancelReason.WITHDRAWN, now_ns)] if asked else []
 
     def _place(
         self, desk: Desk, wanted: QuoteSet, quotes: tuple[Quote, ...], params: SpreadParams, now_ns: Nanos
@@ -338,21 +342,18 @@ class Quoter:
 
 def _unrehearsed(desk: Desk, wanted: QuoteSet, places: tuple[Quote, ...]) -> tuple[Quote, ...]:
     """In a dry run nothing rests, so the same quote would be signed at every turn: once is enough until it changes."""
-    if not desk.rehearsed:
-        return places
     desk.rehearsed &= {(quote.asset, quote.side, quote.price, quote.size) for quote in wanted.quotes}
     return tuple(each for each in places if (each.asset, each.side, each.price, each.size) not in desk.rehearsed)
 
 
 def _churn(params: SpreadParams, expiry_s: int) -> Churn:
-    """What the parameters say of requoting, with no cancel left. Quotes are renewed before the venue ends them."""
+    """What the parameters say of requoting. Quotes are renewed before the venue ends them."""
     age_ns = expiry_s * NANOS_PER_SECOND - RENEWED_BEFORE_NS
     if params.max_order_age_s:
         age_ns = min(age_ns, params.max_order_age_s * NANOS_PER_SECOND)
     return Churn(
         params.min_change_ticks,
         params.min_quote_lifetime_ms * NANOS_PER_MILLI,
-        0,
         params.size_tolerance,
         params.keep_queue_ticks,
         params.keep_queue_after_ms * NANOS_PER_MILLI,
@@ -360,17 +361,12 @@ def _churn(params: SpreadParams, expiry_s: int) -> Churn:
     )
 
 
-def _churn_now(state: TradingState, desk: Desk, params: SpreadParams, now_ns: Nanos) -> Churn:
+def _budget(state: TradingState, desk: Desk, params: SpreadParams, now_ns: Nanos) -> Budget:
     """What requoting may cost at this moment."""
-    churn, window_ns = desk.churn, params.replace_window_ms * NANOS_PER_MILLI
-    return Churn(
-        churn.min_change_ticks,
-        churn.min_lifetime_ns,
-        min(desk.cancels.left(params.max_cancels_per_minute, now_ns), state.cancel_rate.room(now_ns)),
-        churn.size_tolerance,
-        churn.keep_queue_ticks,
-        churn.keep_queue_after_ns,
-        churn.max_age_ns,
+    left, room = desk.cancels.left(params.max_cancels_per_minute, now_ns), state.cancel_rate.room(now_ns)
+    window_ns = params.replace_window_ms * NANOS_PER_MILLI
+    return Budget(
+        left if left < room else room,
         now_ns - desk.bids_replaced_ns >= window_ns,
         now_ns - desk.offers_replaced_ns >= window_ns,
     )

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from execution.domain.blotter import LiveOrder
-from execution.domain.converge import Churn, Convergence, Cost, by_search, converge, cost, settled
+from execution.domain.converge import Budget, Churn, Convergence, Cost, by_search, converge, cost
 from execution.domain.orders import OrderState
 from markets.domain.events import Side
 from markets.domain.market import Market
@@ -21,7 +22,24 @@ SHARE = 1_000_000
 SIZE = 20 * SHARE
 MARKET = Market("m", "e", "Will it?", "yes", "no")
 LATER = 10_000
-FREE = Churn(min_change_ticks=1, min_lifetime_ns=0, cancels_left=100)
+
+
+class Allowance(NamedTuple):
+    churn: Churn
+    budget: Budget
+
+
+def allowing(
+    ticks: int, lifetime: int, cancels: int, *, bids_open: bool = True, offers_open: bool = True, **more: int
+) -> Allowance:
+    return Allowance(Churn(ticks, lifetime, **more), Budget(cancels, bids_open, offers_open))
+
+
+def unasked() -> Budget:
+    raise AssertionError("nothing is to be replaced, so nobody may ask what that costs")
+
+
+FREE = allowing(1, 0, 100)
 WIDE = Limits(10**15, 10**15, 10**15)
 
 
@@ -49,8 +67,10 @@ def resting(number: int, quote: Quote, *, remaining: int | None = None, cancel_a
     )
 
 
-def run(targets: Sequence[Quote], live: Sequence[LiveOrder], churn: Churn = FREE, now: int = LATER) -> Convergence:
-    return converge(approved(*targets), live, MARKET, churn, now)
+def run(
+    targets: Sequence[Quote], live: Sequence[LiveOrder], allowed: Allowance = FREE, now: int = LATER
+) -> Convergence:
+    return converge(approved(*targets), live, MARKET, allowed.churn, lambda: allowed.budget, now)
 
 
 def test_nothing_resting_places_every_target() -> None:
@@ -78,30 +98,31 @@ def test_the_cost_of_a_change_counts_what_goes_and_what_comes_in_the_end() -> No
 
 
 def test_an_order_closer_than_the_minimum_change_stays() -> None:
-    two = Churn(2, 0, 100)
+    two = allowing(2, 0, 100)
     assert run([bid(4700)], [resting(1, bid(4800))], two).kept == (1,)
     assert run([bid(4600)], [resting(1, bid(4800))], two).requotes == (1,)
 
 
 def test_a_young_order_is_not_requoted() -> None:
-    slow = Churn(1, LATER + 1, 100)
+    slow = allowing(1, LATER + 1, 100)
     assert run([bid(4700)], [resting(1, bid(4800))], slow).empty
 
 
 def test_requotes_stop_when_the_budget_is_gone_farthest_first() -> None:
     live = [resting(1, bid(4600)), resting(2, offer(5900))]
-    assert run([bid(4700), offer(5200)], live, Churn(1, 0, 1)).requotes == (2,)
-    assert run([bid(4700), offer(5200)], live, Churn(1, 0, 0)).empty
+    assert run([bid(4700), offer(5200)], live, allowing(1, 0, 1)).requotes == (2,)
+    assert run([bid(4700), offer(5200)], live, allowing(1, 0, 0)).empty
 
 
 def test_a_side_nobody_wants_is_withdrawn_at_once_and_for_free() -> None:
-    result = run([bid(4800)], [resting(1, bid(4800)), resting(2, offer(5200))], Churn(1, LATER + 1, 0))
+    result = run([bid(4800)], [resting(1, bid(4800)), resting(2, offer(5200))], allowing(1, LATER + 1, 0))
     assert result == Convergence(withdrawals=(2,), kept=(1,))
 
 
 def test_no_approval_cancels_everything_that_is_not_being_cancelled() -> None:
     live = [resting(1, bid(4800)), resting(2, offer(5200), cancel_asked=True)]
-    assert converge(None, live, MARKET, Churn(1, LATER + 1, 0), 1).cancels == (1,)
+    allowed = allowing(1, LATER + 1, 0)
+    assert converge(None, live, MARKET, allowed.churn, lambda: allowed.budget, 1).cancels == (1,)
 
 
 def test_switching_the_token_of_a_side_is_a_replacement_too() -> None:
@@ -125,17 +146,17 @@ def test_never_more_rests_than_was_approved() -> None:
 
 
 def test_an_order_off_a_coarser_grid_goes_whatever_its_age_and_for_free() -> None:
-    assert run([bid(4800)], [resting(1, bid(4805))], Churn(1, LATER + 1, 0)).withdrawals == (1,)
+    assert run([bid(4800)], [resting(1, bid(4805))], allowing(1, LATER + 1, 0)).withdrawals == (1,)
 
 
 def test_a_side_in_its_replace_window_stays_and_the_other_moves() -> None:
     live = [resting(1, bid(4600)), resting(2, offer(5400))]
-    result = run([bid(4800), offer(5200)], live, Churn(1, 0, 100, bids_open=False))
+    result = run([bid(4800), offer(5200)], live, allowing(1, 0, 100, bids_open=False))
     assert result == Convergence(requotes=(2,), requoted_offers=True)
 
 
 def test_a_place_in_the_queue_is_kept_while_the_target_is_hardly_more_aggressive() -> None:
-    queued = Churn(1, 0, 100, keep_queue_ticks=3, keep_queue_after_ns=LATER)
+    queued = allowing(1, 0, 100, keep_queue_ticks=3, keep_queue_after_ns=LATER)
     assert run([bid(5000)], [resting(1, bid(4800))], queued).kept == (1,)
     assert run([offer(5000)], [resting(1, offer(5200))], queued).kept == (1,)
     assert run([bid(5100)], [resting(1, bid(4800))], queued).requotes == (1,)
@@ -143,19 +164,19 @@ def test_a_place_in_the_queue_is_kept_while_the_target_is_hardly_more_aggressive
 
 
 def test_no_place_in_the_queue_is_worth_a_price_that_is_too_good() -> None:
-    queued = Churn(1, 0, 100, keep_queue_ticks=3, keep_queue_after_ns=0)
+    queued = allowing(1, 0, 100, keep_queue_ticks=3, keep_queue_after_ns=0)
     assert run([bid(4700)], [resting(1, bid(4800))], queued).requotes == (1,)
     assert run([offer(5300)], [resting(1, offer(5200))], queued).requotes == (1,)
 
 
 def test_an_order_is_renewed_when_it_is_too_old_although_it_is_where_it_should_be() -> None:
-    mortal = Churn(1, 0, 100, max_age_ns=LATER)
+    mortal = allowing(1, 0, 100, max_age_ns=LATER)
     assert run([bid(4800)], [resting(16, bid(4800))], mortal).requotes == (16,)
     assert run([bid(4800)], [resting(16, bid(4800))], mortal, LATER - 1).kept == (16,)
 
 
 def test_orders_of_one_age_are_not_all_renewed_at_once() -> None:
-    mortal = Churn(1, 0, 100, max_age_ns=LATER)
+    mortal = allowing(1, 0, 100, max_age_ns=LATER)
     ages = [
         next(at for at in range(0, LATER + 1, 5) if run([bid(4800)], [resting(n, bid(4800))], mortal, at).requotes)
         for n in range(16)
@@ -167,7 +188,7 @@ def test_orders_of_one_age_are_not_all_renewed_at_once() -> None:
 @pytest.mark.parametrize(("tolerance", "stays"), [(0, False), (24, False), (25, True), (100, True)])
 def test_the_size_tolerance_says_how_small_a_rest_may_be(tolerance: int, stays: bool) -> None:
     order = resting(1, bid(4800), remaining=15 * SHARE)
-    assert (run([bid(4800)], [order], Churn(1, 0, 100, size_tolerance=tolerance)).kept == (1,)) is stays
+    assert (run([bid(4800)], [order], allowing(1, 0, 100, size_tolerance=tolerance)).kept == (1,)) is stays
 
 
 def test_a_new_order_waits_for_the_old_one_it_would_meet() -> None:
@@ -176,13 +197,13 @@ def test_a_new_order_waits_for_the_old_one_it_would_meet() -> None:
 
 
 def test_a_kept_order_in_the_way_of_a_new_one_goes() -> None:
-    wide = Churn(3, 0, 100)
+    wide = allowing(3, 0, 100)
     result = run([bid(5200), offer(5300)], [resting(1, offer(5200))], wide)
     assert result == Convergence(requotes=(1,), requoted_offers=True)
 
 
 def test_the_most_orders_are_kept_when_layers_shift() -> None:
-    two = Churn(2, 0, 100)
+    two = allowing(2, 0, 100)
     live = [resting(1, bid(4800)), resting(2, bid(4700))]
     assert run([bid(4900), bid(4800)], live, two).kept == (1, 2)
 
@@ -220,7 +241,7 @@ def test_doing_it_and_asking_again_gives_nothing_and_never_doubles_or_crosses(
 ) -> None:
     numbers = count(1)
     live = [resting(next(numbers), quote) for quote in uncrossed(old)]
-    churn = Churn(ticks, 0, 100)
+    churn = allowing(ticks, 0, 100)
     for _ in range(4):
         result = run(targets, live, churn)
         for place in result.places:
@@ -249,16 +270,17 @@ LIVE = st.lists(st.tuples(ANY, st.booleans(), st.integers(1, 100)), max_size=4).
 
 
 @given(TARGETS, LIVE, st.integers(1, 4), st.integers(0, LATER * 2))
-def test_what_is_settled_at_a_look_is_settled_for_converge_too(
+def test_until_when_nothing_is_to_be_done_nothing_is(
     targets: list[Quote], live: list[LiveOrder], ticks: int, age: int
 ) -> None:
-    churn = Churn(ticks, 0, 100, keep_queue_ticks=2, keep_queue_after_ns=LATER, max_age_ns=age)
+    churn = Churn(ticks, 0, keep_queue_ticks=2, keep_queue_after_ns=LATER, max_age_ns=age)
     same = [order for order in live if not order.cancel_asked]
     for wanted in (targets, [Quote(each.asset, each.side, each.price, each.size) for each in same]):
-        until = settled(tuple(wanted), live, MARKET, churn, LATER)
+        quotes = QuoteSet("m", tuple(wanted))
+        until = by_search(quotes, live, MARKET, churn, lambda: Budget(100), LATER).until_ns
         for later in {LATER, until - 1, min(until - 1, 2 * LATER)} if until else ():
-            result = by_search(QuoteSet("m", tuple(wanted)), live, MARKET, churn, later)
-            assert result == Convergence(kept=tuple(order.client_order_id for order in live))
+            again = by_search(quotes, live, MARKET, churn, unasked, later)
+            assert again == Convergence(kept=tuple(order.client_order_id for order in live), until_ns=until)
 
 
 CLOSE = st.sampled_from([4800, 4900, 5000, 5100])
@@ -273,8 +295,8 @@ MOSTLY = st.sampled_from([True, True, True, False])
 
 @settings(max_examples=500)
 @given(
-    ONE_EACH, RESTS | st.tuples(CLOSE_BIDS, CLOSE_BIDS), st.tuples(FATES, FATES), st.sampled_from([1, 1, 2, 3]),
-    st.sampled_from([0, 1, 2, 2]), st.sampled_from([0, 0, LATER // 2]), MOSTLY, MOSTLY,
+    ONE_EACH, RESTS | st.tuples(CLOSE_BIDS, CLOSE_BIDS) | st.just(()), st.tuples(FATES, FATES),
+    st.sampled_from([1, 1, 2, 3]), st.sampled_from([0, 1, 2, 2]), st.sampled_from([0, 0, LATER // 2]), MOSTLY, MOSTLY,
     st.sampled_from([100, 100, 700]),
 )  # fmt: skip
 def test_with_one_of_each_on_a_side_the_short_way_agrees_with_the_search(
@@ -293,24 +315,31 @@ def test_with_one_of_each_on_a_side_the_short_way_agrees_with_the_search(
         for number, (quote, (asked, percent, placed)) in enumerate(zip(rests, fates, strict=False), 1)
         for left in [max(1, quote.size * percent // 100)]
     ]
-    churn = Churn(
-        ticks, lifetime, budget, keep_queue_ticks=2, keep_queue_after_ns=lifetime,
-        bids_open=bids_open, offers_open=offers_open,
-    )  # fmt: skip
+    churn = Churn(ticks, lifetime, keep_queue_ticks=2, keep_queue_after_ns=lifetime)
+    allowed = Budget(budget, bids_open, offers_open)
     market, guard = replace(MARKET, tick=tick), Guard(None, True, 0, 1000, False)
     verdict = evaluate_quotes(QuoteSet("m", targets), MARKET, ExposureBook([MARKET]), WIDE, guard, LATER)
     assume(isinstance(verdict, Approved))
     assert isinstance(verdict, Approved)
-    assert converge(verdict, live, market, churn, LATER) == by_search(verdict.proposal, live, market, churn, LATER)
+    short = converge(verdict, live, market, churn, lambda: allowed, LATER)
+    assert short == by_search(verdict.proposal, live, market, churn, lambda: allowed, LATER)
 
 
-def test_two_orders_are_settled_in_whatever_order_they_were_placed() -> None:
+def test_two_orders_stand_in_whatever_order_they_were_placed() -> None:
     wanted = (bid(4800), offer(5200))
     live = [resting(1, bid(4800)), resting(2, offer(5200))]
-    assert settled(wanted, live, MARKET, FREE, LATER)
-    assert settled(wanted, live[::-1], MARKET, FREE, LATER)
-    assert not settled(wanted, [live[0], live[0]], MARKET, FREE, LATER)
-    assert not settled(wanted, [live[0], resting(2, offer(5200), cancel_asked=True)], MARKET, FREE, LATER)
+    assert run(wanted, live).until_ns
+    assert run(wanted, live[::-1]).until_ns
+    assert not run(wanted, [live[0], live[0]]).until_ns
+    assert not run(wanted, [live[0], resting(2, offer(5200), cancel_asked=True)]).until_ns
+
+
+def test_what_a_replacement_may_cost_is_asked_only_when_something_is_to_be_replaced() -> None:
+    wanted, live = approved(bid(4800), offer(5200)), [resting(1, bid(4800)), resting(2, offer(5200))]
+    for rests in (live, live[:1], live[1:], []):
+        assert not converge(wanted, rests, MARKET, FREE.churn, unasked, LATER).cancels
+    with pytest.raises(AssertionError, match="nothing is to be replaced"):
+        converge(approved(bid(4700), offer(5200)), live, MARKET, FREE.churn, unasked, LATER)
 
 
 @given(TARGETS, LIVE, st.integers(1, 4), st.integers(0, 2))
@@ -318,7 +347,7 @@ def test_a_side_is_added_to_only_when_each_order_on_it_stands_for_a_target_of_it
     targets: list[Quote], live: list[LiveOrder], ticks: int, budget: int
 ) -> None:
     """What the gate relies on when it counts the worse of old and new quotes of a side and not both."""
-    result = run(targets, live, Churn(ticks, 0, budget))
+    result = run(targets, live, allowing(ticks, 0, budget))
     for side in (True, False):
         places = [place for place in result.places if yes_side(place)[0] is side]
         rests = [order for order in live if yes_side(order)[0] is side]
@@ -344,7 +373,7 @@ def test_what_rests_after_converging_can_lose_no_more_than_the_gate_approved(
     guard = Guard(None, True, 0, 1000, False)
     verdict = evaluate_quotes(QuoteSet("m", tuple(targets)), MARKET, exposure, WIDE, guard, LATER)
     assert isinstance(verdict, Approved)
-    result = converge(verdict, live, MARKET, Churn(ticks, 0, 100), LATER)
+    result = converge(verdict, live, MARKET, Churn(ticks, 0), lambda: Budget(100), LATER)
     for number, place in enumerate(result.places, 100):
         exposure.set_order(number, "m", place.asset == "yes", place.side, place.price, place.size, is_quote=True)
     assert exposure.worst_total() <= verdict.worst_after
