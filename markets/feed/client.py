@@ -216,14 +216,17 @@ class FeedClient:
         """A connection is replaced on schedule only while its twin carries on."""
         return any(other.up for other in self._sockets.get(shard, ()) if other.side != side)
 
-    def heard(self, shard: int, side: int, frame: Frame) -> None:
+    def heard(self, shard: int, side: int, frames: Sequence[Frame]) -> None:
         if self._on_raw is not None:
-            self._on_raw(frame)
+            for frame in frames:
+                self._on_raw(frame)
         merger = self._mergers.get(shard)
-        if merger is not None and not merger.take(side, frame):
-            return
-        if self.passing.passes(frame.data):
-            self._on_frame(frame)
+        if merger is not None:
+            frames = [frame for frame in frames if merger.take(side, frame)]
+        on_frame, passes = self._on_frame, self.passing.passes
+        for frame in frames:
+            if passes(frame.data):
+                on_frame(frame)
 
     def said(self, socket: ShardSocket, up: bool, assets: tuple[AssetId, ...], reason: str) -> None:
         """Pass on what a socket says of its tokens, unless a twin delivers them anyway."""

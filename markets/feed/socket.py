@@ -6,6 +6,7 @@ Whatever ended it, its owner hears that its tokens are down before the next one 
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -14,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from markets.domain.events import Frame
 from markets.domain.units import AssetId, Nanos
 from markets.feed.filters import event_type_of
+from markets.feed.messages import BatchConnection
 from markets.feed.pacing import Backoff, DataWatch, FeedTimes
 from markets.feed.subscription import (
     PING,
@@ -27,7 +29,6 @@ from markets.feed.subscription import (
 )
 
 MAX_FRAME_BYTES = 16 << 20
-FRAMES_AHEAD = 1024  # read off the socket but not yet handed on; beyond, TCP slows the venue down
 SEND_TIMEOUT_S = 10.0
 HOLD_S = 0.01
 LATE_S = 1.0  # a loop that wakes later than this has not listened either
@@ -69,7 +70,7 @@ class Owner(Protocol):
 
     def may_rotate(self, shard: int, side: int) -> bool: ...
 
-    def heard(self, shard: int, side: int, frame: Frame) -> None: ...
+    def heard(self, shard: int, side: int, frames: Sequence[Frame]) -> None: ...
 
     def said(self, socket: "ShardSocket", up: bool, assets: tuple[AssetId, ...], reason: str) -> None: ...
 
@@ -161,9 +162,10 @@ class ShardSocket:
                 open_timeout=times.open_s,
                 close_timeout=1,
                 max_size=MAX_FRAME_BYTES,
-                max_queue=FRAMES_AHEAD,
                 proxy=self._owner.proxy,
+                create_connection=BatchConnection,
             ) as connection:
+                assert isinstance(connection, BatchConnection)
                 await self._converse(connection)
         except* ConnectionClosed as closed:
             first = _first(closed)
@@ -183,7 +185,7 @@ class ShardSocket:
             self._say(False, tuple(self.up), reason)
         return kind
 
-    async def _converse(self, connection: ClientConnection) -> None:
+    async def _converse(self, connection: BatchConnection) -> None:
         owner = self._owner
         assets = owner.tokens(self.shard)
         self.connection = owner.next_connection()
@@ -199,22 +201,26 @@ class ShardSocket:
                 while owner.holding_back():  # TCP slows the venue down while we do not read
                     await asyncio.sleep(HOLD_S)
                     self._watch.deaf(now_s())
-                data = await connection.recv(decode=False)
+                messages = await connection.take()
                 life.heard(now_s())
-                if data != PONG:
-                    self._heard(data, now_s())
+                if PONG in messages:
+                    messages = [message for message in messages if message != PONG]
+                if messages:
+                    self._heard(messages, now_s())
 
-    def _heard(self, data: bytes, now_s: float) -> None:
+    def _heard(self, messages: Sequence[bytes], now_s: float) -> None:
         """A connection brings its tokens up with the first data: until then it is open and proves nothing."""
         watch, owner = self._watch, self._owner
         awaited, spoke = watch.awaits, watch.spoke
-        asked_for = data.startswith(b"[") or (awaited and event_type_of(data) == "book")
-        watch.heard(now_s, live=not asked_for)
+        answered = awaited and event_type_of(messages[0]) == "book"
+        told = messages[1:] if answered else messages
+        watch.heard(now_s, live=any(not message.startswith(b"[") for message in told))
         if awaited:
             self._wake.set()  # quiet is due sooner than the answer would have been
         if not spoke:
             self._say(True, owner.tokens(self.shard), "connected")
-        owner.heard(self.shard, self.side, Frame(owner.now_ns(), self.connection, data))
+        at_ns, connection = owner.now_ns(), self.connection
+        owner.heard(self.shard, self.side, [Frame(at_ns, connection, message) for message in messages])
 
     async def _keep(self, connection: ClientConnection, life: Liveness) -> None:
         """Send what is to be sent, ping in time, and end a connection that has gone silent or old."""

@@ -307,7 +307,7 @@ async def _assemble(env: Env, source: Source, send: Send, bench: _Bench) -> Engi
     raw = env.record and source.recording is None
     recordings = Recordings(env.recordings, raw=raw, register=clerk, on_trouble=lambda trouble: wires.trouble(trouble))
     recordings.item(begin, begin.at_ns)
-    wired = FeedWires(raw=recordings.raw)
+    wired = FeedWires(raw=recordings.raw if raw else None)
     feed = build_feed(env, source, trader.books, lambda item: wires.push(item), wired)
     facts = FactWriter(bench.journal)
     history = History(trader, EventWriter() if env.store_events else None)

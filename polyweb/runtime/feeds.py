@@ -104,10 +104,10 @@ def _never() -> bool:
 class FeedWires:
     """What the feed calls besides the inbox; filled in when the engine is put together.
 
-    `raw` gets every frame of every socket as it came, `full` says when not to read any.
+    `raw` gets every frame of every socket as it came, if anybody wants them, `full` says when not to read any.
     """
 
-    raw: Callable[[Frame], None] = _nothing
+    raw: Callable[[Frame], None] | None = None
     full: Callable[[], bool] = _never
     on_resync: Callable[[ResyncRequest], None] = _nothing
 
@@ -129,7 +129,7 @@ class LiveFeed:
             times=plan.times,
             sides=plan.sides,
             passing=FrameFilter(UNWANTED),
-            on_raw=lambda frame: wires.raw(frame),
+            on_raw=wires.raw,
             held_back=lambda: wires.full(),
         )
         self._books = _books_client(plan)
@@ -204,7 +204,8 @@ class LiveFeed:
 
     def _rest_frame(self, frame: Frame) -> None:
         """A snapshot over HTTP, or a change told again after it: recorded like any other frame."""
-        self._wires.raw(frame)
+        if self._wires.raw is not None:
+            self._wires.raw(frame)
         self._push(frame)
 
     def _state(self, state: FeedState) -> None:
