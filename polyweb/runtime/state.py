@@ -4,12 +4,14 @@ Law: owned by the trader alone. Quoter and arbitrageur read it and book their pl
 """
 
 from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import attrgetter
 
 from execution.domain.blotter import Blotter, LiveOrder, OrderMoved
 from execution.domain.chain import ENDS as CHAIN_ENDS
 from execution.domain.chain import ChainWork
 from execution.domain.chain_book import ChainBook
-from execution.domain.commands import Fill, Place, Refusal, Strategy
+from execution.domain.commands import Fill, NewOrder, Place, Refusal, Strategy
 from execution.domain.ledger import Ledger
 from execution.domain.orders import ENDED
 from execution.domain.postings import Posting
@@ -26,7 +28,7 @@ from risk.domain.breakers import Breaker
 from risk.domain.exposure import ExposureBook
 from risk.domain.losses import NOTHING_LOST
 from risk.domain.panel import Panel
-from risk.domain.payoff import Shift, Unsettled
+from risk.domain.payoff import RestingOrder, Shift, Unsettled
 from risk.domain.rate import OrderRate
 from risk.domain.stops import Stop, strongest
 from strategies.domain.basket_stages import TakenGap
@@ -35,6 +37,7 @@ from strategies.domain.params import SpreadParams
 
 Fact = OrderMoved | Fill | Refusal
 _SPREAD = Strategy.SPREAD
+_MARKET_OF = attrgetter("condition_id")
 
 
 def lasting_s(params: SpreadParams, bound_s: int) -> int:
@@ -170,11 +173,16 @@ class TradingState:
         if self.judged_ns:
             self._gate_ns[place.plan_id], self.judged_ns = self.judged_ns, 0
         self.rate.take(len(place.orders), place.decided_ns)
+        heard: list[OrderMoved] = []
         for order in place.orders:
-            self._facts += self.blotter.plan(order, place.strategy, place.decided_ns)
-            booked = self.blotter.order(order.client_order_id)
-            assert booked is not None
-            self.order_changed(booked)
+            heard += self.blotter.plan(order, place.strategy, place.decided_ns)
+        for condition_id, orders in groupby(place.orders, _MARKET_OF):
+            self._count(condition_id, [(order.client_order_id, order, order.size) for order in orders], place.strategy)
+        for moved in heard:  # hardly ever: a word about an order came before its plan
+            self._facts.append(moved)
+            known = self.blotter.order(moved.client_order_id)
+            if known is not None:
+                self.order_changed(known)
 
     def gate_ns(self, plan_id: str) -> Nanos:
         """How long the gate judged this plan; asked once, 0 when nobody timed it."""
@@ -291,24 +299,26 @@ class TradingState:
 
     def order_changed(self, order: LiveOrder) -> None:
         """What may still fill of it counts, until its end is proved."""
-        market = self._known.get(order.condition_id)
+        self.exposure.end_order(order.client_order_id)
+        if order.state not in ENDED and order.remaining:
+            self._count(order.condition_id, [(order.client_order_id, order, order.remaining)], order.strategy)
+
+    def _count(
+        self, condition_id: ConditionId, orders: Iterable[tuple[int, NewOrder | LiveOrder, Size]], strategy: Strategy
+    ) -> None:
+        """Orders of one market that do not count yet, with what may still fill of each."""
+        market = self._known.get(condition_id)
         if market is None:
             return
-        if order.state in ENDED:
-            self.exposure.end_order(order.client_order_id)
-            return
-        price, remaining, strategy = order.price, order.remaining, order.strategy
-        is_quote = strategy is _SPREAD
-        rests = is_quote and self.params(order.condition_id).post_only
-        self.exposure.set_order(
-            order.client_order_id,
-            order.condition_id,
-            order.asset == market.yes,
-            order.side,
-            price,
-            remaining,
-            # A basket's legs take, and whoever takes pays; so may quotes that are not post-only.
-            fee=0 if rests else taker_fee_ceil(market.fees, price, remaining),
-            is_quote=is_quote,
-            strategy=strategy,
-        )
+        yes, fees, is_quote = market.yes, market.fees, strategy is _SPREAD
+        # A basket's legs take, and whoever takes pays; so may quotes that are not post-only.
+        rests = is_quote and self.params(condition_id).post_only
+        counted = [
+            (
+                client_order_id,
+                RestingOrder(order.asset == yes, order.side, order.price, size, is_quote),
+                0 if rests else taker_fee_ceil(fees, order.price, size),
+            )
+            for client_order_id, order, size in orders
+        ]
+        self.exposure.add_orders(condition_id, counted, strategy)

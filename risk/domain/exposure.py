@@ -113,7 +113,7 @@ class ExposureBook:
             self._where[order_id] = new
         self._change(new, old.win, old.lose)
         for is_yes, had in ((True, old.yes_sum), (False, old.no_sum)):
-            self._use(new, is_yes, had.shares, had.notional, had.orders)
+            new.use(is_yes, had.shares, had.notional, had.orders)
 
     def _row(self, condition_id: ConditionId) -> Row:
         row = self._rows.get(condition_id)
@@ -133,12 +133,6 @@ class ExposureBook:
         group.event.worst += moved
         group.event.category.worst += moved
         self._total += moved
-
-    def _use(self, row: Row, is_yes: bool, shares: Size, notional: Cash, orders: int) -> None:
-        for each in row.of_yes if is_yes else row.of_no:
-            each.shares += shares  # five calls for every order that moves would cost more than these lines
-            each.notional += notional
-            each.orders += orders
 
     def set_position(
         self,
@@ -161,7 +155,7 @@ class ExposureBook:
         for is_yes, before in ((True, had[0]), (False, had[1])):
             now = row.held(is_yes)
             if now != before:
-                self._use(row, is_yes, now.shares - before.shares, now.notional - before.notional, 0)
+                row.use(is_yes, now.shares - before.shares, now.notional - before.notional, 0)
         self._strategies.share_out(row)
         self._judge_sales_again(row)
 
@@ -176,9 +170,8 @@ class ExposureBook:
         """What a resting sale would bank depends on what the shares have cost."""
         for order_id, was in row.orders.items():
             if was.order.side is Side.SELL:
-                now = row.standing(was.order, was.fee, was.strategy)
-                row.stand(order_id, now)
-                self._change(row, now.effect[0] - was.effect[0], now.effect[1] - was.effect[1])
+                win, lose, _, _ = row.stand(order_id, was.order, was.fee, was.strategy)
+                self._change(row, win - was.effect[0], lose - was.effect[1])
 
     def set_order(
         self,
@@ -194,26 +187,38 @@ class ExposureBook:
         strategy: str = "",
     ) -> None:
         """Replace what may still fill of an order; `remaining` 0 removes it. Only the spread quoter's are quotes."""
-        row = self._row(condition_id)
         self.end_order(order_id)
-        if not remaining:
-            return
-        self._where[order_id] = row
-        standing = row.standing(RestingOrder(is_yes, side, price, remaining, is_quote), fee, strategy)
-        row.stand(order_id, standing)
-        win, lose, shares, notional = standing.effect
+        if remaining:
+            order = RestingOrder(is_yes, side, price, remaining, is_quote)
+            self.add_orders(condition_id, ((order_id, order, fee),), strategy)
+
+    def add_orders(
+        self, condition_id: ConditionId, orders: Sequence[tuple[int, RestingOrder, Cash]], strategy: str
+    ) -> None:
+        """New orders of one strategy in one market, with the most each may pay in fees. What they may bring is summed
+        up first: all that is wider than an outcome hears of it once.
+        """
+        row = self._row(condition_id)
+        win = lose = shares = notional = 0
+        for order_id, order, fee in orders:
+            self._where[order_id] = row
+            more_win, more_lose, more_shares, more_notional = row.stand(order_id, order, fee, strategy)
+            (row.yes_sum if order.is_yes else row.no_sum).add(more_shares, more_notional, 1)
+            win, lose = win + more_win, lose + more_lose
+            shares, notional = shares + more_shares, notional + more_notional
         self._change(row, win, lose)
-        self._use(row, is_yes, shares, notional, 1)
-        self._strategies[strategy].add(shares, notional, 1)
+        row.use_wider(shares, notional, len(orders))
+        self._strategies[strategy].add(shares, notional, len(orders))
 
     def end_order(self, order_id: int) -> None:
         """Nothing of it may fill any more."""
         row = self._where.pop(order_id, None)
         if row is not None:
-            order, (win, lose, shares, notional), _, _, strategy = row.fall(order_id)
+            was = row.fall(order_id)
+            win, lose, shares, notional = was.effect
             self._change(row, -win, -lose)
-            self._use(row, order.is_yes, -shares, -notional, -1)
-            self._strategies[strategy].add(-shares, -notional, -1)
+            row.use(was.order.is_yes, -shares, -notional, -1)
+            self._strategies[was.strategy].add(-shares, -notional, -1)
 
     def set_job(self, job: str, shifts: Mapping[ConditionId, Shift]) -> None:
         """A job on chain under way that may be done already or never: whichever is worse counts, and what it may bring
@@ -234,7 +239,7 @@ class ExposureBook:
         win, lose = adverse(shift.payoff)
         self._change(row, sign * win, sign * lose)
         for is_yes, shares, cost in ((True, shift.yes, shift.yes_cost), (False, shift.no, shift.no_cost)):
-            self._use(row, is_yes, sign * max(0, shares), sign * max(0, cost), 0)
+            row.use(is_yes, sign * max(0, shares), sign * max(0, cost), 0)
             self._strategies[DUTCH_BOOK].add(sign * max(0, shares), sign * max(0, cost), 0)
 
     def _undecided(self, group: Group) -> None:
@@ -309,7 +314,7 @@ class ExposureBook:
             for row in changes:
                 if row.market.event_id != event_id:
                     raise ValueError(f"an order in {row.market.event_id} is no part of a proposal in {event_id}")
-            growth = [_grown(row, orders, shifts.get(row.market.condition_id, NO_SHIFT)) for row in changes]
+            growth = [row.grown(orders, shifts.get(row.market.condition_id, NO_SHIFT)) for row in changes]
             return self._outlook(event_id, changes, growth)
 
     def bounds(self, market: Market, limits: Limits, strategy: str) -> Bounds:
@@ -380,20 +385,6 @@ class ExposureBook:
 def _add(changes: dict[Row, Payoff], row: Row, payoff: Payoff) -> None:
     win, lose = changes.get(row, (0, 0))
     changes[row] = (win + payoff[0], lose + payoff[1])
-
-
-def _grown(row: Row, orders: Sequence[ProposedOrder], shift: Shift) -> Growth:
-    """What orders in one market may add, standing beside everything else, and what jobs on chain bring before them."""
-    mine = [order for order in orders if order.condition_id == row.market.condition_id]
-    yes_shares, no_shares = max(0, shift.yes), max(0, shift.no)
-    yes_notional, no_notional = max(0, shift.yes_cost), max(0, shift.no_cost)
-    for order in mine:
-        _, _, shares, notional = row.effect(order.is_yes, order.side, order.price, order.size, order.fee)
-        if order.is_yes:
-            yes_shares, yes_notional = yes_shares + shares, yes_notional + notional
-        else:
-            no_shares, no_notional = no_shares + shares, no_notional + notional
-    return Growth(row.market.condition_id, yes_shares, yes_notional, no_shares, no_notional, len(mine))
 
 
 def _within(event_id: str, changes: dict[Row, Payoff]) -> dict[Row, Payoff]:

@@ -67,8 +67,8 @@ def _side(row: Row, old: Sequence[Standing], wanted: Sequence[Target], fees: Fee
     target = wanted[0]
     if not old:
         return 1, _effect(row, target, fees), 1
-    order, had, *_ = old[0]
-    return _NOTHING if order == target else (1, _worse(_effect(row, target, fees), had), 0)
+    rests = old[0]
+    return _NOTHING if rests.order == target else (1, _worse(_effect(row, target, fees), rests.effect), 0)
 
 
 def _effect(row: Row, target: Target, fees: FeeSchedule | None) -> Effect:

@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import PRICE_ONE, Cash, Price, Size, cash_floor, complement
-from risk.domain.payoff import BUY, Payoff, RestingOrder, Shift, Unsettled, adverse, filled, is_bid
+from risk.domain.payoff import BUY, Growth, Payoff, ProposedOrder, RestingOrder, Shift, Unsettled, adverse, filled
 
 SPREAD, DUTCH_BOOK = "spread", "dutch_book"  # as the journal names strategies
 
@@ -66,7 +68,7 @@ Effect: TypeAlias = tuple[Cash, Cash, Size, Cash]
 NO_EFFECT: Effect = (0, 0, 0, 0)
 
 
-class Standing(NamedTuple):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """An order of ours and its effect. `bids` is its side of the one mirrored book."""
 
     order: RestingOrder
@@ -167,13 +169,13 @@ class Row:
     """One market's part: `win` and `lose` over its confirmed position and the adverse side of all that may still be.
 
     `yes` and `no` are confirmed shares with what was paid for them. `claimed` are the shares of YES and NO that baskets
-    have claimed, `holders` what was last counted for each strategy. `of_yes` and `of_no` are the sums that one outcome
-    counts in, from its own to that of everything, each once.
+    have claimed, `holders` what was last counted for each strategy. `wider` are the sums that its outcomes count
+    in, from the market's to that of everything, each once.
     """
 
     __slots__ = (
-        "_around", "claimed", "group", "holders", "index", "jobs", "lose", "market", "no", "no_sum", "of_no", "of_yes",
-        "orders", "sum", "unsettled", "win", "yes", "yes_sum",
+        "_around", "claimed", "group", "holders", "index", "jobs", "lose", "market", "no", "no_sum", "orders", "sum",
+        "unsettled", "wider", "win", "yes", "yes_sum",
     )  # fmt: skip
 
     def __init__(self, market: Market, group: Group, total: Sum) -> None:
@@ -189,10 +191,7 @@ class Row:
         self.jobs: dict[str, Shift] = {}
         self.yes_sum, self.no_sum, self.sum = Sum(), Sum(), Sum()
         event = group.event
-        self.of_yes, self.of_no = (
-            tuple(dict.fromkeys((own, self.sum, event.sum, event.category.sum, total)))
-            for own in (self.yes_sum, self.no_sum)
-        )
+        self.wider = tuple(dict.fromkeys((self.sum, event.sum, event.category.sum, total)))
         self.claimed: tuple[Size, Size] = (0, 0)
         self.holders = NOBODY
         self._around: Around | None = None
@@ -207,13 +206,28 @@ class Row:
         self.yes, self.no, self.unsettled = yes, no, unsettled
         self._around = None
 
-    def stand(self, order_id: int, standing: Standing) -> None:
-        self.orders[order_id] = standing
+    def stand(self, order_id: int, order: RestingOrder, fee: Cash, strategy: str) -> Effect:
+        """Count an order, in place of what it was; what it may bring."""
+        is_yes, side, price, size, _ = order
+        effect = self.effect(is_yes, side, price, size, fee)
+        self.orders[order_id] = Standing(order, effect, (side is BUY) is is_yes, fee, strategy)
         self._around = None
+        return effect
 
     def fall(self, order_id: int) -> Standing:
         self._around = None
         return self.orders.pop(order_id)
+
+    def use(self, is_yes: bool, shares: Size, notional: Cash, orders: int) -> None:
+        """Count so much more of an outcome, and in all that it is part of."""
+        (self.yes_sum if is_yes else self.no_sum).add(shares, notional, orders)
+        self.use_wider(shares, notional, orders)
+
+    def use_wider(self, shares: Size, notional: Cash, orders: int) -> None:
+        for each in self.wider:
+            each.shares += shares  # four calls for every order that moves would cost more than these lines
+            each.notional += notional
+            each.orders += orders
 
     def around(self) -> Around:
         """Sorted out once after every change of an order or of what is held: another value means another market."""
@@ -280,9 +294,20 @@ class Row:
         win, lose = self.payoff(is_yes, side, price, size, fee)
         return min(win, 0), min(lose, 0), 0, 0
 
-    def standing(self, order: RestingOrder, fee: Cash, strategy: str) -> Standing:
-        effect = self.effect(order.is_yes, order.side, order.price, order.size, fee)
-        return Standing(order, effect, is_bid(order), fee, strategy)
+    def grown(self, orders: Sequence[ProposedOrder], shift: Shift) -> Growth:
+        """What those of these orders that are in this market may add, standing beside everything else, and what jobs on
+        chain bring before them.
+        """
+        mine = [order for order in orders if order.condition_id == self.market.condition_id]
+        yes_shares, no_shares = max(0, shift.yes), max(0, shift.no)
+        yes_notional, no_notional = max(0, shift.yes_cost), max(0, shift.no_cost)
+        for order in mine:
+            _, _, shares, notional = self.effect(order.is_yes, order.side, order.price, order.size, order.fee)
+            if order.is_yes:
+                yes_shares, yes_notional = yes_shares + shares, yes_notional + notional
+            else:
+                no_shares, no_notional = no_shares + shares, no_notional + notional
+        return Growth(self.market.condition_id, yes_shares, yes_notional, no_shares, no_notional, len(mine))
 
 
 class StrategySums(defaultdict[str, Sum]):

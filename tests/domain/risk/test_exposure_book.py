@@ -11,7 +11,7 @@ from markets.domain.events import Side
 from markets.domain.market import Market
 from markets.domain.units import CASH_ONE, PRICE_ONE, SIZE_ONE
 from risk.domain.exposure import ExposureBook, UnknownMarket
-from risk.domain.payoff import Growth, ProposedOrder, Unsettled
+from risk.domain.payoff import Growth, ProposedOrder, RestingOrder, Unsettled
 
 SHARES = SIZE_ONE
 PUSD = CASH_ONE
@@ -326,6 +326,34 @@ def test_regrouping_the_same_markets_changes_nothing(
     for name in NAMES:
         book.set_position(name, 0, 0, 0, 0)
     assert book.worst_total() == 0
+
+
+def told(book: ExposureBook) -> list[tuple[int, ...]]:
+    sums = [each for name in NAMES for each in book.sums(name, "spread")]
+    losses = [(book.worst_total(), *(book.worst_market(name) for name in NAMES))]
+    return losses + [(each.shares, each.notional, each.orders) for each in sums]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ORDERS, max_size=4), st.lists(POSITIONS, max_size=3), st.sampled_from([{}, {"nr": "sports"}]))
+def test_orders_of_one_market_told_together_count_like_orders_told_one_by_one(
+    orders: list[ProposedOrder], moves: list[tuple[str, int, int, int, int]], categories: dict[str, str]
+) -> None:
+    together, one_by_one = ExposureBook(markets_of("complete")), ExposureBook(markets_of("complete"))
+    for book in (together, one_by_one):
+        book.set_categories(categories)
+        for move in moves:
+            book.set_position(*move)
+    before = told(together)
+    numbered = list(enumerate(order._replace(condition_id="a") for order in orders))
+    resting = [(number, RestingOrder(*order[1:5], True), order.fee) for number, order in numbered]
+    together.add_orders("a", resting, "spread")
+    for number, order in numbered:
+        one_by_one.set_order(number, *order, is_quote=True, strategy="spread")
+    assert told(together) == told(one_by_one)
+    for number, _ in numbered:
+        together.end_order(number)
+    assert told(together) == before
 
 
 @settings(max_examples=60, deadline=None)
