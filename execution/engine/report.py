@@ -38,6 +38,7 @@ class Report:
         self.now_ns = now_ns
         self._late: deque[Audit] = deque()
         self._lost = 0
+        self._run, self._audits = uuid4().hex, 0  # chance is asked for once: it is a call of the system
         self._wake = asyncio.Event()
 
     def refuse(self, orders: Sequence[NewOrder], why: NotSent) -> None:
@@ -75,8 +76,9 @@ class Report:
 
     def audit_of(self, action: Action, orders: int, stages: Stages, tally: Tally | None = None) -> Audit:
         tally = tally or Tally()
+        self._audits += 1
         return Audit(
-            request_id=uuid4().hex,
+            request_id=f"{self._run}-{self._audits:x}",
             action=action,
             orders=orders,
             at_ns=self.now_ns(),

@@ -112,6 +112,13 @@ class Shelf:
         tracked = self._tracked.get(condition_id)
         return Trust.BROKEN if tracked is None else tracked.trust()
 
+    def trusts(self) -> dict[Trust, int]:
+        """How many tracked books are trusted how far. One in good order needs no closer look."""
+        counts = dict.fromkeys((Trust.VERIFIED, Trust.SUSPECT, Trust.BROKEN), 0)
+        for tracked in self._tracked.values():
+            counts[Trust.VERIFIED if tracked.plain else tracked.trust()] += 1
+        return counts
+
     def doubt(self, condition_id: ConditionId) -> Doubt:
         """Why the book is not VERIFIED; Doubt.NONE when it is."""
         tracked = self._tracked.get(condition_id)

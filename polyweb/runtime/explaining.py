@@ -3,6 +3,7 @@
 Law: reads a desk and changes nothing. What was not looked at is None: a market that is forbidden was not planned.
 """
 
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from markets.domain.events import Side
@@ -122,9 +123,11 @@ def _reward(desk: Desk, book: BookView) -> Json | None:
     }
 
 
+@lru_cache(maxsize=PRICE_ONE + 1)
 def _price(price: int) -> str:
     return str(price_to_decimal(price))
 
 
+@lru_cache(maxsize=1 << 14)
 def _size(size: int) -> str:
     return f"{size_to_decimal(size).normalize():f}"

@@ -115,10 +115,12 @@ class Sentry:
 
     def _count_broken(self, now_ns: Nanos) -> None:
         state, terms = self._state, self._state.control.thresholds
-        proved = [key for key, desk in state.desks.items() if desk.proved and state.trades(key)]
-        broken = sum(state.books.trust(key) is Trust.BROKEN for key in proved)
-        many = broken >= terms.broken_least and broken * 100 >= len(proved) * terms.broken_percent
-        told = f"{broken} of {len(proved)} books broken" if many else ""
+        told = ""
+        if state.books.trusts()[Trust.BROKEN] >= terms.broken_least:  # seldom, and then it depends whose they are
+            proved = [key for key, desk in state.desks.items() if desk.proved and state.trades(key)]
+            broken = sum(state.books.trust(key) is Trust.BROKEN for key in proved)
+            if broken >= terms.broken_least and broken * 100 >= len(proved) * terms.broken_percent:
+                told = f"{broken} of {len(proved)} books broken"
         state.panel.judge(BreakerKind.BROKEN_BOOKS, now_ns, told)
 
     def _count_losses(self, now_ns: Nanos) -> None:

@@ -232,11 +232,11 @@ class TradingState:
         return self.last_trade(condition_id)
 
     def marks(self) -> dict[AssetId, Price]:
-        """What one share of each token is worth, of every market that has a price."""
+        """What one share of each token is worth, of every followed market where we hold any, if it has a price."""
         known: dict[AssetId, Price] = {}
-        for market in self.books.markets:
-            price = self.mark(market.condition_id)
-            if price is not None:
+        for condition_id in self.books.markets_of(self.ledger.positions):
+            market, price = self.books.market(condition_id), self.mark(condition_id)
+            if market is not None and price is not None:
                 known[market.yes], known[market.no] = price, PRICE_ONE - price
         return known
 

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 from execution.domain.blotter import LiveOrder
 from execution.domain.ledger import Pnl
 from markets.domain.events import Side
-from markets.domain.integrity import Trust
 from markets.domain.market import Market
 from markets.domain.units import (
     NANOS_PER_MILLI,
@@ -42,6 +41,7 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
     trading = trader.trades(condition_id)
     trust = trader.books.trust(condition_id)
     trade = trader.last_trade(condition_id)
+    why = explaining.why(desk, trader.view(condition_id, LADDER_DEPTH), now_ns) if desk is not None else None
     return {
         "condition_id": condition_id,
         "question": market.question,
@@ -60,8 +60,8 @@ def market_view(trader: Trader, market: Market, now_ns: Nanos) -> Json:
         "ours": [_order(order, market, now_ns) for order in trader.blotter.live(condition_id)],
         "position": position_view(trader, market),
         "codes": list(desk.codes) if desk is not None else [],
-        "trace": explaining.steps(desk) if desk is not None else [],
-        "why": explaining.why(desk, trader.view(condition_id, LADDER_DEPTH), now_ns) if desk is not None else None,
+        "trace": why["trace"] if why is not None else [],
+        "why": why,
         "last_trade": str(price_to_decimal(trade)) if trade is not None else None,
         "at_ms": now_ns // NANOS_PER_MILLI,
     }
@@ -154,9 +154,6 @@ def position_view(trader: Trader, market: Market) -> Json:
 
 def summary(trader: Trader, now_ns: Nanos) -> Json:
     """What the overview says about trading; the loop adds what only it knows (feed, timings, mode)."""
-    trusts = {Trust.VERIFIED: 0, Trust.SUSPECT: 0, Trust.BROKEN: 0}
-    for market in trader.books.markets:
-        trusts[trader.books.trust(market.condition_id)] += 1
     counters = trader.counters
     books = trader.books.counters
     total = account_pnl(trader)
@@ -165,7 +162,7 @@ def summary(trader: Trader, now_ns: Nanos) -> Json:
     limits = trader.control.limits
     return {
         "at_ms": now_ns // NANOS_PER_MILLI,
-        "trust": {trust.value: count for trust, count in trusts.items()},
+        "trust": {trust.value: count for trust, count in trader.books.trusts().items()},
         "recipe": trader.books.recipe_state.value,
         "frames": counters.frames,
         "events": books.events,

@@ -273,6 +273,17 @@ async def test_a_large_plan_is_one_journal_entry_and_several_requests() -> None:
     assert [audit.orders for audit in rig.journal.audits] == [BATCH, 2]
 
 
+async def test_every_audit_of_every_run_has_an_id_of_its_own() -> None:
+    rigs = Rig(), Rig()
+    for rig in rigs:
+        await rig.hands.carry_out(place("plan-1", 1))
+        await rig.hands.carry_out(place("plan-2", 2))
+    journals = [rig.journal for rig in rigs if isinstance(rig.journal, MemoryJournal)]
+    ids = [audit.request_id for journal in journals for audit in journal.audits]
+    assert len(set(ids)) == len(ids) == 4
+    assert max(map(len, ids)) <= 64
+
+
 async def test_an_audit_tells_where_the_time_went() -> None:
     rig = Rig()
     await rig.hands.carry_out(place())

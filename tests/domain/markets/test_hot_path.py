@@ -62,6 +62,8 @@ def by_runs(books: BookSet, run: list[Frame]) -> list[bool]:
 def all_of(books: BookSet, markets: tuple[Market, ...]) -> list[object]:
     """Everything that can be asked, but for the fields noted by name, which only frames have."""
     state: list[object] = [asdict(books.counters) | {"unknown_fields": {}}, books.drain_dirty(), books.drain_resyncs()]
+    trusts = [books.trust(market.condition_id) for market in markets]
+    assert books.trusts() == {trust: trusts.count(trust) for trust in Trust}
     for market in markets:
         key, book = market.condition_id, books.book(market.condition_id)
         assert book is not None

@@ -3,6 +3,7 @@
 import json
 
 from markets.domain.events import Side
+from markets.domain.units import complement
 from polyweb.runtime import views
 from risk.domain.stops import Stop, StopLevel, StopScope
 from tests.builders import SECOND, SHARES, Stage, a_market, book, change, fill_of
@@ -126,3 +127,13 @@ def test_an_order_being_cancelled_is_still_shown() -> None:
     view = views.market_view(stage.trader, stage.market, stage.now)
     assert [order["state"] for order in view["ours"]] == ["cancelling", "cancelling"]
     assert view["ours"][0]["remaining"] == str(20 * SHARES // SHARES)
+
+
+def test_marks_are_of_what_is_held_and_of_nothing_else() -> None:
+    stage = Stage().quoting()
+    assert stage.trader.marks() == {}
+    bid, _ = stage.trader.blotter.live(stage.market.condition_id)
+    stage.apply(fill_of(bid, stage.now))
+    mark = views.mark(stage.trader, stage.market.condition_id)
+    assert mark is not None
+    assert stage.trader.marks() == {stage.market.yes: mark, stage.market.no: complement(mark)}
