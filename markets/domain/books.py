@@ -54,7 +54,7 @@ class BookSet(Shortcuts):
         silence_ns: Nanos = DEFAULT_SILENCE_NS,
     ) -> None:
         super().__init__(auto_track=auto_track, hash_every=hash_every, sweep_ns=sweep_ns, silence_ns=silence_ns)
-        self._long = 0
+        self._long = self._tops_told = 0
         self._met: set[type] = set()
 
     def apply_frame(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
@@ -158,11 +158,22 @@ class BookSet(Shortcuts):
                 if self._room and self._take_changes(wire.read_lean_changes(data), received_ns):
                     return True
                 return self._take_claim(wire.read_changes(data), received_ns)
-            if len(data) < _SMALL_FRAME and event_type(data) == b"book" and data.isascii():
+            if len(data) >= _SMALL_FRAME or not data.isascii():
+                return False
+            kind = event_type(data)
+            if kind == b"best_bid_ask":
+                return self._take_tops(wire.read_tops(data)) and self._looked_at(data)
+            if kind == b"book":
                 return self._take_book(wire.read_book(data), received_ns)
         except (msgspec.MsgspecError, BadNumber):
             pass  # decode says what is wrong with it, and where
         return False
+
+    def _looked_at(self, tops: bytes) -> bool:
+        self._tops_told += 1
+        if self._tops_told % ONE_IN == 1:
+            look(tops, self._counters.unknown_fields)
+        return True
 
     def apply_events(self, data: bytes, received_ns: Nanos) -> tuple[MarketEvent, ...]:
         """`apply_frame` the long way, for who needs every event: all of the frame's are built and returned."""

@@ -1,8 +1,8 @@
 """Fields the venue sends and we do not know: accepted, and noted once per name.
 
-Law: off the hot path. Looked at are the first frame of every type and then one in many of the frames that take the
-long way anyway, so a field the venue adds for good is seen within seconds; one that comes once may be missed live.
-`verify_recording` looks at every frame.
+Law: off the hot path. Looked at are the first frame of every type and then one in many of the tops told by themselves
+and of the frames that take the long way, so a field the venue adds for good is seen within seconds; one that comes once
+may be missed live. `verify_recording` looks at every frame.
 """
 
 from collections.abc import Iterator

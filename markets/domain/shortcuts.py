@@ -1,4 +1,4 @@
-"""The books' short way: price changes in groups, and books, that need nothing but to be checked and applied.
+"""The books' short way: price changes in groups, books, and tops, that need nothing but to be checked and applied.
 
 Law: a shortcut does exactly what the long way (bookkeeping) does, or nothing: it answers False before it has touched
 anything, and the long way decides. Both are compared by a property test. One thing they do not see is a hash that is
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from markets.domain.bookkeeping import Bookkeeper
-from markets.domain.decode import FRACTIONS, MIRRORS, WHOLES, read_side, spelled_levels
-from markets.domain.events import Side
+from markets.domain.decode import FRACTIONS, MIRRORS, TOPS, WHOLES, read_side, spelled_levels
+from markets.domain.events import UNSAID, Side
 from markets.domain.hash_check import Claim
 from markets.domain.integrity import Doubt
 from markets.domain.judge import Proof
 from markets.domain.tracked import Tracked
 from markets.domain.units import Millis, Nanos, Price, Size
-from markets.domain.wire import LeanChange, LeanChanges, WireBook, WireChange, WireChanges
+from markets.domain.wire import LeanChange, LeanChanges, WireBook, WireChange, WireChanges, WireTops
 
 _BUY = Side.BUY  # a global is found faster than a member of an enum
 
@@ -116,6 +116,21 @@ class Shortcuts(Bookkeeper):
                 tracked.plain = False
         else:
             tracked.proved_ns = received_ns
+        return True
+
+    def _take_tops(self, tops: WireTops) -> bool:
+        """Tops told by themselves, of a token that is known."""
+        bid, ask = TOPS[tops.best_bid], TOPS[tops.best_ask]
+        tracked = self._by_asset.get(tops.asset_id)
+        if tracked is None:
+            return False
+        self._counters.events += 1
+        if tops.timestamp == tracked.burst_ms and tracked.book.seeded and bid != UNSAID and ask != UNSAID:
+            self._counters.bbo_checked += 1
+            tracked.hear_best(tops.asset_id == tracked.yes, bid, ask)
+            tracked.look()
+            if tracked.suspicious:
+                self._soil(tracked)
         return True
 
 
