@@ -3,8 +3,11 @@
 Law: pure; a plan only ever gets smaller, and every side that did says by how much in its trace.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
+from execution.domain.blotter import LiveOrder
 from markets.domain.events import Side
 from markets.domain.market import SIZE_STEP, Market
 from markets.domain.units import Size, floor_to_step
@@ -29,6 +32,22 @@ def at_a_cap(wanted: QuoteSet, market: Market, net: int, kept_percent: int) -> Q
         if size >= max(market.min_size, SIZE_STEP):
             quotes.append(Quote(quote.asset, quote.side, quote.price, size))
     return _less(wanted, market, tuple(quotes), "risk cap")
+
+
+def within_room(
+    wanted: QuoteSet,
+    places: Sequence[Quote],
+    staying: Sequence[LiveOrder],
+    market: Market,
+    room: int,
+    longer_first: bool,
+) -> tuple[QuoteSet, tuple[Quote, ...]]:
+    """As many of `places` as the order rate has room for, those of one side first, and the plan that leaves: they and
+    the orders that stay, as these are.
+    """
+    first = sorted(places, key=lambda quote: lengthens(market, quote) is not longer_first)[:room]
+    resting = [Quote(order.asset, order.side, order.price, order.remaining) for order in staying]
+    return _less(wanted, market, (*resting, *first), "order rate"), tuple(first)
 
 
 def lengthens(market: Market, quote: Quote) -> bool:

@@ -260,9 +260,19 @@ class Quoter:
             self._agreed(desk, wanted, now_ns)
             unmoved.note(desk, live, change.until_ns)
             return []
+        commands = self._cancel(desk, change, now_ns)
+        if change.places and guard.order_room and not (params.both_sides or desk.rehearsed):
+            staying = [each for each in live if not each.cancel_asked and each.client_order_id not in change.cancels]
+            longer_first = desk.bids_replaced_ns <= desk.offers_replaced_ns  # the side that has waited longer
+            less, first = lesser.within_room(wanted, change.places, staying, market, guard.order_room, longer_first)
+            again = gate.evaluate_quotes(less, market, state.exposure, state.control.limits, guard, now_ns)
+            if isinstance(again, Approved):
+                codes = refusing.note(state, desk, refusing.words(verdict), verdict.detail, now_ns, traces.CUT, less)
+                desk.tell(True, f"one after the other: {verdict.detail}", codes, now_ns)
+                desk.wanted = less
+                return [*commands, self._place(desk, less, first, params, now_ns)]
         codes = refusing.note(state, desk, refusing.words(verdict), verdict.detail, now_ns, traces.REFUSED)
         desk.tell(False, verdict.detail, codes, now_ns)
-        commands = self._cancel(desk, change, now_ns)
         if not commands:
             unmoved.note(desk, live, now_ns + RETRY_NS if live else FOREVER, guard.order_room + 1)
         return commands

@@ -120,7 +120,7 @@ def test_a_market_that_stops_accepting_orders_is_not_quoted() -> None:
 
 def test_the_order_rate_holds_back_new_quotes_until_there_is_room() -> None:
     first, second = a_market(1), a_market(2)
-    stage = Stage(first, second, limits=Limits(orders_per_second=3)).quoting()
+    stage = Stage(first, second, limits=Limits(orders_per_second=2)).quoting()
     assert (len(stage.prices(first)), len(stage.prices(second))) == (2, 0)
     assert [refusal.codes for refusal in stage.refusals()] == [("order_rate",)]
     stage.after(SECOND).tick()

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.commands import Cancel, Cancelled, CancelReason
+from execution.domain.commands import Cancelled
 from execution.domain.postings import Posting, PostingKind, PostingLeg, adjusted
 from markets.domain.events import Side
-from polyweb.runtime.inbox import VENUE_AT_HAND, Hold
+from polyweb.runtime.inbox import VENUE_AT_HAND
 from polyweb.runtime.unmoved import LOOK_NS
 from risk.domain.limits import Limits
 from strategies.domain.inputs import External
-from tests.builders import MILLI, SECOND, SHARES, START, Stage, a_market, book, change, fill_of, plain, trade
+from tests.builders import MILLI, SECOND, SHARES, START, Stage, book, change, fill_of, plain, trade
 
 MID, MICROPRICE, DEPTH = 0, 1, 2
 STEP_NS = 50 * MILLI
@@ -137,54 +137,6 @@ def test_while_a_fill_waits_for_its_markout_every_look_is_a_whole_decision() -> 
     while stage.turn():
         stage.after(SECOND).tick()
     assert decides_anew(stage, lambda at: at.after(MILLI).tick())
-
-
-def test_a_market_that_waits_for_room_decides_when_there_is_some_and_not_before() -> None:
-    markets = [a_market(number) for number in (1, 2, 3)]
-    stage = Stage(*markets, limits=Limits(orders_per_second=4)).quoting()
-    last = markets[-1].condition_id
-    desk = stage.trader.desks[last]
-    assert (desk.quoting, desk.codes) == (False, ("order_rate",))
-    before = desk.given
-    stage.after(LOOK_NS // 10).tick()
-    assert stage.turn() == []
-    assert desk.given is before
-    stage.after(LOOK_NS // 2).tick()
-    stage.turn()
-    assert stage.prices(markets[-1]) == [4900, 5100]
-
-
-def test_a_market_that_waits_for_room_says_so_again_after_a_hold() -> None:
-    first, second = a_market(1), a_market(2)
-    stage = Stage(first, second, limits=Limits(orders_per_second=2)).quoting()
-    desk = stage.trader.desks[second.condition_id]
-    stage.apply(Hold(stage.now, "Redis is away"))
-    stage.turn()
-    assert desk.reason == "Redis is away"
-    stage.apply(Hold(stage.now, ""))
-    stage.turn()
-    assert desk.codes == ("order_rate",)
-
-
-def test_an_old_price_goes_although_there_is_no_room_for_the_new_one() -> None:
-    stage = Stage(limits=Limits(orders_per_second=2), defaults=plain(min_quote_lifetime_ms=0)).quoting()
-    stage.after(SECOND // 4)
-    [cancel] = stage.turn(book(stage.market, stage.now, {5400: 100}, {5600: 100}))
-    assert isinstance(cancel, Cancel)
-    assert (cancel.reason, len(cancel.order_ids)) == (CancelReason.REQUOTE, 2)
-    assert stage.prices() == []
-    stage.after(SECOND).tick()
-    stage.turn()
-    assert stage.prices() == [5400, 5600]
-
-
-def test_a_quote_near_enough_counts_as_quoted_without_room() -> None:
-    stage = Stage(limits=Limits(orders_per_second=2), defaults=plain(min_change_ticks=5)).quoting()
-    stage.after(SECOND // 4)
-    stage.turn(book(stage.market, stage.now, {5000: 100}, {5200: 100}))
-    assert stage.prices() == [4900, 5100]
-    assert stage.trader.desks[stage.market.condition_id].quoting
-    assert stage.refusals() == []
 
 
 STEPS = st.lists(
