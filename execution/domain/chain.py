@@ -19,6 +19,8 @@ ChainVerb = Conversion
 
 BPS_ONE = 10_000
 NEVER_SENT = "dry run: signed, never sent"  # how a job ends that was by intention not sent
+# How the word of a job begins that has failed because it was not sent: nothing was changed, and nothing will be.
+UNSENT = ("not sent: ", "never sent: ")
 
 
 class ChainState(StrEnum):

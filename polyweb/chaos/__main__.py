@@ -28,6 +28,8 @@ async def _run(plan: Plan) -> Result:
     from execution.sandbox.server import Sandbox, SandboxConfig, serving
     from execution.sandbox.venue import Terms
     from execution.signing import sandbox_key
+    from execution.signing.wallets import safe_wallet
+    from polyweb.chaos.baskets import chain_events
     from polyweb.chaos.child import EngineChild
     from polyweb.chaos.stage import prepare
     from polyweb.chaos.trial import Trial
@@ -45,10 +47,14 @@ async def _run(plan: Plan) -> Result:
         running = await stack.enter_async_context(serving(sandbox))
         for door in doors.values():
             await stack.enter_async_context(door.standing())
-        _say(f"{await sync_to_async(prepare)(running.http)} markets trade on a private sandbox, seed {plan.seed}")
+        sets = chain_events(sandbox) if plan.jobs else ()
+        markets = await sync_to_async(prepare)(running.http, sets)
+        _say(f"{markets} markets trade on a private sandbox, baskets in {len(sets)} events, seed {plan.seed}")
         environment = os.environ | {
             "POLYWEB_RELAYER": "real",
             "POLYWEB_DRY_RUN": "0",
+            "POLYWEB_SIGNATURE_TYPE": "poly-gnosis-safe",
+            "POLYWEB_FUNDER": safe_wallet(sandbox_key().address),
             "POLYWEB_CLOB_URL": running.http,
             "POLYWEB_GAMMA_URL": running.http,
             "POLYWEB_FEED_URL": running.ws,

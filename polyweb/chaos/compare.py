@@ -7,6 +7,7 @@ never taken for equal.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from markets.domain.units import AssetId, Cash, Size
@@ -27,9 +28,19 @@ class Part(NamedTuple):
     failed: bool
 
 
+class Fate(StrEnum):
+    """What became of a job on chain."""
+
+    OPEN = "under way"
+    DONE = "done"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """The venue's side. `salts` of every order it ever took, by its id; `settling` trades are not final yet."""
+    """The venue's side. `salts` of every order it ever took, by its id; `settling` trades are not final yet. `jobs`
+    are the transactions it was asked for, by the id of our job.
+    """
 
     salts: Mapping[str, int]
     live: frozenset[str]
@@ -37,17 +48,21 @@ class Theirs:
     settling: int
     cash: Cash
     shares: Mapping[AssetId, Size]
+    jobs: Mapping[str, tuple[Fate, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """Our side. `rows` is what the journal holds by the venue's id: True while we think it may rest."""
+    """Our side. `rows` is what the journal holds by the venue's id: True while we think it may rest. `jobs` on chain
+    by their id.
+    """
 
     rows: Mapping[str, bool]
     unknown: frozenset[str]
     legs: Mapping[Leg, Part]
     cash: Cash
     shares: Mapping[AssetId, Size]
+    jobs: Mapping[str, Fate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +82,15 @@ class Difference:
 
 def compare(ours: Ours, theirs: Theirs) -> Difference:
     """Duplicates: one intent that the venue took twice. Forgotten: what rests or was taken there and we do not know,
-    and what we still do not know the fate of. Open: what we believe to rest and does not. Ledger: fills and balances.
+    and what we still do not know the fate of; of jobs on chain also one that was done and has failed here, or was never
+    asked for and is done here. Open: what we believe to rest and does not. Ledger: fills and balances.
     """
     return Difference(
-        duplicates=_duplicates(theirs),
-        forgotten=_forgotten(ours, theirs),
+        duplicates=(*_duplicates(theirs), *_twice(theirs)),
+        forgotten=(*_forgotten(ours, theirs), *_lost_jobs(ours, theirs)),
         open=tuple(_stale(ours, theirs)),
         ledger=(*_fills(ours.legs, theirs.legs), *_balances(ours, theirs)),
-        pending=(f"{theirs.settling} trades have not settled",) if theirs.settling else (),
+        pending=tuple(_pending(ours, theirs)),
     )
 
 
@@ -89,6 +105,33 @@ def _forgotten(ours: Ours, theirs: Theirs) -> tuple[str, ...]:
     rests = [f"{each} rests there and has ended here" for each in sorted(theirs.live) if ours.rows.get(each) is False]
     fates = [f"the fate of {order_id} is unknown" for order_id in sorted(ours.unknown)]
     return (*never, *rests, *fates)
+
+
+def _twice(theirs: Theirs) -> Sequence[str]:
+    """A transaction that failed has used its nonce up, so it was asked for like any other."""
+    return [f"job {name} was asked for {len(fates)} times" for name, fates in theirs.jobs.items() if len(fates) > 1]
+
+
+def _lost_jobs(ours: Ours, theirs: Theirs) -> Sequence[str]:
+    never = [f"job {name} was taken and is in no row" for name in theirs.jobs if name not in ours.jobs]
+    wrong = [
+        f"job {name} is {here.value} here and {there.value} there"
+        for name, here in ours.jobs.items()
+        if here is not Fate.OPEN and (there := _fate(theirs, name)) is not here
+    ]
+    return [*never, *wrong]
+
+
+def _fate(theirs: Theirs, name: str) -> Fate:
+    """What was never asked for has failed."""
+    fates = theirs.jobs.get(name, ())
+    return next((fate for fate in (Fate.DONE, Fate.OPEN) if fate in fates), Fate.FAILED)
+
+
+def _pending(ours: Ours, theirs: Theirs) -> Sequence[str]:
+    open_jobs = sum(fate is Fate.OPEN for fate in ours.jobs.values())
+    trades = [f"{theirs.settling} trades have not settled"] if theirs.settling else []
+    return [*trades, f"{open_jobs} jobs on chain have not ended"] if open_jobs else trades
 
 
 def _stale(ours: Ours, theirs: Theirs) -> Sequence[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 DEFAULT_KILLS, DEFAULT_ORDERS, DEFAULT_DROP_RATE, DEFAULT_SEED, DEFAULT_OUTAGE_S = 50, 10_000, 0.1, 7, 30.0
 FAILED_RATE = 0.05
+DEFAULT_JOBS = 40
 # So many orders beyond what was asked for, while something that was asked for has not happened yet.
 MORE_ORDERS = 500
 
@@ -17,7 +18,7 @@ class Plan:
 
     `drop_rate` is the share of order requests whose answer is lost after they were carried out, `failed_rate` the
     share of transactions that fail on chain. `outage_s` is how long database and Redis are away, each in turn;
-    0 leaves that out.
+    0 leaves that out. `jobs` is how many splits and conversions the chain must have done; 0 leaves baskets out.
     """
 
     kills: int = DEFAULT_KILLS
@@ -26,6 +27,7 @@ class Plan:
     failed_rate: float = FAILED_RATE
     seed: int = DEFAULT_SEED
     outage_s: float = DEFAULT_OUTAGE_S
+    jobs: int = DEFAULT_JOBS
 
     def enough(self, orders: int, drops: int, failed: int) -> bool:
         """A short trial goes on until its dice have brought at least one of each fault, but not for ever."""
@@ -48,7 +50,9 @@ class Outage:
 
 @dataclass(slots=True)
 class Result:
-    """What `chaos --json` prints. Times in seconds."""
+    """What `chaos --json` prints. Times in seconds. `baskets` are counted by how they ended, `baskets_taken_up` are
+    those that went on after a kill.
+    """
 
     kills: int = 0
     orders: int = 0
@@ -64,6 +68,12 @@ class Result:
     outages: list[Outage] = field(default_factory=list)
     seconds: float = 0.0
     seed: int = 0
+    jobs: int = 0
+    jobs_failed: int = 0
+    job_answers_lost: int = 0
+    kills_with_a_job_under_way: int = 0
+    baskets: dict[str, int] = field(default_factory=dict)
+    baskets_taken_up: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -74,6 +84,10 @@ class Result:
         """The next kill is the last one, and none has yet met an order that was not answered."""
         return self.kills + 1 == plan.kills and not self.kills_between_commit_and_ack
 
+    def must_meet_a_job(self, plan: Plan) -> bool:
+        """The same for a job on chain; the last kill but one, so that both can be met."""
+        return bool(plan.jobs) and self.kills + 2 >= plan.kills and not self.kills_with_a_job_under_way
+
     def judge(self, plan: Plan) -> None:
         """Add what was asked for and did not happen: a test of nothing proves nothing."""
         wanted = (
@@ -82,6 +96,8 @@ class Result:
             ("drops_injected", int(plan.drop_rate > 0), self.drops_injected),
             ("failed_settlements", int(plan.failed_rate > 0), self.failed_settlements),
             ("kills_between_commit_and_ack", int(plan.kills > 0), self.kills_between_commit_and_ack),
+            ("jobs", plan.jobs, self.jobs),
+            ("kills_with_a_job_under_way", int(plan.kills > 0 and plan.jobs > 0), self.kills_with_a_job_under_way),
         )
         self.problems += [f"{name}: {want} wanted, {got} happened" for name, want, got in wanted if got < want]
 

@@ -3,6 +3,7 @@
 Law: everything is set through the services that operators use.
 """
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from django.core.management import call_command
@@ -40,11 +41,30 @@ LOSS_CAP = Decimal(10_000_000)
 ORDERS_PER_SECOND = Decimal(500)
 
 
-def prepare(http: str) -> int:
-    """Blocking. Returns how many markets trade."""
+# Baskets that go over the chain, and no other: they are not held to a resolution that never comes.
+BASKETS: Mapping[str, Decimal | bool] = {
+    "enabled": True,
+    "lock_rate_bps": Decimal(0),
+    "max_lock_days": Decimal(1),
+    "max_size": Decimal(20),
+    "deadline_ms": Decimal(30_000),  # longer than both sides take to be compared after a kill
+    "cool_down_ms": Decimal(0),
+}
+OUT_OF_THE_WAY = {"half_spread": Decimal("0.4")}
+
+
+def prepare(http: str, sets: Iterable[str]) -> int:
+    """Blocking. `sets` are the events where baskets trade; nothing is quoted near the books there. Returns how many
+    markets trade.
+    """
     call_command("migrate", verbosity=0, interactive=False)
     markets = stage_sandbox(http)
     strategies.set_params(scope="global", values=BUSY, author=None, source=SOURCE, reason=REASON)
+    for event in sets:
+        strategies.set_params(
+            scope="event", event=event, values=OUT_OF_THE_WAY, author=None, source=SOURCE, reason=REASON
+        )
+        strategies.set_arb(values=BASKETS, author=None, source=SOURCE)
     for scope in ("total", "event_default", "market_default"):
         risk.set_limit(kind="loss", scope=scope, value=LOSS_CAP, author=None, source=SOURCE, reason=REASON)
     risk.set_limit(kind="order_rate", scope="total", value=ORDERS_PER_SECOND, author=None, source=SOURCE, reason=REASON)

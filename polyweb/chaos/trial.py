@@ -18,7 +18,7 @@ from execution.models import Fill, Order, OrderEvent
 from execution.sandbox.mischief import Fault, read_rule
 from execution.sandbox.server import Sandbox
 from markets.domain.units import Cash
-from polyweb.chaos import witness
+from polyweb.chaos import baskets, witness
 from polyweb.chaos.child import EngineChild
 from polyweb.chaos.compare import Difference, compare
 from polyweb.chaos.gate import Gate
@@ -39,6 +39,8 @@ HOLD_S = 0.15
 HELD_SHARE = 0.3
 AIMED_SHARE = 0.6
 STALLED_S = 120.0
+JOB_SHARE, JOB_S = 0.4, 30.0
+JOBS_LATE_S = 700.0  # a job without a trace at the venue takes ten minutes to be proved absent
 
 
 @dataclass(slots=True)
@@ -87,6 +89,8 @@ class Trial:
             self._fault(now_ms, kind="drop_answer", on=name, probability=self.plan.drop_rate)
             self._fault(now_ms, kind="delay_answer", on=name, probability=HELD_SHARE, seconds=HOLD_S)
         self._fault(now_ms, kind="fail_settlement", probability=self.plan.failed_rate)
+        if self.plan.jobs:
+            baskets.make_trouble(self.sandbox, self.plan)
 
     def _fault(self, now_ms: int, **rule: object) -> None:
         self.sandbox.mischief.add(read_rule(rule), now_ms)
@@ -102,15 +106,24 @@ class Trial:
         while self._taken() == before and time.monotonic() < until:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(POLL_S)
         await asyncio.sleep(self._random.uniform(*LOAD_S))
+        must = self.result.must_meet_a_job(self.plan)
+        if self.plan.jobs and (must or self._random.random() < JOB_SHARE):
+            await self._until(lambda: baskets.under_way(self.sandbox), JOB_S if must else 2.0)
+            return
         must = self.result.must_hit(self.plan)
         if self._random.random() < AIMED_SHARE or must:
             await self._answer_held_back(FIRST_ORDER_S if must else 1.0)
 
+    @staticmethod
+    async def _until(so: Callable[[], bool], seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not so() and time.monotonic() < until:  # noqa: ASYNC110 - changed by the sandbox
+            await asyncio.sleep(0.002)
+
     async def _answer_held_back(self, seconds: float) -> None:
         """Until the venue has taken an order whose answer is still on its way; or so many seconds without one."""
-        before, until = self._struck(Fault.DELAY_ANSWER), time.monotonic() + seconds
-        while self._struck(Fault.DELAY_ANSWER) == before and time.monotonic() < until:  # noqa: ASYNC110 - a counter
-            await asyncio.sleep(0.002)
+        before = self._struck(Fault.DELAY_ANSWER)
+        await self._until(lambda: self._struck(Fault.DELAY_ANSWER) != before, seconds)
 
     async def _kill(self) -> None:
         await self.engine.kill()
@@ -118,6 +131,7 @@ class Trial:
         waiting = await sync_to_async(_unanswered)()
         self.result.kills += 1
         self.result.kills_between_commit_and_ack += bool(waiting)
+        self.result.kills_with_a_job_under_way += bool(await sync_to_async(baskets.jobs_open)())
         await sync_to_async(paused)()
         await self.engine.start()
         self._recoveries.append(time.monotonic() - killed)
@@ -158,7 +172,8 @@ class Trial:
 
     async def _trade_until_enough(self) -> None:
         said, most, moved, helped = 0.0, -1, time.monotonic(), False
-        while not self._enough(number := self._taken()):
+        late = moved + JOBS_LATE_S
+        while not self._enough(number := self._taken(), in_time=time.monotonic() < late):
             if number > most:
                 most, moved = number, time.monotonic()
             elif time.monotonic() - moved > STALLED_S:
@@ -172,7 +187,8 @@ class Trial:
                 self.result.problems.append(f"the engine died by itself: {self.engine.tail()}")
             if time.monotonic() - said > 5.0:
                 said = time.monotonic()
-                self.say(f"{number} of {self.plan.orders} orders, {self._struck(Fault.DROP_ANSWER)} answers lost")
+                lost, jobs = self._struck(Fault.DROP_ANSWER), baskets.done(self.sandbox)
+                self.say(f"{number} of {self.plan.orders} orders, {jobs} of {self.plan.jobs} jobs, {lost} answers lost")
 
     def _help_the_dice(self) -> None:
         """So few orders that a fault that was asked for has not struck yet: the next chance it has is taken."""
@@ -182,7 +198,9 @@ class Trial:
         if self.plan.failed_rate and not self._struck(Fault.FAIL_SETTLEMENT):
             self._fault(now_ms, kind="fail_settlement", count=1)
 
-    def _enough(self, orders: int) -> bool:
+    def _enough(self, orders: int, *, in_time: bool) -> bool:
+        if in_time and baskets.done(self.sandbox) < self.plan.jobs:
+            return False
         return self.plan.enough(orders, self._struck(Fault.DROP_ANSWER), self._struck(Fault.FAIL_SETTLEMENT))
 
     def _taken(self) -> int:
@@ -230,6 +248,7 @@ class Trial:
         self.say("stopping the engine when every trade has settled")
         self.sandbox.mischief.clear()
         await sync_to_async(paused)(StopLevel.CANCEL)
+        await self._baskets_end()
         await self._agree("at the end", settled=True)
         await self.engine.stop()
         await self._agree("after the engine stopped", settled=True)
@@ -240,6 +259,13 @@ class Trial:
         result.recovery_s_p95 = round(p95(self._recoveries), 2)
         result.fills = await sync_to_async(Fill.objects.count)()
         result.unknown_resolved = await sync_to_async(_resolved)()
+        await sync_to_async(baskets.count)(self.sandbox, result)
+
+    async def _baskets_end(self) -> None:
+        """Those under way get what time they need: nothing new is sold or bought while everything is stopped."""
+        until = time.monotonic() + JOBS_LATE_S
+        while await sync_to_async(baskets.open_baskets)() and time.monotonic() < until:
+            await self._as_process_manager(0.5)
 
 
 def _unanswered() -> list[str]:

@@ -5,19 +5,25 @@ Law: the venue is read in memory, not through its API; our side is read as rows,
 
 from collections.abc import Iterable
 
+from execution.domain.chain import ChainState
 from execution.domain.commands import Fill, TradeStatus
 from execution.domain.ledger import Ledger
 from execution.domain.orders import ENDED, OrderState
-from execution.models import Order
+from execution.models import ChainJob, Order
 from execution.sandbox.accounts import CASH
+from execution.sandbox.chain import State
 from execution.sandbox.server import Sandbox
 from execution.sandbox.settlement import Trade
 from execution.sandbox.settlement import TradeStatus as Settlement
-from execution.selectors import fill_values
+from execution.selectors import fill_values, postings
+from execution.signing import SignatureType
 from markets.domain.units import AssetId, Cash, Size
-from polyweb.chaos.compare import Leg, Ours, Part, Theirs
+from polyweb.chaos.compare import Fate, Leg, Ours, Part, Theirs
 
 FINAL = (Settlement.CONFIRMED, Settlement.FAILED)
+WALLET_KIND = SignatureType.POLY_GNOSIS_SAFE.value
+FATES = {State.CONFIRMED: Fate.DONE, State.FAILED: Fate.FAILED}
+ENDS = {ChainState.CONFIRMED.value: Fate.DONE, ChainState.FAILED.value: Fate.FAILED}
 
 
 def theirs(sandbox: Sandbox, address: str) -> Theirs:
@@ -31,7 +37,18 @@ def theirs(sandbox: Sandbox, address: str) -> Theirs:
         settling=sum(trade.status not in FINAL for trade in trades),
         cash=cash,
         shares=shares,
+        jobs=_asked(sandbox, address),
     )
+
+
+def _asked(sandbox: Sandbox, address: str) -> dict[str, tuple[Fate, ...]]:
+    """Transactions by the job's id, which travels with them; one that was not valid used nothing up."""
+    found: dict[str, tuple[Fate, ...]] = {}
+    for each in sandbox.chain.transactions.values():
+        if each.envelope.owner == address and each.state is not State.INVALID:
+            name = each.envelope.metadata
+            found[name] = (*found.get(name, ()), FATES.get(each.state, Fate.OPEN))
+    return found
 
 
 def _legs(trade: Trade, address: str) -> Iterable[tuple[Leg, Part]]:
@@ -48,25 +65,28 @@ def _legs(trade: Trade, address: str) -> Iterable[tuple[Leg, Part]]:
 
 def _owned(sandbox: Sandbox, address: str) -> tuple[Cash, dict[AssetId, Size]]:
     ledger = sandbox.venue.ledger
-    cash = ledger.owned_by(address, 0, CASH)
-    shares = {asset: ledger.owned_by(address, 0, asset) for asset in sandbox.generator.asset_ids}
+    cash = ledger.owned_by(address, WALLET_KIND, CASH)
+    shares = {asset: ledger.owned_by(address, WALLET_KIND, asset) for asset in sandbox.generator.asset_ids}
     return cash, {asset: size for asset, size in shares.items() if size}
 
 
 def ours(starting_cash: Cash, relayer: str = "real") -> Ours:
-    """Blocking: reads every order and fill."""
+    """Blocking: reads every order, fill and job."""
     rows = list(Order.objects.filter(relayer=relayer).values_list("order_id", "client_order_id", "state"))
     ids = {number: order_id for order_id, number, _ in rows}
     ended = {state.value for state in ENDED}
     fills = fill_values(relayer)
     ledger = Ledger(starting_cash)
-    ledger.restore(fills)
+    # What reconciliation books to explain a difference would hide it.
+    ledger.restore(fills, [posting for posting in postings(relayer) if posting.posting_id.startswith("chain:")])
+    jobs = ChainJob.objects.filter(relayer=relayer).values_list("job_id", "state")
     return Ours(
         rows={order_id: state not in ended for order_id, _, state in rows},
         unknown=frozenset(order_id for order_id, _, state in rows if state == OrderState.UNKNOWN.value),
         legs=_told(fills, ids),
         cash=ledger.cash,
         shares=dict(ledger.positions),
+        jobs={name: ENDS.get(state, Fate.OPEN) for name, state in jobs},
     )
 
 

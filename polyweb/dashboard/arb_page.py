@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.db.models import Prefetch
 
 from execution import chain_store
-from execution.models import ChainJob
+from execution.models import ChainJob, Plan
 from markets.models import Event, Market
 from polyweb.dashboard.decisions import Decision, markets_in, stored
 from risk import selectors as risk
@@ -27,7 +27,7 @@ SHOWN_JOBS = 30
 SHOWN_REFUSALS = 50
 
 
-Row = TypeVar("Row", ArbStep, Refusal)
+Row = TypeVar("Row", ArbStep, Plan, Refusal)
 
 
 def decided(rows: Sequence[Row]) -> list[tuple[Row, Decision | None]]:

@@ -236,7 +236,7 @@ class OrderView(Page):
         order = get_object_or_404(rows, order_id=kwargs["order_id"])
         context.update(
             order=order,
-            decision=decisions.stored(order.plan.trace),
+            decision=arb_page.decided([order.plan])[0][1],
             decimals=figures.tick_decimals(order.market.tick_size),
             events=order.events.order_by("at", "pk"),
             fills=order.fills.order_by("at", "pk"),

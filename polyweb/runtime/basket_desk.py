@@ -11,7 +11,7 @@ import msgspec
 
 from execution.domain.blotter import LiveOrder
 from execution.domain.chain import ENDS as CHAIN_ENDS
-from execution.domain.chain import NEVER_SENT, ChainRecord, ChainState, ChainTold
+from execution.domain.chain import NEVER_SENT, UNSENT, ChainRecord, ChainState, ChainTold
 from execution.domain.commands import Cancel, CancelReason, Command, Fill, TradeStatus
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, ConditionId, Nanos, Price, size_text
@@ -136,6 +136,7 @@ class BasketDesk:
             working.done(record.work)
         if record.state is ChainState.FAILED:
             working.why = told.detail
+            working.again = working.again and told.detail.startswith(UNSENT)
         if working.stage in ENDS and record.state in CHAIN_ENDS:
             stage = working.after_all(confirmed=record.state is ChainState.CONFIRMED)
             detail = f"{record.work.verb.value} {record.state.value} after the basket had ended: {told.detail}"
@@ -286,7 +287,7 @@ class BasketDesk:
         if lacking or not self._conversions.send(working, work):
             detail = f"{step.what.value} not asked for: {lacking or 'it was decided before'}"
             return self._end(working, Stage.NOT_CONVERTED, detail, now_ns)
-        working.todo = working.todo[1:]
+        working.todo, working.again = working.todo[1:], False
         working.sent_ns = now_ns
         self.records.moved(working, working.stage, now_ns, f"{step.what.value} {size_text(step.size)}: {why}")
         return [work]
@@ -297,6 +298,10 @@ class BasketDesk:
         if state is ChainState.CONFIRMED:
             working.job = ""
             working.deadline_ns = now_ns + working.params.deadline_ms * NANOS_PER_MILLI
+            return self._after_step(working, now_ns)
+        if record is not None and state is ChainState.FAILED and working.again:
+            work, working.job = record.work, ""
+            working.todo = (ChainStep(work.verb, work.condition_ids, work.amount), *working.todo)
             return self._after_step(working, now_ns)
         if state is ChainState.FAILED:
             working.job, working.todo, working.ends_as = "", (), Stage.NOT_CONVERTED

@@ -42,12 +42,13 @@ class Working:
     `markets` are those of its legs and of its steps on chain. `job` is the one under way, "" when there is none;
     `todo` the steps after it; `booked` what those that were done have changed. `ends_as` is how the basket ends once
     nothing is left to do on chain. `sets` lie here whole because they were split for it. `left` are the terms of its
-    markets while it is one that an earlier engine left and nobody has gone on with yet.
+    markets while it is one that an earlier engine left and nobody has gone on with yet; `again` that the last job was
+    that engine's, and may be asked for once more if it was never sent.
     """
 
     __slots__ = (
-        "aborted", "basket", "booked", "codes", "deadline_ns", "ends_as", "fills", "job", "jobs", "left", "markets",
-        "orders", "params", "sent_ns", "sets", "stage", "todo", "tries", "why",
+        "aborted", "again", "basket", "booked", "codes", "deadline_ns", "ends_as", "fills", "job", "jobs", "left",
+        "markets", "orders", "params", "sent_ns", "sets", "stage", "todo", "tries", "why",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +73,7 @@ class Working:
         self.ends_as: Stage | None = None
         self.why = ""
         self.left: Mapping[ConditionId, str] = {}
+        self.again = False
 
     def hear(self, fill: Fill) -> None:
         """Book a fill of one of our orders, or take it back when its settlement failed. Said twice it counts once."""

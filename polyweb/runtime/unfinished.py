@@ -5,11 +5,10 @@ follows from what was asked for. Nothing is gone on with before every book is be
 """
 
 from collections.abc import Sequence
-from itertools import takewhile
 
 import msgspec
 
-from execution.domain.chain import ChainState
+from execution.domain.chain import ENDS, UNSENT, ChainState
 from execution.domain.commands import Fill
 from markets.domain.integrity import Trust
 from markets.domain.units import NANOS_PER_MILLI, SIZE_ONE, Nanos
@@ -17,6 +16,7 @@ from polyweb.runtime.baskets import Unfinished, Working, terms_of
 from polyweb.runtime.state import TradingState
 from strategies.domain.arb_params import ArbParams
 from strategies.domain.basket_stages import ON_CHAIN, Stage
+from strategies.domain.intents import ChainStep
 
 
 def as_it_stood(left: Unfinished, fills: Sequence[Fill]) -> Working:
@@ -24,6 +24,7 @@ def as_it_stood(left: Unfinished, fills: Sequence[Fill]) -> Working:
     basket = left.basket
     working = Working(basket, {}, ArbParams(), _stage(left), 0)
     working.left, working.why = left.terms, left.said
+    working.again = bool(left.jobs) and (left.jobs[-1].state not in ENDS or left.said.startswith(UNSENT))
     numbers = {leg.asset: number for number, leg in enumerate(basket.legs)}
     working.orders = {order.client_order_id: numbers[order.asset] for order in left.orders}
     working.tries = len({order.plan_id for order in left.orders} - {basket.plan_id})
@@ -54,23 +55,34 @@ def _stage(left: Unfinished) -> Stage:
 
 def _prepared(left: Unfinished) -> int:
     """How many of its jobs came before the legs."""
-    steps = zip(left.jobs, left.basket.before, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0].work.verb is pair[1].what, steps))
+    asked = 0
+    for number, job in enumerate(left.jobs):
+        steps = left.basket.before[asked : asked + 1]
+        if not steps or steps[0].what is not job.work.verb:
+            return number
+        asked += job.state is not ChainState.FAILED  # one that was never sent is asked for once more
+    return len(left.jobs)
+
+
+def _after_last(left: Unfinished, steps: tuple[ChainStep, ...]) -> tuple[ChainStep, ...]:
+    """The steps that have not been asked for."""
+    failed_last = left.jobs[-1].state is ChainState.FAILED
+    return steps[sum(job.state is not ChainState.FAILED for job in left.jobs) + failed_last :]
 
 
 def _what_is_left(working: Working, left: Unfinished) -> None:
     """The steps on chain after the last one, and how it ends after them."""
     match working.stage:
         case Stage.PREPARING:
-            working.todo = left.basket.before[len(left.jobs) :]
+            working.todo = _after_last(left, left.basket.before)
         case Stage.CONVERTING:
             size = left.jobs[0].work.amount
-            steps = left.basket.after[len(left.jobs) :]
+            steps = _after_last(left, left.basket.after)
             working.todo = tuple(msgspec.structs.replace(step, size=size) for step in steps)
             working.ends_as = _even(working)
         case Stage.MERGING_BACK:
             working.todo = ()
-            failed = any(job.state is ChainState.FAILED for job in left.jobs[: _prepared(left)])
+            failed = left.jobs[_prepared(left) - 1].state is ChainState.FAILED
             working.ends_as = Stage.NOT_CONVERTED if failed else _even(working)
         case _:
             working.todo = ()

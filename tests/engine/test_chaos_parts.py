@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from polyweb.chaos.compare import Leg, Ours, Part, Theirs, compare
+from polyweb.chaos.compare import Fate, Leg, Ours, Part, Theirs, compare
 from polyweb.chaos.gate import Gate
 from polyweb.chaos.plan import Plan, Result, p95
 
@@ -84,6 +84,38 @@ def test_trades_on_their_way_to_the_chain_are_never_taken_for_equal() -> None:
     assert compare(OURS, replace(THEIRS, settling=1)).lines == ("1 trades have not settled",)
 
 
+def test_a_job_that_was_asked_for_twice_is_a_duplicate() -> None:
+    twice = replace(THEIRS, jobs={"plan-0": (Fate.FAILED, Fate.DONE)})
+    assert compare(replace(OURS, jobs={"plan-0": Fate.DONE}), twice).duplicates == ("job plan-0 was asked for 2 times",)
+
+
+def test_a_job_that_is_in_no_row_is_forgotten() -> None:
+    assert compare(OURS, replace(THEIRS, jobs={"plan-0": (Fate.OPEN,)})).forgotten == (
+        "job plan-0 was taken and is in no row",
+    )
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        (Fate.DONE, (Fate.DONE,), ()),
+        (Fate.FAILED, (Fate.FAILED,), ()),
+        (Fate.FAILED, (), ()),
+        (Fate.DONE, (), ("job plan-0 is done here and failed there",)),
+        (Fate.FAILED, (Fate.OPEN,), ("job plan-0 is failed here and under way there",)),
+        (Fate.FAILED, (Fate.DONE,), ("job plan-0 is failed here and done there",)),
+    ],
+)
+def test_how_a_job_ended_is_the_same_on_both_sides(here: Fate, there: tuple[Fate, ...], said: tuple[str, ...]) -> None:
+    jobs = {"plan-0": there} if there else {}
+    assert compare(replace(OURS, jobs={"plan-0": here}), replace(THEIRS, jobs=jobs)).forgotten == said
+
+
+def test_a_job_that_has_not_ended_is_waited_for() -> None:
+    under_way = compare(replace(OURS, jobs={"plan-0": Fate.OPEN}), replace(THEIRS, jobs={"plan-0": (Fate.DONE,)}))
+    assert (under_way.forgotten, under_way.pending) == ((), ("1 jobs on chain have not ended",))
+
+
 def test_a_trial_in_which_nothing_went_wrong_as_asked_is_no_proof() -> None:
     result = Result(kills=3, orders=10)
     result.judge(Plan(kills=3, orders=10))
@@ -91,6 +123,8 @@ def test_a_trial_in_which_nothing_went_wrong_as_asked_is_no_proof() -> None:
         "drops_injected: 1 wanted, 0 happened",
         "failed_settlements: 1 wanted, 0 happened",
         "kills_between_commit_and_ack: 1 wanted, 0 happened",
+        "jobs: 40 wanted, 0 happened",
+        "kills_with_a_job_under_way: 1 wanted, 0 happened",
     ]
 
 
@@ -111,9 +145,17 @@ def test_the_last_kill_is_aimed_when_no_other_has_met_an_unanswered_order() -> N
     assert not Result(kills=1, kills_between_commit_and_ack=1).must_hit(plan)
 
 
+def test_one_of_the_last_two_kills_is_aimed_at_a_job_when_no_other_has_met_one() -> None:
+    plan = Plan(kills=3)
+    assert not Result(kills=0).must_meet_a_job(plan)
+    assert Result(kills=1).must_meet_a_job(plan)
+    assert not Result(kills=1, kills_with_a_job_under_way=1).must_meet_a_job(plan)
+    assert not Result(kills=1).must_meet_a_job(replace(plan, jobs=0))
+
+
 def test_what_was_not_asked_for_may_be_zero() -> None:
     result = Result(orders=10)
-    result.judge(Plan(kills=0, orders=10, drop_rate=0, failed_rate=0))
+    result.judge(Plan(kills=0, orders=10, drop_rate=0, failed_rate=0, jobs=0))
     assert result.problems == []
 
 

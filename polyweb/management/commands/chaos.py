@@ -45,7 +45,8 @@ def seconds(text: str) -> float:
 class Command(BaseCommand):
     help = (
         "Trade on a private sandbox and a private PostgreSQL and Redis while the engine is killed at random moments,"
-        " answers are lost after the venue has taken the order, trades fail to settle, and the servers go away."
+        " answers are lost after the venue has taken the order or the job on chain, trades and jobs fail, and the"
+        " servers go away."
         " After every kill both sides are compared. Exit code 1 when anything was lost, doubled or did not add up,"
         " or when something that was asked for never happened. Nothing of yours is touched. Times in seconds."
     )
@@ -75,6 +76,12 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help=f"how long database and Redis are away, each in turn; 0 is never (default {plans.DEFAULT_OUTAGE_S:g})",
         )
+        add(
+            "--jobs",
+            type=count,
+            default=plans.DEFAULT_JOBS,
+            help=f"splits and conversions on chain, at least; 0 trades no baskets (default {plans.DEFAULT_JOBS})",
+        )
         add("--seed", type=int, default=plans.DEFAULT_SEED, help=f"default {plans.DEFAULT_SEED}")
         add("--json", action="store_true", help="one JSON document on stdout")
 
@@ -86,6 +93,7 @@ class Command(BaseCommand):
             failed_rate=options["fail_rate"],
             seed=options["seed"],
             outage_s=options["outage"],
+            jobs=options["jobs"],
         )
         try:
             document = _trial(plan)
@@ -101,8 +109,10 @@ class Command(BaseCommand):
     def _table(self, document: dict[str, Any]) -> None:
         width = max(map(len, document))
         for name, value in document.items():
-            if not isinstance(value, list):
+            if not isinstance(value, list | dict):
                 self.stdout.write(f"{name:<{width}}  {value}")
+        for stage, number in document["baskets"].items():
+            self.stdout.write(f"baskets that ended {stage}: {number}")
         for outage in document["outages"]:
             self.stdout.write(
                 f"{outage['what']} gone for {outage['seconds']:g} s: {outage['placed']} orders placed,"

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from execution.domain.commands import Strategy
-from execution.models import MarketState
+from execution.models import MarketState, Plan
 from markets.domain.market import Market as Tradable
 from markets.models import Market
 from polyweb.runtime import views
@@ -19,6 +19,7 @@ from strategies.store import record_baskets
 from tests.basket_builders import CHEAP, WIDE, Floor
 from tests.builders import PUSD, Stage, a_set, book
 from tests.control_builders import a_caller, a_market, an_administrator, an_event
+from tests.execution_rows import order_row
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -137,3 +138,14 @@ def test_the_arbitrage_page_and_its_api_show_the_same_legs() -> None:
     (basket,) = a_caller("strategies.view_arbbasket").get("/api/v1/arb/baskets/").json()["results"]
     legs = json.loads(basket["steps"][0]["trace"])["legs"]
     assert [(leg["price"], leg["edge"]) for leg in legs] == [(4700, 53_000_000), (4700, 6_000_000)]
+
+
+def test_the_order_of_a_basket_shows_why_it_was_placed_leg_by_leg() -> None:
+    market = a_refused_basket()
+    begun = Floor(*a_pair(Market.objects.get(question="Will it be 0?"), market))
+    place = begun.open()
+    Plan.objects.create(plan_id=place.plan_id, strategy="dutch_book", trace=place.trace, decided_at=timezone.now())
+    order = order_row(market, 5, plan_id=place.plan_id)
+    page = an_administrator().get(f"/orders/{order.order_id}/").content.decode()
+    assert "Decision: approved" in page
+    assert "BUY 100 YES of Will it be 0? at 47.00" in page

@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
-from execution.domain.chain import ChainState
+from execution.domain.chain import ChainRecord, ChainState
 from execution.domain.commands import Cancel, CancelReason, Place, TradeStatus
 from markets.domain.events import Frame, Side
 from polyweb.runtime.inbox import read, spell
 from polyweb.runtime.rehearsal import SessionReplay
 from polyweb.runtime.trader import Trader
+from polyweb.runtime.unfinished import as_it_stood
 from strategies.domain.basket_stages import Stage as At
 from strategies.domain.intents import Conversion
-from tests.basket_builders import ARB, CHEAP, LINKED, Floor, restarted
+from tests.basket_builders import ARB, CHEAP, LINKED, Floor, left_by, restarted
 from tests.builders import PUSD, SECOND, SHARES, Shares, a_set, accepted, book, fill_of
 
 DEAR: tuple[Shares, Shares] = ({5300: 100}, {5400: 100})
@@ -211,6 +213,47 @@ def test_a_split_that_had_failed_before_ends_with_what_was_said_of_it() -> None:
     assert "a step on chain failed: reverted" in again.moved[-1].detail
 
 
+def test_a_split_the_dead_engine_never_sent_is_asked_for_once_more_under_its_next_number() -> None:
+    floor = split()
+    (work,) = floor.works(floor.decided)
+    again = restarted(floor)
+    show(again, *BIDS)
+    again.decide()
+    again.told(work, ChainState.FAILED, "never sent: the engine ended before")
+    (second,) = again.works(again.decide())
+    assert (second.verb, second.amount, second.step) == (work.verb, work.amount, 1)
+    again.told(second, ChainState.FAILED, "never sent: nothing was signed")
+    again.decide()
+    assert again.stages[-1] is At.NOT_CONVERTED
+
+
+def test_what_was_bought_is_converted_though_the_dead_engine_never_sent_its_job() -> None:
+    floor = Floor(config=LINKED)
+    show(floor, DEAR)
+    (place,) = floor.baskets(floor.decide())
+    for order in place.orders:
+        floor.fill(order.client_order_id)
+    (work,) = floor.works(floor.decide())
+    floor.told(work, ChainState.FAILED, "not sent: engine stopping")
+    again = restarted(floor, said="not sent: engine stopping")
+    show(again, DEAR)
+    (second,) = again.works(again.decide())
+    assert (second.verb, second.amount, second.step) == (Conversion.CONVERT, work.amount, 1)
+    again.told(second)
+    again.decide()
+    assert (again.stages[-1], again.moved[-1].profit) == (At.WHOLE, 6 * PUSD)
+
+
+def test_a_job_that_was_sent_and_failed_is_not_asked_for_again() -> None:
+    floor = split()
+    again = restarted(floor)
+    show(again, *BIDS)
+    again.decide()
+    again.told(floor.works(floor.decided)[0], ChainState.FAILED, "execution reverted")
+    assert again.works(again.decide()) == []
+    assert again.stages[-1] is At.NOT_CONVERTED
+
+
 def test_a_plan_that_was_taken_up_is_not_taken_a_second_time() -> None:
     floor, basket = half_filled()
     again = restarted(floor)
@@ -235,3 +278,32 @@ def test_a_session_that_took_a_basket_up_replays_to_the_same_decisions() -> None
     replay = SessionReplay(lambda each: Trader(each.config))
     replay.run(item if isinstance(item, Frame) else read(spell(item)) for item in told)
     assert replay.compared == 2
+
+
+@pytest.mark.parametrize(
+    ("jobs", "stage", "todo", "ends_as"),
+    [
+        ((("split", "failed"), ("split", "submitted")), At.PREPARING, ["convert"], None),
+        ((("split", "failed"), ("split", "confirmed"), ("convert", "submitted")), At.PREPARING, [], None),
+        ((("split", "failed"),), At.PREPARING, ["convert"], None),
+        (
+            (("split", "confirmed"), ("convert", "failed"), ("merge", "submitted")),
+            At.MERGING_BACK,
+            [],
+            At.NOT_CONVERTED,
+        ),
+        ((("split", "confirmed"), ("merge", "submitted")), At.MERGING_BACK, [], At.UNWOUND),
+    ],
+)
+def test_where_a_basket_stood_follows_from_the_jobs_that_were_asked_for(
+    jobs: tuple[tuple[str, str], ...], stage: At, todo: list[str], ends_as: At | None
+) -> None:
+    floor = split()
+    (work,) = floor.works(floor.decided)
+    records = tuple(
+        ChainRecord(msgspec.structs.replace(work, step=step, verb=Conversion(verb)), ChainState(state))
+        for step, (verb, state) in enumerate(jobs)
+    )
+    working = as_it_stood(msgspec.structs.replace(left_by(floor), jobs=records), ())
+    assert (working.stage, [step.what.value for step in working.todo], working.ends_as) == (stage, todo, ends_as)
+    assert (working.job, working.jobs) == (records[-1].work.job_id, len(jobs))
