@@ -66,6 +66,7 @@ PARAMS = SpreadParams(
 
 DECISION, TURN = "decision", "turn"
 KEPT, CANCELS, PLACES = "kept", "cancels", "places"  # what came of a decision
+UNMOVED = "unmoved"  # nothing a plan reads had moved: no whole decision, and not counted as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,16 @@ class _Watched(Trader):
 
     watch = ""
     seen = 0  # nanoseconds or bytecodes of the last judgement
+    whole = True  # whether it was one: where nothing had moved none was made
 
     def judge(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
+        desk = self.desks.get(condition_id)
+        given = desk.given if desk is not None else None
+        commands = self._watched(condition_id, now_ns)
+        self.whole = desk is None or desk.given is not given
+        return commands
+
+    def _watched(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
         if self.watch == "time":
             began = time.thread_time_ns()
             commands = super().judge(condition_id, now_ns)
@@ -181,7 +190,7 @@ class _Bench:
         self._answer(self.trader.decide(self._now))
 
     def forget(self) -> None:
-        self.taken = {kind: [] for kind in (DECISION, TURN, KEPT, CANCELS, PLACES)}
+        self.taken = {kind: [] for kind in (DECISION, TURN, KEPT, CANCELS, PLACES, UNMOVED)}
         self.places = self.cancels = 0
 
     def step(self) -> None:
@@ -238,7 +247,10 @@ class _Bench:
         trader.watch = ""
         if len(trader.decided) != 1:
             return commands
-        if self._counts is not None:
+        if not trader.whole:
+            if inner and self._counts is None:
+                self.taken[UNMOVED].append(trader.seen / 1_000)
+        elif self._counts is not None:
             self._counts.append(trader.seen)
         elif inner:
             for kind in (DECISION, _kind(commands)):
@@ -303,6 +315,8 @@ def _report(rounds: Sequence[Drawn], options: Mapping[str, Any]) -> Report:
     turn = [median([drawn.at(percent, TURN) for drawn in rounds]) for percent in (50, 99)]
     by_kind = {kind: median([drawn.at(50, kind) for drawn in rounds]) for kind in (KEPT, CANCELS, PLACES)}
     counted = median([drawn.operations for drawn in rounds])
+    unmoved = sum(len(drawn.taken[UNMOVED]) for drawn in rounds)
+    unmoved_us = median([drawn.at(50, UNMOVED) for drawn in rounds])
     bare = median([drawn.bare for drawn in rounds])
     worst = max(max(drawn.taken[DECISION]) for drawn in rounds)
     places, cancels = (sum(getattr(drawn, name) for drawn in rounds) for name in ("places", "cancels"))
@@ -315,6 +329,8 @@ def _report(rounds: Sequence[Drawn], options: Mapping[str, Any]) -> Report:
         "turn_p99_us": round(turn[1], 2),
         "p50_us_by_outcome": {kind: round(us, 2) for kind, us in by_kind.items()},
         "operations": round(counted),
+        "unmoved": unmoved,
+        "unmoved_p50_us": round(unmoved_us, 2),
         "bare_decode_us": round(bare, 2),
         "p50_in_bare_decodes": round(p50 / bare, 1),
         "p99_in_bare_decodes": round(p99 / bare, 1),
@@ -333,6 +349,7 @@ def _report(rounds: Sequence[Drawn], options: Mapping[str, Any]) -> Report:
         ("in bare decodes", f"{p50 / bare:.0f} and {p99 / bare:.0f}; one change decoded bare takes {bare:.2f} us here"),
         ("of which", ", ".join(f"{kind} {us:.1f} us" for kind, us in by_kind.items()) + " at p50"),
         ("bytecodes", f"{counted:.0f} (median)"),
+        ("besides", f"{unmoved} changes nothing reads, {unmoved_us:.1f} us each to see that"),
         ("with the turn around it", f"{turn[0]:.1f} us at p50, {turn[1]:.1f} us at p99"),
         ("mean, longest", f"{figures['mean_us']} us, {worst:.0f} us"),
         ("decisions", f"{decisions}, of which came {places} places and {cancels} cancels"),
