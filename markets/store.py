@@ -249,11 +249,16 @@ class EventWriter:
             self._sink.close()
 
     def _drain(self) -> bool:
-        """Write until nothing waits. False when the database stays silent and there is no more time."""
+        """Write what waits, and what came meanwhile when it is a batch: rows come faster than one by one is worth.
+
+        False when the database stays silent and there is no more time.
+        """
         wait_s = FIRST_WAIT_S
         while self.waiting:
             if self._write():
                 wait_s = FIRST_WAIT_S
+                if len(self._waiting) < BATCH and not self._closing.is_set():
+                    break
             elif self._closing.wait(wait_s):
                 if time.monotonic() + wait_s > self._deadline:
                     return False

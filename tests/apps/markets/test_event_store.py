@@ -171,3 +171,24 @@ def test_a_heartbeat_says_when_the_thread_has_died() -> None:
     eventually(lambda: not writer.alive)
     with pytest.raises(RuntimeError, match="thread has ended"):
         writer.flush()
+
+
+def test_what_comes_while_a_batch_is_written_waits_for_company() -> None:
+    class Busy(ScriptedSink):
+        """Something happens during every write, as it does in a busy market."""
+
+        def write(self, rows: Rows) -> None:
+            if len(self.batches) < 2:
+                writer.put([a_top()])
+            super().write(rows)
+
+    sink = Busy()
+    writer = EventWriter(sink, every_s=30)
+    writer.put([a_top()] * BATCH)
+    eventually(lambda: bool(sink.batches))
+    time.sleep(0.1)
+    assert (sink.batches, writer.waiting) == ([BATCH], 1)
+    writer.put([a_top()] * (BATCH - 1))
+    eventually(lambda: len(sink.batches) == 2)
+    writer.close()
+    assert sink.batches == [BATCH, BATCH, 1]
