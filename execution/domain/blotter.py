@@ -35,6 +35,7 @@ _ACCEPT, _DELAY, _CANCEL = OrderEventKind.ACCEPT, OrderEventKind.DELAY, OrderEve
 _EXPIRE, _ASK_CANCEL = OrderEventKind.EXPIRE, OrderEventKind.ASK_CANCEL
 _FILLS = (OrderEventKind.FILL_PART, OrderEventKind.FILL_ALL)
 _DELAYED, _SPREAD = Ack.DELAYED, Strategy.SPREAD
+_replace = msgspec.structs.replace
 _ACKS = {ack: ack.value for ack in Ack}
 
 
@@ -104,18 +105,12 @@ class _Shelf:
 
 
 class _Entry(msgspec.Struct, gc=False):
-    """The mutable side of one order. Owned by the blotter alone; `shown` is how it looks since its last step."""
+    """One order as it is since its last step, where it is shown, and what has filled of it."""
 
-    order: NewOrder
+    shown: LiveOrder
     shelf: _Shelf
-    strategy: Strategy
-    state: OrderState
-    filled: Size
-    placed_ns: Nanos
-    order_id: str
-    cancel_asked: bool = False
+    filled: Size = 0
     fills: frozenset[tuple[str, int]] = frozenset()
-    shown: LiveOrder | None = None
 
 
 class Blotter:
@@ -137,18 +132,23 @@ class Blotter:
         """
         if order.client_order_id in self._entries:
             raise ValueError(f"client order id {order.client_order_id} is taken")
-        return self._adopt(_Entry(order, self._shelf(order.condition_id), strategy, _PLANNED, 0, at_ns, ""))
+        return self._adopt(_opened(order, strategy, at_ns))
 
     def restore(self, records: Iterable[OrderRecord], at_ns: Nanos) -> tuple[OrderMoved, ...]:
         """Take over what the journal knew. What was on its way may have arrived: it is UNKNOWN."""
         moves: list[OrderMoved] = []
         for record in records:
-            entry = _Entry(
-                record.order, self._shelf(record.order.condition_id), record.strategy, record.state, record.filled,
-                record.placed_ns, record.order_id, record.cancel_asked, frozenset(record.fills),
-            )  # fmt: skip
-            moves += self._adopt(entry)
-            if entry.state in (OrderState.PLANNED, OrderState.SUBMITTING):
+            left = record.order.size - record.filled
+            shown = _replace(
+                _opened(record.order, record.strategy, record.placed_ns),
+                remaining=left if left > 0 else 0,
+                state=record.state,
+                order_id=record.order_id,
+                cancel_asked=record.cancel_asked,
+            )
+            moves += self._adopt(shown, record.filled, frozenset(record.fills))
+            entry = self._entries[shown.client_order_id]
+            if entry.shown.state in (OrderState.PLANNED, OrderState.SUBMITTING):
                 moved = self._move(entry, OrderEventKind.LOSE, at_ns, "restarted while it was being sent")
                 moves += [moved] if moved else []
         return tuple(moves)
@@ -164,10 +164,8 @@ class Blotter:
             return None
         match outcome:
             case Accepted():
-                if outcome.order_id:
-                    entry.order_id = outcome.order_id
                 event = _DELAY if outcome.ack is _DELAYED else _ACCEPT
-                return self._move(entry, event, outcome.at_ns, _ACKS[outcome.ack])
+                return self._move(entry, event, outcome.at_ns, _ACKS[outcome.ack], outcome.order_id)
             case Cancelled():
                 event = _EXPIRE if outcome.expired else _CANCEL
                 return self._move(entry, event, outcome.at_ns, outcome.detail)
@@ -188,11 +186,13 @@ class Blotter:
         now: list[ClientOrderId] = []
         for client_order_id in ids:
             entry = self._entries.get(client_order_id)
-            if entry is None or entry.state in ENDED or entry.cancel_asked:
+            if entry is None:
                 continue
-            entry.cancel_asked = True
-            if entry.state in CANCEL_DEFERRED:
-                self._show(entry)
+            shown = entry.shown
+            if shown.state in ENDED or shown.cancel_asked:
+                continue
+            if shown.state in CANCEL_DEFERRED:
+                self._show(entry, _replace(shown, cancel_asked=True))
             else:
                 self._send_cancel(entry, at_ns)
                 now.append(client_order_id)
@@ -221,12 +221,9 @@ class Blotter:
                 break
             late.append(client_order_id)
         for client_order_id in late:
-            self._note_asked(client_order_id, at_ns)
+            del self._asked[client_order_id]  # the newest last
+            self._asked[client_order_id] = at_ns
         return tuple(late)
-
-    def _note_asked(self, client_order_id: ClientOrderId, at_ns: Nanos) -> None:
-        self._asked.pop(client_order_id, None)
-        self._asked[client_order_id] = at_ns
 
     def forget(self, before_ns: Nanos) -> int:
         """Drop orders that ended before `before_ns`; a later word about one is a stranger's."""
@@ -314,14 +311,16 @@ class Blotter:
             shelf = self._shelves[condition_id] = _Shelf()
         return shelf
 
-    def _adopt(self, entry: _Entry) -> tuple[OrderMoved, ...]:
-        client_order_id = entry.order.client_order_id
-        self._entries[client_order_id] = entry
-        if entry.state in ENDED:
-            self._ended[client_order_id] = entry.placed_ns
+    def _adopt(
+        self, shown: LiveOrder, filled: Size = 0, fills: frozenset[tuple[str, int]] = frozenset()
+    ) -> tuple[OrderMoved, ...]:
+        client_order_id = shown.client_order_id
+        entry = self._entries[client_order_id] = _Entry(shown, self._shelf(shown.condition_id), filled, fills)
+        if shown.state in ENDED:
+            self._ended[client_order_id] = shown.placed_ns
         else:
             self._open += 1
-        self._show(entry)
+        self._show(entry, shown)
         if client_order_id not in self._early:  # nearly always
             return ()
         waiting = self._early.pop(client_order_id)
@@ -329,71 +328,69 @@ class Blotter:
 
     def _fill(self, entry: _Entry, fill: Fill) -> OrderMoved | None:
         """A trade counts once whatever its settlement does: a FAILED one does not bring the order back."""
-        key = (fill.trade_id, fill.bucket)
+        key, shown = (fill.trade_id, fill.bucket), entry.shown
         if key in entry.fills:
             return None
-        left = entry.order.size - entry.filled - fill.size
+        left = shown.size - entry.filled - fill.size
         event = OrderEventKind.FILL_ALL if left < DUST else OrderEventKind.FILL_PART
-        after = move(entry.state, event)
+        after = move(shown.state, event)
         entry.fills |= {key}
         entry.filled += fill.size
         failed = " (settlement failed)" if fill.status is TradeStatus.FAILED else ""
         detail = f"{size_text(fill.size)} at {price_text(fill.price)}{failed}"
-        return self._step(entry, event, after, fill.at_ns, detail)
+        return self._step(entry, event, _replace(shown, state=after, remaining=max(0, left)), fill.at_ns, detail)
 
-    def _move(self, entry: _Entry, event: OrderEventKind, at_ns: Nanos, detail: str) -> OrderMoved | None:
-        after = move(entry.state, event)
-        if after is entry.state:
-            self._show(entry)
+    def _move(
+        self, entry: _Entry, event: OrderEventKind, at_ns: Nanos, detail: str, order_id: str = ""
+    ) -> OrderMoved | None:
+        shown = entry.shown
+        after, order_id = move(shown.state, event), order_id or shown.order_id
+        if after is shown.state:
+            if order_id != shown.order_id:
+                self._show(entry, _replace(shown, order_id=order_id))
             return None
         if after is _LIVE and entry.filled:
             after = OrderState.PARTIALLY_FILLED
-        return self._step(entry, event, after, at_ns, detail)
+        return self._step(entry, event, _replace(shown, state=after, order_id=order_id), at_ns, detail)
 
-    def _step(self, entry: _Entry, event: OrderEventKind, after: OrderState, at_ns: Nanos, detail: str) -> OrderMoved:
-        before, client_order_id = entry.state, entry.order.client_order_id
-        entry.state = after
+    def _step(self, entry: _Entry, event: OrderEventKind, shown: LiveOrder, at_ns: Nanos, detail: str) -> OrderMoved:
+        before, after, client_order_id = entry.shown.state, shown.state, shown.client_order_id
         had_ended = before in ENDED
         if had_ended:
             self._ended.pop(client_order_id, None)
         if after in ENDED:
             self._ended[client_order_id] = entry.shelf.newest_end_ns = at_ns
             self._open -= not had_ended
-            if entry.cancel_asked:
+            if shown.cancel_asked:
                 self._due.pop(client_order_id, None)
                 self._asked.pop(client_order_id, None)
         else:
             self._open += had_ended
-            if entry.cancel_asked and after not in CANCEL_DEFERRED and after is not _CANCELLING:
+            if shown.cancel_asked and after not in CANCEL_DEFERRED and after is not _CANCELLING:
                 self._due[client_order_id] = None
-        self._show(entry)
+        self._show(entry, shown)
         return OrderMoved(client_order_id, before, event, after, at_ns, detail, entry.filled)
 
     def _send_cancel(self, entry: _Entry, at_ns: Nanos) -> None:
-        self._note_asked(entry.order.client_order_id, at_ns)
-        entry.state = move(entry.state, _ASK_CANCEL)
-        self._show(entry)
+        shown = entry.shown
+        self._asked.pop(shown.client_order_id, None)  # the newest last
+        self._asked[shown.client_order_id] = at_ns
+        self._show(entry, _replace(shown, state=move(shown.state, _ASK_CANCEL), cancel_asked=True))
 
-    def _show(self, entry: _Entry) -> None:
+    @staticmethod
+    def _show(entry: _Entry, shown: LiveOrder) -> None:
         """Keep the live view of the order's market true."""
-        order, shelf, state = entry.order, entry.shelf, entry.state
-        client_order_id, left = order.client_order_id, order.size - entry.filled
-        shown = entry.shown = LiveOrder(
-            client_order_id,
-            order.condition_id,
-            order.asset,
-            order.side,
-            order.price,
-            order.size,
-            left if left > 0 else 0,
-            entry.placed_ns,
-            state,
-            entry.order_id,
-            entry.strategy,
-            entry.cancel_asked,
-        )
-        if state in ENDED:
-            shelf.orders.pop(client_order_id, None)
+        shelf, entry.shown = entry.shelf, shown
+        if shown.state in ENDED:
+            shelf.orders.pop(shown.client_order_id, None)
         else:
-            shelf.orders[client_order_id] = shown
+            shelf.orders[shown.client_order_id] = shown
         shelf.every = shelf.quotes = None
+
+
+def _opened(order: NewOrder, strategy: Strategy, at_ns: Nanos) -> LiveOrder:
+    size = order.size
+    return LiveOrder(
+        order.client_order_id, order.condition_id, order.asset, order.side, order.price, size, size, at_ns, _PLANNED,
+        "", strategy,
+    )  # fmt: skip

@@ -169,15 +169,16 @@ class TradingState:
 
     def planned(self, place: Place) -> None:
         """Book new orders before they are sent: they count against risk from this moment."""
-        self.counters.placed += len(place.orders)
+        planned, strategy, at_ns = place.orders, place.strategy, place.decided_ns
+        self.counters.placed += len(planned)
         if self.judged_ns:
             self._gate_ns[place.plan_id], self.judged_ns = self.judged_ns, 0
-        self.rate.take(len(place.orders), place.decided_ns)
+        self.rate.take(len(planned), at_ns)
         heard: list[OrderMoved] = []
-        for order in place.orders:
-            heard += self.blotter.plan(order, place.strategy, place.decided_ns)
-        for condition_id, orders in groupby(place.orders, _MARKET_OF):
-            self._count(condition_id, [(order.client_order_id, order, order.size) for order in orders], place.strategy)
+        for order in planned:
+            heard += self.blotter.plan(order, strategy, at_ns)
+        for condition_id, orders in groupby(planned, _MARKET_OF):
+            self._count(condition_id, [(order.client_order_id, order, order.size) for order in orders], strategy)
         for moved in heard:  # hardly ever: a word about an order came before its plan
             self._facts.append(moved)
             known = self.blotter.order(moved.client_order_id)

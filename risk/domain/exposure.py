@@ -126,13 +126,15 @@ class ExposureBook:
         row.win += win
         row.lose += lose
         group.lose += lose
-        group.diffs[row.index] += win - lose
-        worst = group.loss(group.lose, group.diffs)
+        diffs = group.diffs
+        diffs[row.index] += win - lose
+        worst = group.loss(group.lose, diffs)
         moved = worst - group.worst
-        group.worst = worst
-        group.event.worst += moved
-        group.event.category.worst += moved
-        self._total += moved
+        if moved:
+            event, group.worst = group.event, worst
+            event.worst += moved
+            event.category.worst += moved
+            self._total += moved
 
     def set_position(
         self,

@@ -26,7 +26,7 @@ class OrderRate:
     def set_rate(self, per_second: int, now_ns: Nanos, burst: int | None = None) -> None:
         """Change the rate; what is left of the old allowance stays, up to the new burst."""
         self._check(per_second, burst)
-        self._refill(now_ns)
+        self.room(now_ns)
         self._per_second = per_second
         self._burst = per_second if burst is None else burst
         self._credit = min(self._credit, self._burst * NANOS_PER_SECOND)
@@ -38,10 +38,12 @@ class OrderRate:
 
     def take(self, count: int, now_ns: Nanos) -> None:
         """Use up room that the gate has seen. Raises ValueError, and takes nothing, if there is less."""
-        room = self.room(now_ns)
-        if not 0 <= count <= room:
-            raise ValueError(f"{count} orders taken with room for {room}")
-        self._credit -= count * NANOS_PER_SECOND
+        if now_ns > self._at_ns:
+            self._refill(now_ns)
+        left = self._credit - count * NANOS_PER_SECOND
+        if count < 0 or left < 0:
+            raise ValueError(f"{count} orders taken with room for {self.room(now_ns)}")
+        self._credit = left
 
     def keep(self) -> tuple[int, Nanos]:
         """The credit and its moment, to be taken up again by `restore`."""
@@ -54,8 +56,6 @@ class OrderRate:
         self._at_ns = at_ns
 
     def _refill(self, now_ns: Nanos) -> None:
-        passed = now_ns - self._at_ns
-        if passed > 0:
-            full = self._burst * NANOS_PER_SECOND
-            self._credit = min(self._credit + passed * self._per_second, full)
-            self._at_ns = now_ns
+        credit, full = self._credit + (now_ns - self._at_ns) * self._per_second, self._burst * NANOS_PER_SECOND
+        self._credit = credit if credit < full else full
+        self._at_ns = now_ns

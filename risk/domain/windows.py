@@ -27,11 +27,13 @@ class Rolling:
         self._bad = sum(each[2] for each in self._seconds)
 
     def note(self, at_ns: Nanos, *, good: int = 0, bad: int = 0) -> None:
-        second = at_ns // NANOS_PER_SECOND
-        if not self._seconds or self._seconds[-1][0] < second:
-            self._seconds.append([second, 0, 0])
-        self._seconds[-1][1] += good
-        self._seconds[-1][2] += bad
+        second, seconds = at_ns // NANOS_PER_SECOND, self._seconds
+        if seconds and seconds[-1][0] >= second:
+            newest = seconds[-1]
+            newest[1] += good
+            newest[2] += bad
+        else:
+            seconds.append([second, good, bad])
         self._good += good
         self._bad += bad
 
