@@ -325,4 +325,5 @@ async def trading(
             finally:
                 for job in jobs:
                     job.cancel()
+                await asyncio.wait(jobs)  # a heartbeat on its way out would open the closed session again
                 await at.relayer.close()

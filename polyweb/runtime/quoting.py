@@ -22,6 +22,7 @@ from markets.domain.market import Market
 from markets.domain.tracked import Tracked
 from markets.domain.units import NANOS_PER_MILLI, NANOS_PER_SECOND, ConditionId, Nanos
 from polyweb.runtime import lesser, refusing, unmoved
+from polyweb.runtime.cap_change import CapChange
 from polyweb.runtime.desk import NO_QUIET, Desk, Quiet
 from polyweb.runtime.measuring import Measurer
 from polyweb.runtime.recall import open_desk
@@ -63,6 +64,7 @@ class Quoter:
         self._state = state
         self._sentry = sentry
         self.measurer = Measurer(state)
+        self.caps = CapChange(state)
 
     def decide(self, condition_id: ConditionId, now_ns: Nanos) -> list[Command]:
         state = self._state
@@ -163,6 +165,8 @@ class Quoter:
             params = state.params(market.condition_id)
             terms = desk.terms = terms_of(market, params)
             desk.churn, desk.quiet, desk.unmoved = _churn(params, state.expiry_s(params)), NO_QUIET, None
+            if (beyond := self.caps.beyond(market)) is not None:
+                return self._refused(desk, beyond, now_ns)
         view = view_of(tracked, terms.levels_read)
         if stop is None and unmoved.stands(desk, view, state, now_ns):
             return []

@@ -203,6 +203,8 @@ class Trader(TradingState):
             self.rate.set_rate(control.limits.orders_per_second, control.at_ns)
         if before.limits.cancels_per_second != control.limits.cancels_per_second:
             self.cancel_rate.set_rate(control.limits.cancels_per_second, control.at_ns)
+        if before.limits != control.limits:
+            self._quoter.caps.happened()
         self.exposure.set_categories(control.limits.categories)
 
     def _follow(self, markets: tuple[Market, ...]) -> None:

@@ -5,13 +5,16 @@ Law: what adds nothing to a sum is never refused for its cap; whatever is refuse
 
 from collections.abc import Iterable, Sequence
 
-from markets.domain.units import Cash, Price, Size, cash_ceil
+from markets.domain.units import Cash, ConditionId, Price, Size, cash_ceil
 from risk.domain.caps import Level
 from risk.domain.exposure import ExposureBook
 from risk.domain.limits import Limits, Room, Rooms
 from risk.domain.payoff import Growth, Outlook, ProposedOrder
 from risk.domain.refusals import CAP_OF, Found, RefusalCode, could_lose, decimal, pusd
-from risk.domain.rows import Sum, Sums
+from risk.domain.rows import SPREAD, Sum, Sums
+
+_LIKE_TOTAL = (RefusalCode.CATEGORY_CAP, RefusalCode.WALLET_CAP)
+_OWN_FIGURE = ("category", "strategy", "wallet")
 
 
 def check_losses(
@@ -38,6 +41,44 @@ def check_losses(
     if after.total > limits.total_loss:
         found.append((RefusalCode.TOTAL_CAP, could_lose("total", after.total, limits.total_loss)))
     return after.total
+
+
+def check_standing(
+    event_id: str, condition_id: ConditionId, exposure: ExposureBook, limits: Limits, rooms: Rooms, found: Found
+) -> None:
+    """What is held and rests already, against caps that may have become smaller: it adds nothing, so no proposal of it
+    would be refused.
+    """
+    total = exposure.worst_total()
+    for code, what, loss, cap in (
+        (RefusalCode.TOTAL_CAP, "total", total, limits.total_loss),
+        (RefusalCode.WALLET_CAP, "wallet", total, rooms.wallet_loss),
+        (RefusalCode.CATEGORY_CAP, "category", exposure.worst_category(event_id), rooms.category_loss),
+        (RefusalCode.EVENT_CAP, "event", exposure.worst_event(event_id), limits.for_event(event_id)),
+        (RefusalCode.MARKET_CAP, "market", exposure.worst_market(condition_id), limits.for_market(condition_id)),
+    ):
+        # Without a figure of their own category and wallet are the total again, which speaks for them.
+        if loss > cap and (code not in _LIKE_TOTAL or cap < limits.total_loss):
+            found.append((code, could_lose(what, loss, cap)))
+    sums = exposure.sums(condition_id, SPREAD)
+    for level, what, used, room in (
+        (Level.OUTCOME, "YES", sums.yes, rooms.outcome),
+        (Level.OUTCOME, "NO", sums.no, rooms.outcome),
+        (Level.MARKET, "market", sums.market, rooms.market),
+        (Level.EVENT, "event", sums.event, rooms.event),
+        (Level.CATEGORY, "category", sums.category, rooms.category),
+        (Level.STRATEGY, "strategy", sums.strategy, rooms.strategy),
+        (Level.WALLET, "wallet", sums.total, rooms.wallet),
+        (Level.TOTAL, "total", sums.total, rooms.total),
+    ):
+        if what in _OWN_FIGURE and room == rooms.total:
+            continue
+        if used.shares > room.shares:
+            found.append((CAP_OF[level], _too_many(what, used.shares, room.shares)))
+        if used.notional > room.notional:
+            found.append((CAP_OF[level], _too_dear(what, used.notional, room.notional)))
+        if used.orders > room.orders:
+            found.append((CAP_OF[level], f"{what} has {used.orders} open orders, cap {room.orders}"))
 
 
 def check_all_filled(loss: Cash, event_id: str, exposure: ExposureBook, limits: Limits, found: Found) -> None:

@@ -108,6 +108,14 @@ def evaluate_quotes(
     return _refused(found) if found else Approved(quote_set, total, _TOKEN)
 
 
+def refuse_standing(market: Market, exposure: ExposureBook, limits: Limits) -> Refused | None:
+    """Why quotes that rest in a market may not go on resting under caps that have just changed; None when they may."""
+    found: Found = []
+    rooms = limits.rooms(market, SPREAD)
+    cap_rules.check_standing(market.event_id, market.condition_id, exposure, limits, rooms, found)
+    return _refused(found) if found else None
+
+
 def evaluate_basket(
     basket: Basket,
     markets: Mapping[ConditionId, Market],

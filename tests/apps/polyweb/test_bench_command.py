@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from eth_keys.datatypes import PrivateKey
 
 from polyweb.benches.official import curve
+from polyweb.benches.operations import operations
 
 OWN = Path(__file__).resolve().parents[2] / "data" / "quiet_4_markets.jsonl.gz"
 QUICK = ("--rounds", "1", "--limit", "300")
@@ -83,6 +84,14 @@ def test_sign_prints_a_line_for_each_client() -> None:
     table = output("--orders", 10, "--rounds", 1, bench="sign")
     assert "polymarket-client, with coincurve" in table
     assert "py-clob-client-v2, plainly installed" in table
+
+
+def test_bytecodes_are_counted_alike_the_first_time_and_every_other() -> None:
+    def twice() -> None:
+        for _ in range(2):
+            sum(number * number for number in range(10))
+
+    assert operations(twice) == operations(twice) > 100
 
 
 def test_risk_reports_the_gates_time_for_three_numbers_of_markets() -> None:

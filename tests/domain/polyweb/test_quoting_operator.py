@@ -91,6 +91,23 @@ def test_changed_parameters_move_the_quotes_at_the_next_decision() -> None:
     assert stage.prices() == [4700, 5300]
 
 
+def test_a_smaller_cap_takes_down_only_the_quotes_beyond_it() -> None:
+    first, second = a_market(1), a_market(2)
+    stage = Stage(first, second, defaults=LONG_LIVED).quoting()
+    stage.operator(limits=Limits(market_overrides={first.condition_id: PUSD}))
+    assert reasons(stage.turn()) == [CancelReason.REFUSED]
+    assert (stage.prices(first), stage.prices(second)) == ([], [4900, 5100])
+    assert stage.trader.desks[first.condition_id].reason == "market could lose 9.8 pUSD, cap 1 pUSD"
+
+
+def test_a_cap_that_is_removed_lets_quotes_back() -> None:
+    stage = Stage(defaults=LONG_LIVED).quoting()
+    stage.operator(limits=Limits(market_overrides={stage.market.condition_id: PUSD}))
+    stage.turn()
+    stage.operator(limits=Limits())
+    assert len(placed(stage.turn())) == 2
+
+
 def test_parameters_of_one_market_leave_the_others_alone() -> None:
     first, second = a_market(1), a_market(2)
     stage = Stage(first, second).quoting().after(SECOND)
@@ -102,12 +119,12 @@ def test_parameters_of_one_market_leave_the_others_alone() -> None:
 
 def test_a_refusal_is_noted_with_its_codes_and_takes_the_quotes_down() -> None:
     stage = Stage().quoting().after(SECOND)
-    stage.operator(limits=Limits(market_loss=5 * PUSD))
+    stage.operator(limits=Limits(market_loss=15 * PUSD))
     stage.operator(params={stage.market.condition_id: plain(size=100 * SHARES)})
     commands = stage.turn()
     assert reasons(commands) == [CancelReason.REFUSED]
     assert [refusal.codes for refusal in stage.refusals()] == [("market_cap",)]
-    assert stage.refusals()[0].detail.endswith("could lose 49 pUSD, cap 5 pUSD")
+    assert stage.refusals()[0].detail.endswith("could lose 49 pUSD, cap 15 pUSD")
     assert stage.trader.desks[stage.market.condition_id].codes == ("market_cap",)
     assert stage.trader.counters.refusals == 1
 
