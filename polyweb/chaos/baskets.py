@@ -14,7 +14,7 @@ from execution.sandbox.mischief import Fault, read_rule
 from execution.sandbox.planting import Plant, beds
 from execution.sandbox.server import Sandbox
 from polyweb.chaos.plan import Plan, Result
-from strategies.domain.basket_stages import ENDS
+from strategies.domain.basket_stages import BALANCED, ENDS
 from strategies.models import ArbBasket, ArbStep
 
 EVERY_S, STANDING_S, LONGEST_S = 8, 6, 7_200
@@ -74,5 +74,7 @@ def count(sandbox: Sandbox, result: Result) -> None:
     result.baskets = dict(sorted(ended.items()))
     result.baskets_taken_up = ArbStep.objects.filter(detail=TAKEN_UP).values("basket").distinct().count()
     result.problems += [f"{number} baskets are still {stage}" for stage, number in ended.items() if stage not in ENDED]
+    told = ArbBasket.objects.exclude(stage__in=[stage.value for stage in BALANCED]).order_by("pk")
+    result.baskets_to_look_at = [f"{row.route}, {row.stage}: {row.detail}" for row in told]
     lost = ChainJobEvent.objects.filter(after=ChainState.UNKNOWN.value, detail__startswith="answer lost")
     result.job_answers_lost = lost.count()

@@ -51,7 +51,7 @@ class Outage:
 @dataclass(slots=True)
 class Result:
     """What `chaos --json` prints. Times in seconds. `baskets` are counted by how they ended, `baskets_taken_up` are
-    those that went on after a kill.
+    those that went on after a kill, `baskets_to_look_at` how those ended that an operator is told of.
     """
 
     kills: int = 0
@@ -74,6 +74,7 @@ class Result:
     kills_with_a_job_under_way: int = 0
     baskets: dict[str, int] = field(default_factory=dict)
     baskets_taken_up: int = 0
+    baskets_to_look_at: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
