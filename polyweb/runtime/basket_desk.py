@@ -59,10 +59,8 @@ class BasketDesk:
 
     def objection(self, plan_id: str) -> str:
         """Why a plan that was decided must not be sent any more; "" when nothing stands against it."""
-        for working in self._working.values():
-            if working.basket.plan_id == plan_id:
-                return self._changed(working)
-        return ""
+        found = (working for working in self._working.values() if working.basket.plan_id == plan_id)
+        return next(map(self._changed, found), "")
 
     # Beginning
 
@@ -282,6 +280,11 @@ class BasketDesk:
         trace = self.records.plan(working) if not working.jobs and working.basket.before else ""
         work = self._conversions.work(working, step, why, now_ns, trace)
         lacking = self._conversions.lacking(work)
+        if lacking and working.stage is Stage.CONVERTING and working.matched < step.size and not working.booked:
+            working.sent_ns, working.todo = now_ns, ()
+            working.deadline_ns = now_ns + working.params.deadline_ms * NANOS_PER_MILLI
+            self.records.moved(working, Stage.TAKING, now_ns, "the settlement of a leg failed: judged again")
+            return []
         if lacking and now_ns - working.sent_ns <= SETTLE_PATIENCE_NS:
             return []
         if lacking or not self._conversions.send(working, work):

@@ -120,6 +120,29 @@ def test_a_conversion_waits_until_its_shares_have_settled() -> None:
     assert work.verb is Conversion.CONVERT
 
 
+def test_a_leg_whose_settlement_failed_is_bought_again_before_anything_is_converted() -> None:
+    floor, place = to_convert()
+    first, second = place.orders
+    floor.fill(first.client_order_id)
+    floor.fill(second.client_order_id, status=TradeStatus.MATCHED)
+    floor.decide()
+    assert floor.stages == [At.TAKING]  # it waits for the settlement
+    floor.fill(second.client_order_id, status=TradeStatus.FAILED)
+    floor.hear(*(book(market, floor.now, *DEAR) for market in floor.markets))
+    assert floor.works(floor.decide()) == []
+    (follow,) = floor.baskets(floor.decide())
+    assert [(order.asset, order.side, order.size) for order in follow.orders] == [
+        (second.asset, Side.BUY, 100 * SHARES)
+    ]
+    floor.fill(follow.orders[0].client_order_id)
+    (work,) = floor.works(floor.decide())
+    floor.told(work)
+    floor.decide()
+    assert floor.stages[1:] == [At.TAKING, At.COMPLETING, At.CONVERTING, At.WHOLE]
+    assert floor.moved[1].detail == "the settlement of a leg failed: judged again"
+    assert floor.moved[-1].profit == 6 * PUSD
+
+
 def test_legs_that_never_settle_are_told_and_not_converted() -> None:
     floor, place = to_convert()
     for order in place.orders:
