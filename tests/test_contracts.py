@@ -15,6 +15,7 @@ APPS = ("markets", "strategies", "risk", "execution", "polyweb")
 # The only places that may catch everything: each is a boundary, and re-raises, stops or reports something.
 BOUNDARIES = {
     "polyweb/runtime/bootstrap.py": "an engine that could not be built lets its lease go and raises what stopped it",
+    "markets/feed/messages.py": "what its reader raised in the loop's reading is raised in the task that waits for it",
     "execution/engine/hands.py": "whatever a relayer raised, its orders become Unknown and it is told",
 }
 

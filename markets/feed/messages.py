@@ -1,22 +1,26 @@
-"""A WebSocket connection whose messages are taken in batches: all that has come since the last were taken.
+"""A WebSocket connection that hands its messages on as they come: in batches, each what one read of the socket brought.
 
 Law: only the plainest of frames are read here, whole unmasked texts, which is what a venue sends; everything else goes
 to the library, frame by frame, and stays its business. No message is lost, doubled or moved before another.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import Event, State
 
-AHEAD = 1024  # messages read off the socket but not taken; beyond, TCP slows the venue down
+AHEAD = 1024  # messages that are kept for whoever does not listen yet; beyond, TCP slows the venue down
 TEXT = 0x81  # FIN and opcode, RFC 6455, 5.2
 CONTROLS = (0x88, 0x89, 0x8A)  # close, ping, pong
 MASKED = 0x80
 NOT_WHOLE, NOT_PLAIN = 0, -1
 _END_OF_HEAD = b"\r\n\r\n"
+
+Ear: TypeAlias = Callable[[list[bytes]], bool]
+"""Takes messages, at least one; says whether it wants more at once."""
 
 
 def plain_texts(data: bytes | bytearray, at: int, texts: list[bytes], most: int) -> tuple[int, int]:
@@ -48,7 +52,7 @@ def plain_texts(data: bytes | bytearray, at: int, texts: list[bytes], most: int)
 
 
 class BatchConnection(ClientConnection):
-    """Use `take` instead of `recv`."""
+    """Use `listen` and `rest` instead of `recv`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,33 +61,69 @@ class BatchConnection(ClientConnection):
         self._head = b""  # of the connection, until it is open
         self._rest = bytearray()  # of a read, the beginning of a frame
         self._plain = False
-        self._waits = False  # the venue, for us to take what has come
+        self._ear: Ear | None = None
+        self._held = True  # nobody wants messages for the moment
+        self._paused = False  # so the venue waits, too
+        self._failed: BaseException | None = None
         self._lost = False
-        self._come = asyncio.Event()
+        self._stir = asyncio.Event()
 
-    async def take(self) -> list[bytes]:
-        """Every whole message that has come, at least one. Raises ConnectionClosed."""
-        while not self._messages:
+    def listen(self, ear: Ear) -> None:
+        """From now on `ear` gets what comes, out of the event loop's reading: it must not block."""
+        self._ear = ear
+        self.go_on()
+
+    async def rest(self) -> None:
+        """Until `ear` wants no more for the moment. Raises ConnectionClosed, and what `ear` raised."""
+        while not self._held:
+            if self._failed is not None:
+                raise self._failed
             if self._lost:
                 await self.recv()  # says why
-            self._come.clear()
-            await self._come.wait()
-        messages, self._messages = self._messages, []
-        if self._waits and not self._lost:
-            self._waits = False
+            self._stir.clear()
+            await self._stir.wait()
+
+    def go_on(self) -> None:
+        """More is wanted."""
+        self._held = False
+        self._hand_on()
+        if self._paused and not self._held and not self._lost:
+            self._paused = False
             self.transport.resume_reading()
-        return messages
+
+    def deafen(self) -> None:
+        """Nobody listens any more: what still comes is dropped."""
+        self._ear = None
+
+    def _hand_on(self) -> None:
+        messages, self._messages = self._messages, []
+        if not messages or self._ear is None:
+            return
+        try:
+            wanted = self._ear(messages)
+        except BaseException as error:  # noqa: BLE001 - raised again where the connection is waited for
+            self._failed, self._ear = error, None
+            self._stir.set()
+            return
+        if not wanted:
+            self._held = True
+            self._stir.set()
+            self._pause()
+
+    def _pause(self) -> None:
+        if not self._paused and not self._lost:
+            self._paused = True
+            self.transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         if self._plain:
             self._read(data)
         else:
             self._leave(data)
-        if self._messages:
-            self._come.set()
-            if len(self._messages) > AHEAD and not self._waits:
-                self._waits = True
-                self.transport.pause_reading()
+        if not self._held:
+            self._hand_on()
+        elif len(self._messages) > AHEAD:
+            self._pause()
 
     def _read(self, data: bytes | bytearray) -> None:
         rest, at = self._rest, 0
@@ -126,4 +166,4 @@ class BatchConnection(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._lost = True
-        self._come.set()
+        self._stir.set()

@@ -195,18 +195,32 @@ class ShardSocket:
         now_s = time.monotonic
         life = Liveness(now_s(), ping_s=owner.times.ping_s, silence_s=owner.times.silence_s)
         self._watch.opened(now_s())
+
+        def hear(messages: list[bytes]) -> bool:
+            life.heard(now_s())
+            if PONG in messages:
+                messages = [message for message in messages if message != PONG]
+            if messages:
+                self._heard(messages, now_s())
+            return not owner.holding_back()
+
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep(connection, life), name=f"market-feed-keep-{self.shard}-{self.side}")
-            while True:
-                while owner.holding_back():  # TCP slows the venue down while we do not read
-                    await asyncio.sleep(HOLD_S)
-                    self._watch.deaf(now_s())
-                messages = await connection.take()
-                life.heard(now_s())
-                if PONG in messages:
-                    messages = [message for message in messages if message != PONG]
-                if messages:
-                    self._heard(messages, now_s())
+            try:
+                await self._hold()
+                connection.listen(hear)
+                while True:
+                    await connection.rest()
+                    await self._hold()
+                    connection.go_on()
+            finally:
+                connection.deafen()
+
+    async def _hold(self) -> None:
+        """TCP slows the venue down while we do not read."""
+        while self._owner.holding_back():
+            await asyncio.sleep(HOLD_S)
+            self._watch.deaf(time.monotonic())
 
     def _heard(self, messages: Sequence[bytes], now_s: float) -> None:
         """A connection brings its tokens up with the first data: until then it is open and proves nothing."""

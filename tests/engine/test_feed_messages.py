@@ -86,11 +86,23 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
-async def taken(connection: BatchConnection, count: int) -> list[bytes]:
+async def heard(connection: BatchConnection, count: int) -> list[bytes]:
+    """The first messages; what comes after them is kept for who listens next."""
     messages: list[bytes] = []
-    while len(messages) < count:
-        messages += await connection.take()
+
+    def hear(batch: list[bytes]) -> bool:
+        messages.extend(batch)
+        return len(messages) < count
+
+    connection.listen(hear)
+    await connection.rest()
     return messages
+
+
+async def to_the_end(connection: BatchConnection) -> None:
+    while True:
+        connection.go_on()
+        await connection.rest()
 
 
 def portions_of(data: bytes, rng: Random) -> list[bytes]:
@@ -106,7 +118,7 @@ def test_texts_come_whole_in_order_and_once_however_they_are_cut(seed: int) -> N
 
     async def scenario() -> None:
         async with connected(Venue(portions_of(b"".join(map(text, messages)), rng))) as connection:
-            assert await taken(connection, len(messages)) == messages
+            assert await heard(connection, len(messages)) == messages
 
     run(scenario)
 
@@ -121,7 +133,7 @@ def test_whatever_stands_between_texts_keeps_its_place(seed: int) -> None:
 
     async def scenario() -> None:
         async with connected(Venue(portions_of(odd, rng))) as connection:
-            told = await taken(connection, 8)
+            told = await heard(connection, 8)
         assert told == [b"one", b"two", b"three", b"four", b"binary", b"six", b"seven", b"eight"]
 
     run(scenario)
@@ -131,7 +143,7 @@ def test_what_comes_with_the_head_is_not_lost() -> None:
     async def scenario() -> None:
         portions = [text(b"one") + text(b"two")[:2], text(b"two")[2:] + text(b"three")]
         async with connected(Venue(portions, with_head=True)) as connection:
-            assert await taken(connection, 3) == [b"one", b"two", b"three"]
+            assert await heard(connection, 3) == [b"one", b"two", b"three"]
 
     run(scenario)
 
@@ -140,7 +152,7 @@ def test_a_ping_between_texts_is_answered() -> None:
     async def scenario() -> None:
         venue = Venue([text(b"one") + control(Opcode.PING, b"?") + text(b"two")])
         async with connected(venue) as connection:
-            assert await taken(connection, 2) == [b"one", b"two"]
+            assert await heard(connection, 2) == [b"one", b"two"]
             while not venue.told:  # noqa: ASYNC110 - a script has no event
                 await asyncio.sleep(0.01)
         assert venue.told[0] == PONG
@@ -153,9 +165,9 @@ def test_what_came_before_the_end_is_still_taken_and_then_the_end_is_said() -> N
         goodbye = control(Opcode.CLOSE, (1001).to_bytes(2, "big"))
         venue = Venue([text(b"one") + text(b"two") + goodbye + text(b"never")], hang_up=True)
         async with connected(venue) as connection:
-            assert await taken(connection, 2) == [b"one", b"two"]
+            assert await heard(connection, 2) == [b"one", b"two"]
             with pytest.raises(ConnectionClosed) as ended:
-                await connection.take()
+                await to_the_end(connection)
         assert ended.value.rcvd is not None
         assert ended.value.rcvd.code == 1001
 
@@ -165,9 +177,9 @@ def test_what_came_before_the_end_is_still_taken_and_then_the_end_is_said() -> N
 def test_a_connection_that_breaks_off_in_a_message_ends_with_an_error() -> None:
     async def scenario() -> None:
         async with connected(Venue([text(b"one") + text(b"two" * 100)[:50]], hang_up=True)) as connection:
-            assert await taken(connection, 1) == [b"one"]
+            assert await heard(connection, 1) == [b"one"]
             with pytest.raises(ConnectionClosedError):
-                await connection.take()
+                await to_the_end(connection)
 
     run(scenario)
 
@@ -175,9 +187,9 @@ def test_a_connection_that_breaks_off_in_a_message_ends_with_an_error() -> None:
 def test_a_message_that_is_too_large_ends_the_connection_with_its_code() -> None:
     async def scenario() -> None:
         async with connected(Venue([text(b"one") + text(b"x" * (LARGEST + 1))])) as connection:
-            assert await taken(connection, 1) == [b"one"]
+            assert await heard(connection, 1) == [b"one"]
             with pytest.raises(ConnectionClosedError) as ended:
-                await connection.take()
+                await to_the_end(connection)
         assert ended.value.sent is not None
         assert ended.value.sent.code == 1009
 
@@ -190,23 +202,81 @@ def test_a_masked_frame_ends_the_connection() -> None:
     async def scenario() -> None:
         masked = Frame(Opcode.TEXT, b"x" * 200).serialize(mask=True)
         async with connected(Venue([text(b"one") + masked])) as connection:
-            assert await taken(connection, 1) == [b"one"]
+            assert await heard(connection, 1) == [b"one"]
             with pytest.raises(ConnectionClosedError) as ended:
-                await connection.take()
+                await to_the_end(connection)
         assert ended.value.sent is not None
         assert ended.value.sent.code == 1002
 
     run(scenario)
 
 
-def test_who_does_not_take_slows_the_venue_down_and_loses_nothing() -> None:
+def test_who_does_not_listen_yet_slows_the_venue_down_and_loses_nothing() -> None:
     async def scenario() -> None:
         message = b"x" * 20_000
-        portion = text(message) * AHEAD
-        venue = Venue([portion] * 4)
+        venue = Venue([text(message) * AHEAD] * 4)
         async with connected(venue) as connection:
             await asyncio.sleep(0.3)
             assert venue.said < 4
-            assert await taken(connection, 4 * AHEAD) == [message] * 4 * AHEAD
+            assert await heard(connection, 4 * AHEAD) == [message] * 4 * AHEAD
+
+    run(scenario)
+
+
+def test_who_wants_no_more_for_a_while_slows_the_venue_down_and_loses_nothing() -> None:
+    async def scenario() -> None:
+        messages = [b"%d" % number * 5_000 for number in range(4_000)]
+        portions = [b"".join(map(text, messages[begin : begin + 1_000])) for begin in range(0, 4_000, 1_000)]
+        venue, told = Venue(portions, hang_up=True), list[bytes]()
+
+        def hear(batch: list[bytes]) -> bool:
+            told.extend(batch)
+            return False
+
+        async with connected(venue) as connection:
+            connection.listen(hear)
+            await connection.rest()
+            await asyncio.sleep(0.3)
+            assert venue.said < 4
+            assert len(told) < len(messages)
+            with pytest.raises(ConnectionClosed):
+                await to_the_end(connection)
+        assert told == messages
+
+    run(scenario)
+
+
+def test_what_breaks_the_listener_breaks_who_waits_for_it() -> None:
+    def hear(_: list[bytes]) -> bool:
+        raise ZeroDivisionError("of the listener's own making")
+
+    async def scenario() -> None:
+        async with connected(Venue([text(b"one"), text(b"two")])) as connection:
+            connection.listen(hear)
+            with pytest.raises(ZeroDivisionError, match="of the listener's own making"):
+                await connection.rest()
+
+    run(scenario)
+
+
+def test_nobody_is_told_any_more_after_the_listener_has_left() -> None:
+    async def scenario() -> None:
+        told: list[bytes] = []
+        venue = Venue([text(b"one"), *[text(b"more")] * 50])
+
+        def hear(batch: list[bytes]) -> bool:
+            told.extend(batch)
+            return True
+
+        async with connected(venue) as connection:
+            connection.listen(hear)
+            while not told:  # noqa: ASYNC110 - the point is what the listener got
+                await asyncio.sleep(0.001)
+            connection.deafen()
+            before = len(told)
+            while venue.said < 51:  # noqa: ASYNC110 - a script has no event
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+        assert len(told) == before < 51
 
     run(scenario)
