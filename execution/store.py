@@ -42,7 +42,7 @@ from markets.domain.units import (
     size_to_decimal,
 )
 from markets.models import Outcome
-from markets.services.patience import be_impatient
+from markets.services.patience import settle_in
 from risk.services import RefusalRow, record_refusals
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class DjangoJournal:
         self._limit = waiting
         self._waiting = 0
         self._thread = ThreadPoolExecutor(
-            1, thread_name_prefix="journal", initializer=be_impatient, initargs=(LOCK_WAIT_S,)
+            1, thread_name_prefix="journal", initializer=settle_in, initargs=(LOCK_WAIT_S,)
         )
 
     async def intend(self, place: Place, submissions: Sequence[Submission], terms: Terms, at_ns: Nanos) -> None:

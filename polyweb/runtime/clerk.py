@@ -29,7 +29,7 @@ from execution.services import Beat, Holding, Opening, ProfitPoint, Shown
 from markets import selectors as markets
 from markets.domain.market import Market
 from markets.domain.units import NANOS_PER_MILLI, Cash, ConditionId, Nanos
-from markets.services.patience import be_impatient
+from markets.services.patience import settle_in
 from markets.services.recordings import register_segment
 from polyweb.runtime import views
 from polyweb.runtime.baskets import Unfinished
@@ -55,7 +55,7 @@ LEASE_WAIT_S = 1.0
 
 def _thread(name: str, wait_s: float) -> ThreadPoolExecutor:
     """One worker, one connection of its own."""
-    return ThreadPoolExecutor(1, thread_name_prefix=name, initializer=be_impatient, initargs=(wait_s,))
+    return ThreadPoolExecutor(1, thread_name_prefix=name, initializer=settle_in, initargs=(wait_s,))
 
 
 class Clerk:
