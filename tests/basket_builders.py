@@ -112,8 +112,12 @@ def left_by(floor: Floor, said: str = "") -> Unfinished:
     return Unfinished(plan.basket, plan.terms, tuple(orders), tuple(floor.trader.chain.of_plan(plan_id)), said)
 
 
-def restarted(floor: Floor, *markets: Market, said: str = "", **changes: object) -> Floor:
-    """The next engine, a second later: it knows what the journal knows, and no book yet."""
+def restarted(
+    floor: Floor, *markets: Market, said: str = "", besides: tuple[Unfinished, ...] = (), **changes: object
+) -> Floor:
+    """The next engine, a second later: it knows what the journal knows, and no book yet. `besides` are older baskets
+    whose rows have not ended.
+    """
     floor.facts += floor.trader.drain_facts()
     config = replace(floor.trader.config, first_id=floor.trader.new_id())
     left = left_by(floor, said)
@@ -131,11 +135,11 @@ def restarted(floor: Floor, *markets: Market, said: str = "", **changes: object)
     under_way = [job for job in left.jobs if job.state not in ENDS]
     again.begin = Begin(
         again.now, config, tuple(records), tuple(fills), tuple(booked), floor.trader.remember(()),
-        chain=tuple(under_way), baskets=(left,),
+        chain=tuple(under_way), baskets=(*besides, left),
     )  # fmt: skip
     again.trader = Trader(config)
     again.trader.restore(records, fills, again.now, booked, under_way)
     again.trader.recall(again.begin.memories)
-    again.trader.take_up([left], fills)
+    again.trader.take_up(again.begin.baskets, fills)
     again.trader.apply(again.control)
     return again

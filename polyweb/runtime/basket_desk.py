@@ -33,7 +33,7 @@ REMEMBERED = 10_000
 class BasketDesk:
     def __init__(self, state: TradingState) -> None:
         self._state = state
-        self._working: dict[str, Working] = {}
+        self._working: dict[str, Working] = {}  # by plan
         self._ended: dict[str, Working] = {}
         self._conversions = Conversions(state)
         self.legs = Legs(state, self._conversions)
@@ -48,9 +48,9 @@ class BasketDesk:
         """Whether the event has a basket at work, a job on chain nobody has heard the end of, or rests after a basket
         that did not fill whole.
         """
-        if event_id in self._working or self._quiet_until.get(event_id, 0) > now_ns:
-            return True
-        return any(record.work.event_id == event_id for record in self._state.chain.open)
+        at_work = {working.basket.event_id for working in self._working.values()}
+        at_work.update(record.work.event_id for record in self._state.chain.open)
+        return event_id in at_work or self._quiet_until.get(event_id, 0) > now_ns
 
     def drain_strays(self) -> list[ChainRecord]:
         """Jobs of no basket this engine knows that have ended since the last call: an earlier engine's."""
@@ -59,8 +59,8 @@ class BasketDesk:
 
     def objection(self, plan_id: str) -> str:
         """Why a plan that was decided must not be sent any more; "" when nothing stands against it."""
-        found = (working for working in self._working.values() if working.basket.plan_id == plan_id)
-        return next(map(self._changed, found), "")
+        working = self._working.get(plan_id)
+        return "" if working is None else self._changed(working)
 
     # Beginning
 
@@ -78,7 +78,7 @@ class BasketDesk:
         working = Working(basket, concerned, self._state.control.arb, Stage.PREPARING, now_ns)
         commands = self._ask(working, basket.route.value, now_ns) if basket.before else self._trade(working, now_ns)
         if commands:
-            self._working[basket.event_id] = working
+            self._working[basket.plan_id] = working
             basket_claims.remember(self._state, basket)
             basket_claims.count(self._state, working)
         return commands
@@ -149,7 +149,7 @@ class BasketDesk:
         """
         for each in left:
             working = unfinished.as_it_stood(each, fills)
-            self._working[each.basket.event_id] = working
+            self._working[each.basket.plan_id] = working
             self._state.taken_up.add(each.basket.plan_id)
             self.legs.of_order.update(dict.fromkeys(working.orders, working))
             self._conversions.of_job.update(dict.fromkeys((job.work.job_id for job in each.jobs), working))
@@ -382,7 +382,7 @@ class BasketDesk:
         return self._ask(working, why, now_ns)
 
     def _end(self, working: Working, stage: Stage, why: str, now_ns: Nanos) -> list[Command]:
-        self._working.pop(working.basket.event_id, None)
+        self._working.pop(working.basket.plan_id, None)
         detail = f"{working.aborted}; {why}" if working.aborted else why
         self.records.moved(working, stage, now_ns, detail)
         basket_claims.count(self._state, working)

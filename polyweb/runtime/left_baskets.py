@@ -25,12 +25,11 @@ ROWLESS = timedelta(days=1)
 
 
 def left_baskets(relayer: str, since_ns: Nanos) -> tuple[Unfinished, ...]:
-    """Those of `relayer` since that moment that can be gone on with; of an event the newest alone."""
-    found: dict[str, Unfinished] = {}
-    for plan_id in _candidates(relayer, since_ns):
-        if (left := _unfinished(plan_id, relayer)) is not None:
-            found[left.basket.event_id] = left
-    return tuple(found.values())
+    """Those of `relayer` since that moment that can be gone on with, oldest first. One that had just ended is among
+    them while its row does not say so: its orders and jobs say it again.
+    """
+    found = (_unfinished(plan_id, relayer) for plan_id in _candidates(relayer, since_ns))
+    return tuple(left for left in found if left is not None)
 
 
 def _candidates(relayer: str, since_ns: Nanos) -> Iterable[str]:

@@ -90,6 +90,26 @@ def test_a_leg_that_still_rests_is_cancelled_when_its_time_is_up() -> None:
     assert [each.reason for each in late] == [CancelReason.DEADLINE]
 
 
+def test_of_two_in_one_event_the_one_that_had_ended_ends_again_and_the_other_is_gone_on_with() -> None:
+    floor = Floor()
+    whole = floor.open()
+    for order in whole.orders:
+        floor.fill(order.client_order_id)
+    floor.decide()
+    ended = left_by(floor)
+    floor.decided.clear()
+    show(floor.after(SECOND), ({4400: 100}, {4600: 100}))  # type: ignore[arg-type]  # it is itself
+    (second,) = floor.baskets(floor.decide())
+    floor.fill(second.orders[0].client_order_id)
+    again = restarted(floor, besides=(ended,))
+    again.kill(second.orders[1].client_order_id)
+    show(again, ({4400: 100}, {4600: 100}))
+    (follow,) = again.baskets(again.decide())
+    assert follow.plan_id == f"{second.plan_id[:28]}-c1"
+    stages = {moved.basket.plan_id: moved.stage for moved in again.moved}
+    assert stages == {whole.plan_id: At.WHOLE, second.plan_id: At.COMPLETING}
+
+
 def test_its_shares_are_not_the_quoters_to_sell_before_it_is_taken_up() -> None:
     floor, _ = half_filled()
     again = restarted(floor)
