@@ -228,7 +228,8 @@ class Trial:
         while self._taken() == before:
             await self._as_process_manager(POLL_S)
             if time.monotonic() - back > RECOVER_S:
-                self.result.problems.append(f"{what} came back and no order was placed for {RECOVER_S:g} s")
+                hindered = await sync_to_async(witness.hindrances)()
+                self.result.problems.append(f"{what} came back and no order was placed for {RECOVER_S:g} s: {hindered}")
                 break
         recovery_s = round(time.monotonic() - back, 2)
         if placed:

@@ -9,7 +9,7 @@ from execution.domain.chain import ChainState
 from execution.domain.commands import Fill, TradeStatus
 from execution.domain.ledger import Ledger
 from execution.domain.orders import ENDED, OrderState
-from execution.models import ChainJob, Order
+from execution.models import ChainJob, EngineStatus, Order
 from execution.sandbox.accounts import CASH
 from execution.sandbox.chain import State
 from execution.sandbox.server import Sandbox
@@ -19,6 +19,7 @@ from execution.selectors import fill_values, postings
 from execution.signing import SignatureType
 from markets.domain.units import AssetId, Cash, Size
 from polyweb.chaos.compare import Fate, Leg, Ours, Part, Theirs
+from risk.selectors import standing_breakers
 
 FINAL = (Settlement.CONFIRMED, Settlement.FAILED)
 WALLET_KIND = SignatureType.POLY_GNOSIS_SAFE.value
@@ -99,3 +100,10 @@ def _told(fills: Iterable[Fill], ids: dict[int, str]) -> dict[Leg, Part]:
         size = fill.size + (legs[leg].size if leg in legs else 0)
         legs[leg] = Part(size, fill.status is TradeStatus.FAILED)
     return legs
+
+
+def hindrances() -> str:
+    """Blocking: what stands against trading, as the rows tell it."""
+    breakers = [f"{each.kind.value} breaker {each.target}: {each.reason}" for each in standing_breakers()]
+    state = EngineStatus.objects.values_list("state", flat=True).first()
+    return "; ".join(breakers) or f"no breaker stands, the engine is {state}"
