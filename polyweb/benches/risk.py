@@ -1,10 +1,11 @@
 """`bench risk`: what the gate takes to judge one proposal, and whether that grows with what else is followed.
 
 Law: all sizes are measured in one process in rounds that take turns, and medians are compared. Every proposal is one
-the gate approves, so none is refused early. Quotes that rest already, which the gate lets pass on a shorter way, are a
-figure of their own. Proposals go round all markets, which is the cold case, or stay in the same two events whatever
-else is followed. Time is processor time of this thread; `operations` are the bytecodes of another pass, untimed:
-they tell whether more markets mean more work, or the same work further away in memory.
+the gate approves, so none is refused early. What moves is wanted elsewhere every time a market's turn comes, so that it
+is judged anew; the same quotes wanted again, and quotes that rest already, which the gate lets pass on a shorter way,
+are figures of their own. Proposals go round all markets, which is the cold case, or stay in the same two events
+whatever else is followed. Time is processor time of this thread; `operations` are the bytecodes of another pass,
+untimed: they tell whether more markets mean more work, or the same work further away in memory.
 
 A market lives in an event of five of which one wins. In each we hold shares of both outcomes, two quotes rest, and one
 fill waits for the chain.
@@ -15,6 +16,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from statistics import median
 from typing import Any, TypeAlias
 
@@ -53,6 +55,7 @@ class Stage:
     markets: Mapping[str, Market]
     exposure: ExposureBook
     quotes: Sequence[Asked]
+    elsewhere: Sequence[Asked]
     standing: Sequence[Asked]
     baskets: Sequence[tuple[Basket, Guard]]
 
@@ -89,10 +92,16 @@ def a_stage(count: int) -> Stage:
             2 * number + 1, name, False, Side.BUY, PRICE_ONE - ASK, SHARES, is_quote=True, strategy=gate.SPREAD
         )
     known = {market.condition_id: market for market in markets}
-    quotes = [_proposal(market, market.tick if number % 2 else -market.tick) for number, market in enumerate(markets)]
+    quotes, elsewhere = (
+        [
+            _proposal(market, way * (market.tick if number % 2 else -market.tick))
+            for number, market in enumerate(markets)
+        ]
+        for way in (1, -1)
+    )
     standing = [_proposal(market, 0) for market in markets]
     sets = [markets[at : at + PER_EVENT] for at in range(0, count, PER_EVENT)]
-    return Stage(known, exposure, quotes, standing, [_basket(members) for members in sets])
+    return Stage(known, exposure, quotes, elsewhere, standing, [_basket(members) for members in sets])
 
 
 def _market(number: int) -> Market:
@@ -126,7 +135,7 @@ def _basket(members: Sequence[Market]) -> tuple[Basket, Guard]:
 
 
 def _check_approved(stage: Stage) -> None:
-    for wanted, market, guard in (*stage.quotes, *stage.standing):
+    for wanted, market, guard in (*stage.quotes, *stage.elsewhere, *stage.standing):
         _must_pass(gate.evaluate_quotes(wanted, market, stage.exposure, LIMITS, guard, NOW))
     for basket, guard in stage.baskets:
         _must_pass(gate.evaluate_basket(basket, stage.markets, stage.exposure, LIMITS, guard, NOW))
@@ -138,11 +147,15 @@ def _must_pass(verdict: QuoteVerdict | BasketVerdict) -> None:
 
 
 def _quotes(stage: Stage, count: int) -> Work:
-    return _judging(stage, stage.quotes, count)
+    return _judging(stage, (*stage.quotes, *stage.elsewhere), count)
 
 
 def _quotes_nearby(stage: Stage, count: int) -> Work:
-    return _judging(stage, stage.quotes[: SIZES[0]], count)
+    return _judging(stage, (*stage.quotes[: SIZES[0]], *stage.elsewhere[: SIZES[0]]), count)
+
+
+def _again(stage: Stage, count: int) -> Work:
+    return _judging(stage, stage.quotes, count)
 
 
 def _standing(stage: Stage, count: int) -> Work:
@@ -150,11 +163,10 @@ def _standing(stage: Stage, count: int) -> Work:
 
 
 def _judging(stage: Stage, proposals: Sequence[Asked], count: int) -> Work:
-    asked = [proposals[number % len(proposals)] for number in range(count)]
-    exposure = stage.exposure
+    asked, exposure = cycle(proposals), stage.exposure  # one pass goes on where the last has ended
 
     def work() -> None:
-        for wanted, market, guard in asked:
+        for wanted, market, guard in islice(asked, count):
             gate.evaluate_quotes(wanted, market, exposure, LIMITS, guard, NOW)
 
     return work
@@ -187,6 +199,7 @@ def _changes(stage: Stage, count: int) -> Work:
 MEASURED: Mapping[str, Callable[[Stage, int], Work]] = {
     "quotes": _quotes,
     "quotes_nearby": _quotes_nearby,
+    "again": _again,
     "standing": _standing,
     "basket": _baskets,
     "change": _changes,
@@ -241,6 +254,7 @@ def _report(
     told = {
         "quotes": "two quotes judged",
         "quotes_nearby": "the same, always in the same two events",
+        "again": "two wanted again that do not rest yet",
         "standing": "two that rest already",
         "basket": "a basket of five judged",
         "change": "an order changed",

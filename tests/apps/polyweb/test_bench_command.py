@@ -104,7 +104,7 @@ def test_risk_reports_the_gates_time_for_three_numbers_of_markets() -> None:
 
 def test_the_gate_does_the_same_work_whatever_else_is_followed() -> None:
     found = json.loads(output("--proposals", 1_000, "--rounds", 1, "--json", bench="risk"))
-    for kind in ("quotes", "quotes_nearby", "standing", "basket", "change"):
+    for kind in ("quotes", "quotes_nearby", "again", "standing", "basket", "change"):
         least, most = min(found["operations"][kind].values()), max(found["operations"][kind].values())
         assert 0 < most <= least * 1.01, kind
 
