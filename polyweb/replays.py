@@ -119,7 +119,8 @@ def read_params(path: Path) -> Params:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ParamsFileError(f"{path}: {error}; give a file written by `params export`") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ParamsFileError(f"{path}: {reason}; give a file written by `params export`") from error
     if not isinstance(document, dict):
         raise ParamsFileError(f"{path}: must hold one object with global, events and markets")
     unknown = set(document) - {"format", "global", "events", "markets"}

@@ -49,7 +49,8 @@ def read_sweep(path: Path) -> list[dict[str, Decimal]]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ParamsFileError(f"{path}: {error}; give a TOML file with lists of values under [sweep]") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ParamsFileError(f"{path}: {reason}; give a TOML file with lists of values under [sweep]") from error
     unknown = set(document) - {"sweep"}
     if unknown or not isinstance(document.get("sweep"), dict) or not document["sweep"]:
         raise ParamsFileError(f"{path}: must hold one table [sweep] with a list of values for each parameter")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Max
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_results.models import TaskResult
@@ -135,12 +135,40 @@ def recordings() -> list[Replayable]:
     return [Replayable(row, f"./run manage replay {shlex.quote(str(folder / row.path))}") for row in rows]
 
 
+class Schedule(NamedTuple):
+    task: PeriodicTask
+    every: str
+    last: datetime | None
+
+
+def schedules() -> list[Schedule]:
+    """Beat writes down only every few minutes what it has sent, the worker each result at once; the newer counts."""
+    finished = TaskResult.objects.exclude(date_done=None).exclude(periodic_task_name=None)
+    done = dict(finished.values_list("periodic_task_name").annotate(last=Max("date_done")))
+    rows = PeriodicTask.objects.select_related("interval", "crontab").order_by("name")
+    return [
+        Schedule(row, _every(row), max(filter(None, (row.last_run_at, done.get(row.name))), default=None))
+        for row in rows
+    ]
+
+
+def _every(task: PeriodicTask) -> str:
+    """A crontab that names one time of the day, in words; any other as it is written."""
+    cron = task.crontab
+    if cron is None:
+        return str(task.scheduler)
+    days = (cron.day_of_month, cron.month_of_year, cron.day_of_week)
+    if days == ("*", "*", "*") and cron.hour.isdigit() and cron.minute.isdigit():
+        return f"daily at {int(cron.hour):02}:{int(cron.minute):02} {cron.timezone}"
+    return str(cron)
+
+
 def context() -> dict[str, Any]:
     return {
         "stages": stages(),
         "stands_on": stands_on(),
         "results": TaskResult.objects.order_by("-date_created")[:15],
-        "schedules": PeriodicTask.objects.select_related("interval", "crontab").order_by("name"),
+        "schedules": schedules(),
         "asked": snapshots_asked(),
         "recordings": recordings(),
         "kept": kept(),

@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_results.models import TaskResult
 
-from execution.models import EngineStatus, MarketState, OrderEvent, PnlPoint
+from execution.models import EngineStatus, MarketState, Order, OrderEvent, PnlPoint
+from polyweb.dashboard import system_page
 from risk.services import RefusalRow, open_incident, record_refusals, stop
 from tests.control_builders import a_market, a_user, an_administrator, an_event
 from tests.execution_rows import order_row
@@ -176,3 +179,28 @@ def test_an_unknown_query_is_no_error() -> None:
     client = an_administrator()
     for address in ("/orders/?page=zzz&state=nope", "/markets/?sort=nope&state=nope&category=nope"):
         assert client.get(address).status_code == 200
+
+
+def test_a_schedule_says_in_words_when_it_runs_and_ran_last_whoever_knows_it_first() -> None:
+    nightly = CrontabSchedule.objects.create(minute="17", hour="3", timezone="UTC")
+    often = IntervalSchedule.objects.create(every=30, period="seconds")
+    started = timezone.now() - timedelta(minutes=9)
+    PeriodicTask.objects.all().delete()
+    PeriodicTask.objects.create(name="Tidying", task="t", crontab=nightly, last_run_at=started)
+    PeriodicTask.objects.create(name="Watching", task="w", interval=often)
+    TaskResult.objects.create(task_id="1", periodic_task_name="Watching", status="SUCCESS")
+    tidying, watching = system_page.schedules()
+    assert (tidying.every, tidying.last) == ("daily at 03:17 UTC", started)
+    assert watching.every == "every 30 seconds"
+    assert watching.last is not None
+
+
+def test_an_orders_life_says_nothing_twice() -> None:
+    a_busy_house()
+    order = Order.objects.get()
+    OrderEvent.objects.create(
+        order=order, event="cancelled", before="live", after="cancelled", at=timezone.now(), detail="cancelled"
+    )
+    life = words(body(an_administrator(), f"/orders/{order.order_id}/")).split("Ids and plan")[0].split("Life")[1]
+    assert life.count("cancelled") == 1
+    assert "live accept" in life
