@@ -38,6 +38,8 @@ UNTROUBLED = {
     "database_ms": 60_000,
 }
 LOSS_CAP = Decimal(10_000_000)
+# Planted books move the marks of what is held, and a loss breaker waits for an operator whom a trial does not have.
+OVER_TIME = ("daily_loss", "rolling_loss", "drawdown")
 ORDERS_PER_SECOND = Decimal(500)
 
 
@@ -67,6 +69,8 @@ def prepare(http: str, sets: Iterable[str]) -> int:
         strategies.set_arb(values=BASKETS, author=None, source=SOURCE)
     for scope in ("total", "event_default", "market_default"):
         risk.set_limit(kind="loss", scope=scope, value=LOSS_CAP, author=None, source=SOURCE, reason=REASON)
+    for kind in OVER_TIME:
+        risk.set_limit(kind=kind, scope="total", value=LOSS_CAP, author=None, source=SOURCE, reason=REASON)
     risk.set_limit(kind="order_rate", scope="total", value=ORDERS_PER_SECOND, author=None, source=SOURCE, reason=REASON)
     for name, value in UNTROUBLED.items():
         risk.set_threshold(name=name, value=value, author=None, source=SOURCE, reason=REASON)
