@@ -85,7 +85,8 @@ class Desk:
     `terms` and `churn` are what market and parameters come to, derived once per change of either; `quiet` is what the
     last convergence that found nothing to do looked at; `unmoved` is what the last decision that did nothing was made
     from, None once it has to be made again.
-    `given` and `planned` are the last plan, whatever became of it; `since_ns` is when `quoting` or `reason` changed.
+    `given` and `drafted` are the last plan, `planned` what the venue's mode left of it, whatever became of that;
+    `since_ns` is when `quoting` or `reason` changed.
     """
 
     market: Market
@@ -108,6 +109,7 @@ class Desk:
     bids_replaced_ns: Nanos = 0
     offers_replaced_ns: Nanos = 0
     given: MarketInput | None = None
+    drafted: QuoteSet | None = None
     planned: QuoteSet | None = None
     losses: Losses = NOTHING_LOST
     rehearsed: set[tuple[AssetId, Side, Price, Size]] = field(default_factory=set)

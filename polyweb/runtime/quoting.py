@@ -164,7 +164,8 @@ class Quoter:
         if terms is None or terms.market is not market:
             params = state.params(market.condition_id)
             terms = desk.terms = terms_of(market, params)
-            desk.churn, desk.quiet, desk.unmoved = _churn(params, state.expiry_s(params)), NO_QUIET, None
+            desk.churn, desk.quiet = _churn(params, state.expiry_s(params)), NO_QUIET
+            desk.unmoved = desk.drafted = None
             if (beyond := self.caps.beyond(market)) is not None:
                 return self._refused(desk, beyond, now_ns)
         view = view_of(tracked, terms.levels_read)
@@ -172,8 +173,10 @@ class Quoter:
             return []
         desk.unmoved = None
         reduce = f"stopped: {stop.reason}" if stop is not None and stop.level is StopLevel.REDUCE else ""
-        desk.given = given = self._input(desk, view, terms.params, reduce, now_ns)
-        wanted = spread.plan_on(given, terms)
+        given, before, wanted = self._input(desk, view, terms.params, reduce, now_ns), desk.given, desk.drafted
+        if before is None or wanted is None or not spread.same(before, given, terms):
+            wanted = spread.plan_on(given, terms)
+        desk.given, desk.drafted = given, wanted
         if state.venue.only_closes:
             wanted = lesser.sales(wanted, market)
         desk.planned = wanted

@@ -50,6 +50,24 @@ def plan_on(given: MarketInput, terms: Terms) -> QuoteSet:
     return QuoteSet(given.market.condition_id, quotes, fair, tuple(noted), reason, reduce, passive)
 
 
+def same(before: MarketInput, given: MarketInput, terms: Terms) -> bool:
+    """Whether a later input has the same plan, because only time has passed and none of these terms looks at it. For
+    who is told of an order and asks again: that moves neither book nor shares.
+    """
+    book, seen, paused_ns = given.book, before.book, given.signals.paused_until_ns
+    return (
+        book.bids == seen.bids
+        and book.asks == seen.asks
+        and book.last_trade == seen.last_trade
+        and given.inventory == before.inventory
+        and given.signals == before.signals
+        and given.rivals is before.rivals
+        and given.external == before.external
+        and given.reduce == before.reduce
+        and paused_ns <= before.now_ns <= given.now_ns < terms.undisturbed_until_ns
+    )
+
+
 def _nothing(given: MarketInput, reason: NoQuote, noted: tuple[Note, ...] = (), fair: int = 0) -> QuoteSet:
     return QuoteSet(given.market.condition_id, (), fair, noted, reason)
 
