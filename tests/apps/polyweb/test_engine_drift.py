@@ -102,7 +102,7 @@ def test_a_strangers_order_is_told_and_left_and_a_strangers_trade_takes_every_qu
         assert place.manage("breakers", "--release", "drift", "--reason", "booked by the test").returncode == 0
         eventually(lambda: place.one("SELECT max(client_order_id) FROM execution_order") > newest, "quotes again", 30)
         incident = "SELECT count(*) FROM risk_incident WHERE kind = 'breaker' AND closed_at IS NULL"
-        assert (place.one(tripped), place.one(incident)) == (0, 0)
+        eventually(lambda: (place.one(tripped), place.one(incident)) == (0, 0), "rows say that it is over", 10)
         assert finish(child, signal.SIGTERM) == 0
 
     def taken_down() -> bool:  # again where the venue was faster: nobody's heart beats there any more

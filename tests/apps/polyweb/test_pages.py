@@ -4,12 +4,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from django_celery_results.models import TaskResult
 
 from execution.models import EngineStatus, MarketState, Order, OrderEvent, PnlPoint
+from polyweb import on_chain
 from polyweb.dashboard import system_page
 from risk.services import RefusalRow, open_incident, record_refusals, stop
 from tests.control_builders import a_market, a_user, an_administrator, an_event
@@ -204,3 +206,10 @@ def test_an_orders_life_says_nothing_twice() -> None:
     life = words(body(an_administrator(), f"/orders/{order.order_id}/")).split("Ids and plan")[0].split("Life")[1]
     assert life.count("cancelled") == 1
     assert "live accept" in life
+
+
+def test_why_a_route_is_not_taken_here_stands_below_its_name() -> None:
+    page = body(an_administrator(), "/arbitrage/")
+    reasons = [why for _, why in on_chain.routes(settings.POLYWEB) if why]
+    assert reasons
+    assert page.count('<dd class="why') == len(reasons)
