@@ -56,14 +56,17 @@ def beds(events: Sequence[EventSpec]) -> dict[Plant, EventSpec]:
 
 def plant(generator: Generator, now_ms: int, lasting_ms: int) -> list[Frame]:
     """Plant them all and hold the traders of these events still; nothing when there is no room for them."""
-    frames: list[Frame] = []
     chosen = beds(generator.events)
+    wanted: list[tuple[Floor, list[Change]]] = []
     for what, event in chosen.items():
         specs = event.open_markets
         for spec, touch in zip(specs, _touches(what, len(specs)), strict=True):
             floor = generator.floor(spec.asset_ids[YES])
             if floor is not None:
-                frames += _replace(generator, floor, _book(what, touch), now_ms)
+                wanted.append((floor, _book(what, touch)))
+    # All are emptied before one is filled: who reads frame by frame never sees a set half of old, half of new prices.
+    frames = [frame for floor, book in wanted for frame in _clear(generator, floor, book, now_ms)]
+    frames += [frame for floor, book in wanted for frame in floor.change(book, now_ms)]
     generator.hold([event.number for event in chosen.values()], now_ms + lasting_ms)
     return frames
 
@@ -84,7 +87,7 @@ def _book(what: Plant, touch: int) -> list[Change]:
     return [*tops, Change(Side.BUY, FAR_BID, DEEP)]
 
 
-def _replace(generator: Generator, floor: Floor, book: Sequence[Change], now_ms: int) -> list[Frame]:
+def _clear(generator: Generator, floor: Floor, book: Sequence[Change], now_ms: int) -> list[Frame]:
     frames: list[Frame] = []
     for change in book:
         taker, levels = change.side, floor.ladder.levels(change.side.other)
@@ -102,4 +105,4 @@ def _replace(generator: Generator, floor: Floor, book: Sequence[Change], now_ms:
     for side in Side:
         gone = [Change(side, price, 0) for price in floor.ladder.from_the_touch(side)]
         frames += floor.change(gone, now_ms)
-    return frames + floor.change(book, now_ms)
+    return frames
