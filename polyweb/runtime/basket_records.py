@@ -6,12 +6,11 @@ minute.
 
 from collections.abc import Mapping
 
-import msgspec
-
 from execution.domain.commands import Refusal, Strategy
 from markets.domain.events import Level
 from markets.domain.market import Market
-from markets.domain.units import NANOS_PER_SECOND, ConditionId, Nanos
+from markets.domain.units import ConditionId, Nanos
+from polyweb.runtime import refusing
 from polyweb.runtime.basket_legs import Legs
 from polyweb.runtime.baskets import Working, terms_of
 from polyweb.runtime.state import TradingState
@@ -19,8 +18,6 @@ from risk.domain.gate import Refused
 from strategies.domain import basket_traces, traces
 from strategies.domain.basket_stages import BasketMoved, Stage
 from strategies.domain.intents import Basket
-
-REPEATED_NS: Nanos = 60 * NANOS_PER_SECOND
 
 Markets = Mapping[ConditionId, Market]
 
@@ -56,23 +53,20 @@ class BasketRecords:
     def refused(self, basket: Basket, markets: Markets, by: Refused, now_ns: Nanos, *, whole: bool = True) -> None:
         """Something of the basket may not be sent. What is not `whole` only completes or undoes one."""
         codes, event_id = tuple(code.value for code in by.codes), basket.event_id
-        said = self._said.get(event_id)
-        if said is not None and said.codes == codes and now_ns - said.at_ns < REPEATED_NS:
-            self._said[event_id] = msgspec.structs.replace(said, count=said.count + 1)
+        again = refusing.repeated(self._said.get(event_id), codes, now_ns)
+        if again is not None:
+            self._said[event_id] = again
             return
         self.over(event_id)
         tokens, tops = self._seen(basket, markets)
         trace = basket_traces.record(basket, tokens, tops, traces.REFUSED, codes, whole=whole)
         first = basket.legs[0].condition_id
         told = Refusal(first, Strategy.DUTCH_BOOK, codes, by.detail, now_ns, trace=trace)
-        self._state.note(told)
-        self._said[event_id] = msgspec.structs.replace(told, count=0)
+        self._said[event_id] = refusing.say(self._state, told)
 
     def over(self, event_id: str) -> None:
         """What was refused there is refused no more: say how often it was repeated."""
-        said = self._said.pop(event_id, None)
-        if said is not None and said.count:
-            self._state.note(said)
+        refusing.over(self._state, self._said.pop(event_id, None))
 
     def _seen(self, basket: Basket, markets: Markets) -> tuple[list[str], dict[str, Level]]:
         """Which token each leg trades, "" in a market nobody knows, and the best level it trades against."""

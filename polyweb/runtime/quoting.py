@@ -195,8 +195,8 @@ class Quoter:
             reduced = self._reduced(desk, wanted, verdict, guard, now_ns)
             if reduced is None:
                 return self._refused(desk, verdict, now_ns)
-            desk.wanted, verdict = reduced.proposal, reduced
-            wanted = reduced.proposal
+            verdict = reduced
+            wanted = desk.wanted = reduced.proposal
         else:
             self._agreed(desk, wanted, now_ns)
         live, quiet = state.blotter.quotes(market.condition_id), desk.quiet

@@ -21,23 +21,39 @@ def note(
     left: QuoteSet | None = None,
 ) -> tuple[str, ...]:  # fmt: skip
     """Say a refusal once, with its trace; while it is repeated, count, and say how often once a minute."""
-    said = desk.noted
-    if said is not None and said.codes == codes and now_ns - said.at_ns < REFUSAL_MINUTE_NS:
-        desk.noted = msgspec.structs.replace(said, count=said.count + 1)
+    again = repeated(desk.noted, codes, now_ns)
+    if again is not None:
+        desk.noted = again
         return codes
     tell_repeats(state, desk)
     trace = trace_of(desk, left or desk.planned, word, codes)
     told = Refusal(desk.market.condition_id, Strategy.SPREAD, codes, detail, now_ns, trace=trace)
-    state.note(told)
-    desk.noted = msgspec.structs.replace(told, count=0)
+    desk.noted = say(state, told)
     return codes
 
 
 def tell_repeats(state: TradingState, desk: Desk) -> None:
-    """`noted.count` is how often the refusal came again since it was said."""
-    if desk.noted is not None and desk.noted.count:
-        state.note(desk.noted)
+    over(state, desk.noted)
     desk.noted = None
+
+
+def repeated(said: Refusal | None, codes: tuple[str, ...], now_ns: Nanos) -> Refusal | None:
+    """What was said, counted once more, when the same comes again within a minute; None when it is news."""
+    if said is None or said.codes != codes or now_ns - said.at_ns >= REFUSAL_MINUTE_NS:
+        return None
+    return msgspec.structs.replace(said, count=said.count + 1)
+
+
+def say(state: TradingState, told: Refusal) -> Refusal:
+    """Note it. What comes back counts from now on how often it is repeated."""
+    state.note(told)
+    return msgspec.structs.replace(told, count=0)
+
+
+def over(state: TradingState, said: Refusal | None) -> None:
+    """What was refused is refused no more: note how often it was repeated, if it was."""
+    if said is not None and said.count:
+        state.note(said)
 
 
 def trace_of(desk: Desk, planned: QuoteSet | None, word: str, codes: tuple[str, ...]) -> str:
